@@ -1,0 +1,38 @@
+# Two commands: `make demo` and `make test`. Both do all the set-up they need.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+DEMO   ?= runs/demo
+
+.PHONY: demo test test-slow check lint types notebooks clean
+
+$(READY): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'torch==2.13.0'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(READY)           ## catalogue -> IDs -> model -> search -> report.html, in about five minutes
+	$(BIN)/genret demo --out $(DEMO)
+
+test: $(READY)           ## the default suite: offline, CPU, under ten minutes
+	$(BIN)/python -m pytest
+
+test-slow: $(READY)      ## the long runs that the default suite leaves out
+	$(BIN)/python -m pytest -m slow
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+check: lint types test   ## what CI runs, and more
+
+notebooks: $(READY)      ## strip outputs before a commit
+	$(BIN)/nbstripout notebooks/*.ipynb
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
