@@ -1,4 +1,4 @@
-"""Settings of a component: a frozen dataclass, from defaults < preset file < flags. Knows dataclasses, TOML and JSON."""
+"""Settings of a component: a frozen dataclass; defaults < preset file < flags. Knows dataclasses, TOML and JSON."""
 
 from __future__ import annotations
 
@@ -54,5 +54,5 @@ def _parse_toml(text: str) -> dict[str, Any]:
     try:
         import tomllib
     except ImportError:  # Python 3.10
-        import tomli as tomllib  # type: ignore[no-redef]
+        import tomli as tomllib  # type: ignore[no-redef,import-not-found,unused-ignore]
     return tomllib.loads(text)

@@ -23,7 +23,7 @@ class Product(NamedTuple):
     category: CategoryPath = ()
     brand: str = ""
     description: str = ""
-    attributes: Mapping[str, str] = {}  # noqa: RUF012  (a read-only default: records are never changed)
+    attributes: Mapping[str, str] = {}
     price: float | None = None
     available: bool = True
     stores: tuple[str, ...] = ()
@@ -33,12 +33,12 @@ class Product(NamedTuple):
 
 
 class Query(NamedTuple):
-    """One shopper's query. `kind` names its type (head, typo, ...) where the data says; `count` its frequency."""
+    """One shopper's query. `kind` names its type (head, typo, ...) where the data says; `frequency` how often it was asked."""
 
     id: str
     text: str
     kind: str = ""
-    count: int = 1
+    frequency: int = 1
 
 
 class Judgement(NamedTuple):

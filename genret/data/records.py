@@ -1,0 +1,216 @@
+"""A catalogue and a data set: columns on disk, records in hand. Knows Parquet; nothing of source formats or models.
+
+`Catalogue` holds the products as an Arrow table and hands out `Product`s; `Dataset` adds queries, judgements and, where
+the source has them, substitute pairs, co-purchase sessions and the true categories (for judging only).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, overload
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genret.artifacts import Artifact, read_artifact, write_artifact
+from genret.errors import GenretError
+from genret.types import SPLITS, CategoryPath, Judgement, Product, Query, Split
+
+KIND = "dataset"
+
+PRODUCT_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("title", pa.string()),
+        ("category", pa.list_(pa.string())),
+        ("brand", pa.string()),
+        ("description", pa.string()),
+        ("attributes", pa.map_(pa.string(), pa.string())),
+        ("price", pa.float64()),
+        ("available", pa.bool_()),
+        ("stores", pa.list_(pa.string())),
+        ("popularity", pa.float64()),
+    ]
+)
+
+
+class Catalogue(Sequence[Product]):
+    """An immutable sequence of products with unique ids, held as an Arrow table of `PRODUCT_SCHEMA`."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table.combine_chunks()
+
+    @classmethod
+    def from_products(cls, products: Iterable[Product]) -> Catalogue:
+        """A catalogue of the given products, in their order; a GenretError if two share an id."""
+        rows = [_row(product) for product in products]
+        catalogue = cls(pa.Table.from_pylist(rows, schema=PRODUCT_SCHEMA))
+        if len(catalogue._row_of) != len(rows):
+            raise GenretError(f"{len(rows) - len(catalogue._row_of)} products repeat an id; ids must be unique")
+        return catalogue
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Product: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Product]: ...
+    def __getitem__(self, index: int | slice) -> Product | list[Product]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        row = range(len(self))[index]
+        return _product(self.table.slice(row, 1).to_pylist()[0])
+
+    def __iter__(self) -> Iterator[Product]:
+        for batch in self.table.to_batches(max_chunksize=4096):
+            yield from map(_product, batch.to_pylist())
+
+    @cached_property
+    def ids(self) -> list[str]:
+        """Every product's id, in catalogue order."""
+        return list(self.table["id"].to_pylist())
+
+    @cached_property
+    def categories(self) -> list[CategoryPath]:
+        """Every product's category path as filed, in catalogue order."""
+        return [tuple(path) for path in self.table["category"].to_pylist()]
+
+    def row(self, product_id: str) -> int:
+        """The row of a product id; a GenretError if the catalogue has none."""
+        if product_id not in self._row_of:
+            raise GenretError(f"no product {product_id!r} in this catalogue of {len(self)} products")
+        return self._row_of[product_id]
+
+    def __contains__(self, product: object) -> bool:
+        return (product.id if isinstance(product, Product) else product) in self._row_of
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {product_id: row for row, product_id in enumerate(self.ids)}
+
+    def take(self, rows: Any) -> Catalogue:
+        """The catalogue of the given rows, in their order."""
+        return Catalogue(self.table.take(pa.array(rows, pa.int64())))
+
+    def write(self, path: Path) -> None:
+        """Write as Parquet."""
+        pq.write_table(self.table, path, compression="zstd")
+
+    @classmethod
+    def read(cls, path: Path) -> Catalogue:
+        """Read what `write` wrote."""
+        return cls(pq.read_table(path, schema=PRODUCT_SCHEMA))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A catalogue with the queries and judgements that train and test a retriever on it."""
+
+    name: str
+    catalogue: Catalogue
+    queries: Mapping[Split, Sequence[Query]] = field(default_factory=dict)
+    judgements: Sequence[Judgement] = ()
+    """Of all splits; a judgement belongs to the split of its query."""
+    relevant_at: float = 1.0
+    """Grades from here on count as relevant for recall and MRR."""
+    irrelevant_grade: float = 0.0
+    """The grade with no gain in nDCG: gain = max(0, grade - irrelevant_grade)."""
+    substitutes: Sequence[tuple[str, str]] = ()
+    """Pairs of product ids that a shopper would take in place of each other: for judging only."""
+    sessions: Sequence[tuple[str, ...]] = ()
+    """Co-purchase baskets of product ids."""
+    true_categories: Mapping[str, CategoryPath] = field(default_factory=dict)
+    """Product id -> the right category where it is known: for judging only."""
+
+    def split_queries(self, split: Split) -> list[Query]:
+        """The queries of a split, in order; empty if it has none."""
+        return list(self.queries.get(split, ()))
+
+    def split_judgements(self, split: Split) -> list[Judgement]:
+        """The judgements on a split's queries."""
+        ids = {query.id for query in self.queries.get(split, ())}
+        return [judgement for judgement in self.judgements if judgement.query_id in ids]
+
+
+def save_dataset(dataset: Dataset, path: str | Path, settings: Mapping[str, Any] | None = None) -> Artifact:
+    """Write `dataset` as an artifact at `path` and return it."""
+    header = {
+        "name": dataset.name,
+        "relevant_at": dataset.relevant_at,
+        "irrelevant_grade": dataset.irrelevant_grade,
+        "source": dict(settings or {}),
+    }
+    with write_artifact(path, KIND, header) as folder:
+        dataset.catalogue.write(folder / "products.parquet")
+        _write(folder / "queries.parquet", _query_columns(dataset))
+        _write(folder / "judgements.parquet", _columns(dataset.judgements, Judgement._fields))
+        _write(folder / "substitutes.parquet", _columns(dataset.substitutes, ("a", "b")))
+        _write(folder / "sessions.parquet", {"products": pa.array(map(list, dataset.sessions), pa.list_(pa.string()))})
+        _write(
+            folder / "true_categories.parquet",
+            {
+                "id": pa.array(dataset.true_categories.keys(), pa.string()),
+                "category": pa.array(map(list, dataset.true_categories.values()), pa.list_(pa.string())),
+            },
+        )
+    return read_artifact(path, KIND)
+
+
+def load_dataset(path: str | Path) -> tuple[Dataset, Artifact]:
+    """The data set at `path` and its artifact, checked."""
+    artifact = read_artifact(path, KIND)
+    queries: dict[Split, list[Query]] = {split: [] for split in SPLITS}
+    for row in _read(artifact, "queries"):
+        queries[row["split"]].append(Query(row["id"], row["text"], row["kind"], row["frequency"]))
+    dataset = Dataset(
+        name=artifact.settings["name"],
+        catalogue=Catalogue.read(artifact.file("products.parquet")),
+        queries=queries,
+        judgements=[Judgement(**row) for row in _read(artifact, "judgements")],
+        relevant_at=artifact.settings["relevant_at"],
+        irrelevant_grade=artifact.settings["irrelevant_grade"],
+        substitutes=[(row["a"], row["b"]) for row in _read(artifact, "substitutes")],
+        sessions=[tuple(row["products"]) for row in _read(artifact, "sessions")],
+        true_categories={row["id"]: tuple(row["category"]) for row in _read(artifact, "true_categories")},
+    )
+    return dataset, artifact
+
+
+def _row(product: Product) -> dict[str, Any]:
+    row = product._asdict()
+    return {
+        **row,
+        "category": list(product.category),
+        "stores": list(product.stores),
+        "attributes": list(product.attributes.items()),
+    }
+
+
+def _product(row: dict[str, Any]) -> Product:
+    row["category"] = tuple(row["category"] or ())
+    row["stores"] = tuple(row["stores"] or ())
+    row["attributes"] = dict(row["attributes"] or ())
+    return Product(**row)
+
+
+def _query_columns(dataset: Dataset) -> dict[str, pa.Array]:
+    rows = [(*query, split) for split in SPLITS for query in dataset.queries.get(split, ())]
+    columns = _columns(rows, (*Query._fields, "split"))
+    return columns
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], names: Sequence[str]) -> dict[str, pa.Array]:
+    types = {"grade": pa.float64(), "frequency": pa.int64()}
+    return {name: pa.array([row[i] for row in rows], types.get(name, pa.string())) for i, name in enumerate(names)}
+
+
+def _write(path: Path, columns: Mapping[str, pa.Array]) -> None:
+    pq.write_table(pa.table(dict(columns)), path, compression="zstd")
+
+
+def _read(artifact: Artifact, name: str) -> list[dict[str, Any]]:
+    return list(pq.read_table(artifact.file(f"{name}.parquet")).to_pylist())

@@ -1,0 +1,1 @@
+"""Runs, measures, baselines, the substitutes check, comparison and the report."""

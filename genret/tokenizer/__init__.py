@@ -1,0 +1,1 @@
+"""Product embeddings -> semantic IDs: quantizer, RQ-VAE, losses, sampler, training, assignment, health."""
