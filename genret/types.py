@@ -33,7 +33,7 @@ class Product(NamedTuple):
 
 
 class Query(NamedTuple):
-    """One shopper's query. `kind` names its type (head, typo, ...) where the data says; `frequency` how often it was asked."""
+    """One shopper's query. `kind` names its type (head, typo, ...) where known; `frequency` how often it was asked."""
 
     id: str
     text: str
