@@ -1,0 +1,88 @@
+"""The command line: parses, calls the core, formats. Knows no algorithm, and imports no torch until a command runs.
+
+Every error that a user can put right is one line on stderr and exit code 2.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from genret import __version__
+from genret.errors import GenretError
+
+COMMANDS = {
+    "demo": ("genret.cli.demo:demo", "The whole story on the embedded grocery catalogue, with a report."),
+    "build": ("genret.cli.stages:build", "Your catalogue (and query log) to a retriever: every stage below."),
+    "data": ("genret.cli.stages:data", "Read a catalogue, queries and judgements into RUN/data."),
+    "embed": ("genret.cli.stages:embed", "Product text to embeddings, RUN/embeddings."),
+    "tokenize": ("genret.cli.stages:tokenize", "Embeddings to semantic IDs, RUN/tokenizer."),
+    "train": ("genret.cli.stages:train", "Train the model that spells semantic IDs, RUN/model."),
+    "index": ("genret.cli.stages:index", "Semantic IDs and products to the prefix trie, RUN/index."),
+    "search": ("genret.cli.search:search", "Constrained beam search; --explain draws the beam."),
+    "eval": ("genret.cli.evaluate:evaluate", "Recall, nDCG and MRR beside BM25 and dense; substitutes."),
+    "tokenizer": ("genret.cli.tokenizer:tokenizer", "Look into a tokenizer: health, audit, tune, bench."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, so that `genret --help` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_text) for name, (_, help_text) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="genret")
+def cli() -> None:
+    """Generative product retrieval: spell products instead of scoring them.
+
+    A run folder holds every artifact: data, embeddings, tokenizer, model, index. Start with `genret demo`, or with
+    `genret build products.parquet --out runs/mine`.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 when all went well, 2 for anything the user can put right, 130 if interrupted."""
+    try:
+        code = cli.main(None if arguments is None else list(arguments), prog_name="genret", standalone_mode=False)
+        sys.stdout.flush()
+        sys.exit(code if isinstance(code, int) else 0)
+    except GenretError as error:
+        _fail(str(error))
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f" (try: {context.command_path} --help)" if context else ""
+        _fail(" ".join(error.format_message().split()) + hint)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("genret: interrupted; run the same command again to go on from there", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        _fail(f"{error.filename or 'file system'}: {error.strerror or error}")
+
+
+def _fail(message: str) -> NoReturn:
+    click.echo(f"genret: error: {message}", err=True)
+    sys.exit(2)
