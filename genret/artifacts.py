@@ -61,7 +61,7 @@ def write_artifact(
     if path.exists() and not (path / MANIFEST).exists() and (not path.is_dir() or any(path.iterdir())):
         raise GenretError(f"{path} exists and is not a genret artifact; give another path, or move it away")
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
+    _sweep(path)
     temporary.mkdir()
     try:
         yield temporary
@@ -158,6 +158,24 @@ def _check_file(path: Path, expected: Mapping[str, Any], verify: bool) -> None:
         raise GenretError(f"{path}: {size} bytes, but the manifest says {expected['bytes']}; make the artifact again")
     if verify and sha256(path) != expected["sha256"]:
         raise GenretError(f"{path}: its checksum is not the manifest's: the file was changed; make the artifact again")
+
+
+def _sweep(path: Path) -> None:
+    """Remove the temporary folders of writers that no longer run (and of this one)."""
+    for left in path.parent.glob(f".{path.name}.*-*"):
+        marker, _, process = left.name[len(path.name) + 2 :].partition("-")
+        if marker in {"tmp", "old"} and process.isdigit() and (int(process) == os.getpid() or not _runs(int(process))):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _replace(temporary: Path, path: Path) -> None:

