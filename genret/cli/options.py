@@ -1,0 +1,83 @@
+"""What the commands share: settings from defaults < preset file < --set < flags, and where output goes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from genret.errors import GenretError
+from genret.settings import make_settings, read_preset
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+SECTIONS = ("grocery", "embed", "tokenizer", "model", "train")
+
+run_argument = click.argument("run", type=click.Path(path_type=Path))
+json_option = click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write this JSON file.")
+
+
+def settings_options(command: F) -> F:
+    """Add `--preset FILE` and `--set SECTION.NAME=VALUE` to a command, which receives them as `layers`."""
+
+    def collect(ctx: click.Context, parameter: click.Parameter, values: Sequence[str]) -> Layers:
+        return Layers(read_preset(ctx.params.pop("preset")) if ctx.params.get("preset") else {}, values)
+
+    command = click.option(
+        "--set",
+        "layers",
+        multiple=True,
+        metavar="SECTION.NAME=VALUE",
+        callback=collect,
+        help=f"Override one setting; sections: {', '.join(SECTIONS)}. Repeatable.",
+    )(command)
+    preset = click.option(
+        "--preset",
+        type=click.Path(path_type=Path, dir_okay=False),
+        is_eager=True,
+        help="TOML or JSON file with a table of settings a section.",
+    )
+    return preset(command)
+
+
+class Layers:
+    """Settings of every section, from a preset file overlaid with `SECTION.NAME=VALUE` overrides."""
+
+    def __init__(self, preset: Mapping[str, Any], overrides: Sequence[str]) -> None:
+        unknown = set(preset) - set(SECTIONS)
+        if unknown:
+            raise GenretError(f"unknown section {sorted(unknown)[0]!r} in the preset; known: {', '.join(SECTIONS)}")
+        self._preset = preset
+        self._overrides: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+        for text in overrides:
+            section, name, value = _parse_override(text)
+            self._overrides[section][name] = value
+
+    def make(self, kind: type[T], section: str, flags: Mapping[str, Any] | None = None) -> T:
+        """The settings of one section; a flag that is None is unset."""
+        return make_settings(kind, self._preset.get(section, {}), self._overrides[section], flags or {})
+
+
+def _parse_override(text: str) -> tuple[str, str, Any]:
+    key, equals, value = text.partition("=")
+    section, dot, name = key.strip().partition(".")
+    if not (equals and dot and name) or section not in SECTIONS:
+        raise GenretError(
+            f"--set {text!r}: expected SECTION.NAME=VALUE with a section of {', '.join(SECTIONS)}, "
+            "for example --set tokenizer.lam=0.1"
+        )
+    return section, name, _parse_value(value.strip())
+
+
+def _parse_value(text: str) -> Any:
+    """A JSON value, a comma-separated tuple of them, or the text itself."""
+    if "," in text and not text.startswith(("[", "{", '"')):
+        return tuple(_parse_value(part.strip()) for part in text.split(",") if part.strip())
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,185 @@
+"""The stages, run on a folder: data, embeddings, tokenizer, model, index. Knows the order and what may be reused.
+
+A stage reads the artifacts before it, checks that they belong together, and writes its own. A stage whose settings and
+inputs are those of the artifact already there is not run again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from genret.artifacts import Artifact, check_lineage, read_artifact, read_json, write_json
+from genret.data.records import Dataset, load_dataset, save_dataset
+from genret.embed import EmbedSettings, embed_catalogue, load_embeddings
+from genret.errors import GenretError
+from genret.settings import settings_dict
+
+if TYPE_CHECKING:
+    from genret.tokenizer.settings import TokenizerSettings
+    from genret.training import ModelSettings, TrainSettings
+
+STAGES = {"data": "dataset", "embeddings": "embeddings", "tokenizer": "tokenizer", "model": "model", "index": "index"}
+"""Folder of a stage below the run -> kind of its artifact."""
+TIMINGS = "timings.json"
+
+
+class StageResult(NamedTuple):
+    """What a stage left, whether it was there already, and the seconds that making it took (now or then)."""
+
+    artifact: Artifact
+    reused: bool
+    seconds: float
+
+
+def data_stage(run: Path, read: Callable[[], Dataset], source: Mapping[str, Any]) -> StageResult:
+    """RUN/data from `read()`; `source` says where from, and decides whether an existing one is taken as it is."""
+    folder = run / "data"
+    existing = _existing(folder, STAGES["data"])
+    if existing and existing.settings.get("source") == dict(source):
+        return StageResult(existing, True, _timing(run, "data"))
+    started = perf_counter()
+    artifact = save_dataset(read(), folder, source)
+    return StageResult(artifact, False, _timed(run, "data", started))
+
+
+def embed_stage(run: Path, settings: EmbedSettings, *, progress: bool = True) -> StageResult:
+    """RUN/embeddings from RUN/data."""
+    dataset, data = load_dataset(run / "data")
+
+    def make(inputs: Mapping[str, str]) -> None:
+        embed_catalogue(dataset.catalogue, settings, run / "embeddings", inputs, progress=progress)
+
+    return _stage(run, "embeddings", {"dataset": data.fingerprint}, settings_dict(settings), make)
+
+
+def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = True) -> StageResult:
+    """RUN/tokenizer from RUN/data and RUN/embeddings: the trained RQ-VAE and a semantic ID for every product."""
+    from genret.tokenizer import save_tokenizer, train_tokenizer
+
+    dataset, data = load_dataset(run / "data")
+    vectors, embeddings = load_embeddings(run / "embeddings")
+    check_lineage(embeddings, "dataset", data)
+
+    def make(inputs: Mapping[str, str]) -> None:
+        tokenizer = train_tokenizer(
+            vectors,
+            dataset.catalogue.categories,
+            settings,
+            progress=progress,
+            checkpoint=run / ".tokenizer.checkpoint",
+        )
+        codes = tokenizer.encode(vectors)
+        save_tokenizer(tokenizer, codes, dataset.catalogue.ids, run / "tokenizer", inputs)
+        shutil.rmtree(run / ".tokenizer.checkpoint", ignore_errors=True)
+
+    inputs = {"dataset": data.fingerprint, "embeddings": embeddings.fingerprint}
+    return _stage(run, "tokenizer", inputs, settings_dict(settings), make)
+
+
+def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageResult:
+    """RUN/model from RUN/data and RUN/tokenizer. An interrupted training goes on from its last checkpoint."""
+    from genret.tokenizer import load_tokenizer
+    from genret.training import save_model, train_model
+
+    dataset, data = load_dataset(run / "data")
+    vectors, embeddings = load_embeddings(run / "embeddings")
+    tokenizer, codes, tokens = load_tokenizer(run / "tokenizer")
+    check_lineage(tokens, "dataset", data)
+    check_lineage(tokens, "embeddings", embeddings)
+
+    def make(inputs: Mapping[str, str]) -> None:
+        checkpoints = run / ".model.checkpoints"
+        trained = train_model(dataset, codes, tokenizer, vectors, model, train, checkpoints)
+        save_model(trained, run / "model", inputs)
+        shutil.rmtree(checkpoints, ignore_errors=True)
+
+    inputs = {"dataset": data.fingerprint, "tokenizer": tokens.fingerprint}
+    return _stage(run, "model", inputs, {"model": settings_dict(model), "train": settings_dict(train)}, make)
+
+
+def index_stage(run: Path) -> StageResult:
+    """RUN/index from RUN/data, RUN/embeddings and RUN/tokenizer."""
+    from genret.index import build_index
+    from genret.tokenizer import load_tokenizer
+
+    dataset, data = load_dataset(run / "data")
+    vectors, embeddings = load_embeddings(run / "embeddings")
+    tokenizer, codes, tokens = load_tokenizer(run / "tokenizer")
+    check_lineage(tokens, "dataset", data)
+    check_lineage(tokens, "embeddings", embeddings)
+
+    def make(inputs: Mapping[str, str]) -> None:
+        build_index(dataset.catalogue, codes, tokenizer.settings.codebook_sizes, run / "index", inputs, vectors)
+
+    inputs = {
+        "dataset": data.fingerprint,
+        "embeddings": embeddings.fingerprint,
+        "tokenizer": tokens.fingerprint,
+    }
+    return _stage(run, "index", inputs, {}, make)
+
+
+def fork_run(run: Path, fork: Path) -> None:
+    """Give `fork` the data and embeddings of `run` (as hard links where it can), to try another tokenizer on."""
+    for name in ("data", "embeddings"):
+        source, target = read_artifact(run / name, STAGES[name], verify=False), fork / name
+        existing = _existing(target, STAGES[name])
+        if existing and existing.fingerprint == source.fingerprint:
+            continue
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(source.path, target, copy_function=_link)
+
+
+def timings(run: Path) -> dict[str, float]:
+    """Seconds that each stage took when it was made."""
+    path = run / TIMINGS
+    return dict(read_json(path)) if path.exists() else {}
+
+
+def _stage(
+    run: Path,
+    name: str,
+    inputs: Mapping[str, str],
+    settings: Mapping[str, Any],
+    make: Callable[[Mapping[str, str]], None],
+) -> StageResult:
+    """Run `make` unless the artifact that it would write is there. Settings count as an input, by their hash."""
+    wanted = {**inputs, "settings": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()}
+    existing = _existing(run / name, STAGES[name])
+    if existing and dict(existing.inputs) == wanted:
+        return StageResult(existing, True, _timing(run, name))
+    started = perf_counter()
+    make(wanted)
+    return StageResult(read_artifact(run / name, STAGES[name], verify=False), False, _timed(run, name, started))
+
+
+def _existing(folder: Path, kind: str) -> Artifact | None:
+    """The artifact in `folder` if there is a whole one, else None: a broken one is made again."""
+    try:
+        return read_artifact(folder, kind)
+    except GenretError:
+        return None
+
+
+def _timing(run: Path, name: str) -> float:
+    return timings(run).get(name, 0.0)
+
+
+def _timed(run: Path, name: str, started: float) -> float:
+    seconds = round(perf_counter() - started, 2)
+    write_json(run / TIMINGS, {**timings(run), name: seconds})
+    return seconds
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
