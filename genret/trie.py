@@ -302,6 +302,17 @@ class Allowed:
         start, stop = self.trie.product_range(level, nodes)
         return self._rank(stop) - self._rank(start)
 
+    def rank(self, positions: Ints) -> Ints:
+        """(n,) how many allowed positions stand before each of the given ones."""
+        return self._rank(positions)
+
+    def nth(self, ranks: Ints) -> Ints:
+        """(n,) the positions of the allowed products of these ranks, from 0; the inverse of `rank`."""
+        word = np.searchsorted(self._before, ranks.astype(self._before.dtype), "right") - 1
+        flags = bits.unpack(self._positions[word][:, None], 64)  # (n, 64)
+        within = np.cumsum(flags, axis=1) > (ranks - self._before[word])[:, None]
+        return (word << 6) + within.argmax(axis=1)
+
     def positions(self, start: int, stop: int) -> Ints:
         """The allowed positions from `start` up to, not including, `stop`; ascending."""
         first, last = start >> 6, bits.words_for(stop)
