@@ -17,7 +17,7 @@ LAYERS = [
     {"types", "errors"},
     {"artifacts", "settings", "vocab"},
     {"data", "trie"},
-    {"embed", "filters", "ranking", "tokenizer", "pseudo", "text"},
+    {"embed", "filters", "pruning", "ranking", "tokenizer", "pseudo", "text"},
     {"beam", "exact", "logits", "index", "changes"},
     {"decoder", "model", "training"},
     {"retriever"},
