@@ -61,7 +61,7 @@ def embed_stage(run: Path, settings: EmbedSettings, *, progress: bool = True) ->
 
 def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = True) -> StageResult:
     """RUN/tokenizer from RUN/data and RUN/embeddings: the trained RQ-VAE and a semantic ID for every product."""
-    from genret.tokenizer import save_tokenizer, train_tokenizer
+    from genret.tokenizer import assign_ids, health, save_tokenizer, train_tokenizer
 
     dataset, data = load_dataset(run / "data")
     vectors, embeddings = load_embeddings(run / "embeddings")
@@ -75,8 +75,9 @@ def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = T
             progress=progress,
             checkpoint=run / ".tokenizer.checkpoint",
         )
-        codes = tokenizer.encode(vectors)
-        save_tokenizer(tokenizer, codes, dataset.catalogue.ids, run / "tokenizer", inputs)
+        codes = assign_ids(tokenizer, vectors).codes
+        report = health(tokenizer, codes, vectors, dataset.catalogue.categories)
+        save_tokenizer(tokenizer, codes, dataset.catalogue.ids, run / "tokenizer", inputs, health=report.to_json())
         shutil.rmtree(run / ".tokenizer.checkpoint", ignore_errors=True)
 
     inputs = {"dataset": data.fingerprint, "embeddings": embeddings.fingerprint}
@@ -108,6 +109,7 @@ def index_stage(run: Path) -> StageResult:
     """RUN/index from RUN/data, RUN/embeddings and RUN/tokenizer."""
     from genret.index import build_index
     from genret.tokenizer import load_tokenizer
+    from genret.tokenizer.tokenizer import id_sizes
 
     dataset, data = load_dataset(run / "data")
     vectors, embeddings = load_embeddings(run / "embeddings")
@@ -116,7 +118,8 @@ def index_stage(run: Path) -> StageResult:
     check_lineage(tokens, "embeddings", embeddings)
 
     def make(inputs: Mapping[str, str]) -> None:
-        build_index(dataset.catalogue, codes, tokenizer.settings.codebook_sizes, run / "index", inputs, vectors)
+        sizes = id_sizes(codes, tokenizer.codebook_sizes)
+        build_index(dataset.catalogue, codes, sizes, run / "index", inputs, vectors)
 
     inputs = {
         "dataset": data.fingerprint,

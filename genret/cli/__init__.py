@@ -59,7 +59,7 @@ def cli() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit: 0 when all went well, 2 for anything the user can put right, 130 if interrupted."""
+    """Run the command line and exit: 0 if all went well, 2 for what the user can put right, 130 if interrupted."""
     try:
         code = cli.main(None if arguments is None else list(arguments), prog_name="genret", standalone_mode=False)
         sys.stdout.flush()

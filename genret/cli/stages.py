@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from genret.artifacts import sha256
 from genret.cli.options import Layers, run_argument, settings_options
 from genret.errors import GenretError
+from genret.settings import settings_dict
 
 if TYPE_CHECKING:
+    from genret.data.records import Dataset
+    from genret.data.validate import ReadReport
     from genret.pipeline import StageResult
 
 FORMATS = ("files", "grocery", "homedepot", "chorus", "instacart", "grocerydb", "esci", "wands", "beir")
@@ -23,6 +29,9 @@ def source_options(command: Any) -> Any:
         click.option("--queries", type=click.Path(path_type=Path), help="Queries: id, text (and split, frequency)."),
         click.option("--judgements", type=click.Path(path_type=Path), help="Judgements: query_id, product_id, grade."),
         click.option("--column", "columns", multiple=True, metavar="FIELD=COLUMN", help="Name a column of your file."),
+        click.option(
+            "--relevant-at", type=float, default=1.0, show_default=True, help="Grades that count as relevant."
+        ),
         click.option("--on-bad-row", type=click.Choice(("error", "skip")), default="error", show_default=True),
     ):
         command = option(command)
@@ -60,13 +69,14 @@ def embed(run: Path, layers: Layers, model: str | None, dim: int | None) -> None
 @settings_options
 def tokenize(run: Path, layers: Layers, lam: float | None, codebook_sizes: str | None, seed: int | None) -> None:
     """Train the RQ-VAE on RUN/embeddings and give every product a semantic ID, RUN/tokenizer."""
+    from genret.artifacts import read_json
     from genret.pipeline import tokenize_stage
-    from genret.tokenizer import format_health, load_health
+    from genret.tokenizer import Health, format_health
     from genret.tokenizer.settings import TokenizerSettings
 
     flags = {"lam": lam, "codebook_sizes": _sizes(codebook_sizes), "seed": seed}
     say("tokenize", tokenize_stage(run, layers.make(TokenizerSettings, "tokenizer", flags)))
-    click.echo(format_health(load_health(run / "tokenizer")))
+    click.echo(format_health(Health.from_json(read_json(run / "tokenizer" / "health.json"))))
 
 
 @click.command()
@@ -143,6 +153,68 @@ def _read_data(source: Path | None, run: Path, layers: Layers, options: dict[str
     from genret.pipeline import data_stage
 
     say("data", data_stage(run, *_reader(source, run, layers, options)))
+
+
+def _reader(
+    source: Path | None, run: Path, layers: Layers, options: dict[str, Any]
+) -> tuple[Callable[[], Dataset], dict[str, Any]]:
+    """How to read the data, and a record of what is read that tells one source from another."""
+    from genret.data import read_dataset, read_files_dataset
+
+    name, on_bad_row = options["format_name"], options["on_bad_row"]
+    if name == "grocery":
+        from genret.data.grocery import GrocerySettings, make_grocery
+
+        settings = layers.make(GrocerySettings, "grocery")
+        return lambda: make_grocery(settings), {"format": "grocery", **settings_dict(settings)}
+    if source is None:
+        raise GenretError(f"no SOURCE given; give a file or folder to read as {name}, or --format grocery")
+    reports: list[ReadReport] = []
+    rejects = run / "rejects.jsonl" if on_bad_row == "skip" else None
+
+    def read() -> Dataset:
+        if name == "files":
+            dataset = read_files_dataset(
+                source,
+                options["queries"],
+                options["judgements"],
+                columns=_columns(options["columns"]),
+                relevant_at=options["relevant_at"],
+                on_bad_row=on_bad_row,
+                rejects=rejects,
+                reports=reports,
+            )
+        else:
+            dataset = read_dataset(name, source, on_bad_row=on_bad_row, rejects=rejects, reports=reports)
+        _tell_rejected(reports, rejects)
+        return dataset
+
+    paths = [path for path in (source, options["queries"], options["judgements"]) if path]
+    record = {"format": name, "columns": list(options["columns"]), "relevant_at": options["relevant_at"]}
+    return read, {**record, "files": [_print_of(path) for path in paths], "on_bad_row": on_bad_row}
+
+
+def _tell_rejected(reports: Sequence[ReadReport], rejects: Path | None) -> None:
+    rejected = sum(report.skipped for report in reports)
+    if rejected:
+        click.echo(f"data      {rejected} bad rows skipped, written to {rejects}", err=True)
+
+
+def _print_of(path: Path) -> str:
+    """A digest of a file, or of the files in a folder: what was read, wherever it lies."""
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    digests = [sha256(file) for file in files if file.is_file()]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
+
+
+def _columns(pairs: Sequence[str]) -> dict[str, str]:
+    columns = {}
+    for pair in pairs:
+        field, equals, column = pair.partition("=")
+        if not (field and equals and column):
+            raise GenretError(f"--column {pair!r}: expected FIELD=COLUMN, for example --column title=product_title")
+        columns[field] = column
+    return columns
 
 
 def _sizes(text: str | None) -> tuple[int, ...] | None:

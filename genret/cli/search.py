@@ -1,0 +1,146 @@
+"""`genret search`: queries in, products out, as a table, JSON lines, or the beam drawn as a tree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from genret.errors import GenretError
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+    from genret.explain import BeamNode
+    from genret.types import SearchResult
+
+
+@click.command()
+@click.argument("queries", nargs=-1)
+@click.option("--run", default="runs/demo", show_default=True, type=click.Path(path_type=Path), help="The run folder.")
+@click.option("-k", "k", default=10, show_default=True, help="Products a query.")
+@click.option("--beam-width", default=50, show_default=True, help="Prefixes kept a level.")
+@click.option("--exact", is_flag=True, help="Widen the search until the top k is proven.")
+@click.option("--where", help="Only products that meet a condition: 'price < 5 and brand = \"Acme\"'.")
+@click.option("--max-per-prefix", type=int, help="At most so many hits that share L1-L2.")
+@click.option("--rescore", is_flag=True, help="Order the beam's products by their embeddings.")
+@click.option("--explain", is_flag=True, help="Draw the beam as a tree.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a query, for machines.")
+@click.option("--queries-file", type=click.Path(path_type=Path), help="One query a line, after those given.")
+def search(
+    queries: tuple[str, ...],
+    run: Path,
+    k: int,
+    beam_width: int,
+    explain: bool,
+    as_json: bool,
+    queries_file: Path | None,
+    **options: Any,
+) -> None:
+    """Search RUN for QUERIES: products that exist, best first.
+
+    Scores are log-probabilities in nats; "proven" says that the top k is what scoring every product would give.
+    """
+    texts = [*queries, *(_lines(queries_file) if queries_file else ())]
+    if not texts:
+        raise GenretError('no query given; try: genret search "marinara sauce"')
+    if explain and (len(texts) > 1 or any(options[name] for name in ("exact", "max_per_prefix", "rescore"))):
+        raise GenretError(
+            "--explain draws one plain search; give one query and no --exact, --rescore, --max-per-prefix"
+        )
+    from genret.retriever import Retriever
+
+    retriever = Retriever.load(run)
+    if explain:
+        from genret.explain import beam_tree
+
+        result, trace = retriever.explain(texts[0], k, beam_width=beam_width, where=options["where"])
+        tree = beam_tree(trace, retriever.index, width=k)
+        click.echo(_json(result, tree) if as_json else "", nl=as_json)
+        if not as_json:
+            _print(draw_tree(tree, texts[0]), _table(result))
+        return
+    for result in retriever.search(texts, k, beam_width=beam_width, **options):
+        if as_json:
+            click.echo(_json(result))
+        else:
+            _print(_table(result))
+
+
+def draw_tree(node: BeamNode, query: str) -> Tree:
+    """The beam as a rich tree: kept prefixes, then the best of those that were pruned beside them."""
+    from rich.tree import Tree
+
+    tree = Tree(f"[bold]{_safe(query)}[/]  {node.products:,} products")
+    _grow(tree, node)
+    return tree
+
+
+def _grow(tree: Tree, node: BeamNode) -> None:
+    for child in node.children:
+        code = f"[bold cyan]L{len(child.prefix)} {child.prefix[-1]}[/]"
+        count = f"{child.products:,} product{'s' * (child.products != 1)}"
+        _grow(tree.add(f"{code}  [green]{child.score:.2f}[/]  {count}  {_safe(child.label)}"), child)
+    for prefix, score, products in node.pruned:
+        tree.add(f"[dim]L{len(prefix)} {prefix[-1]}  {score:.2f}  {products:,} products  pruned[/]")
+
+
+def _table(result: SearchResult) -> Any:
+    from rich.table import Table
+
+    proven = "proven exact" if result.exact else "not proven exact"
+    table = Table(title=f"{_safe(result.query)}  ({len(result.hits)} products, {proven})", title_justify="left")
+    for name, justify in (
+        ("#", "right"),
+        ("score", "right"),
+        ("semantic ID", "left"),
+        ("id", "left"),
+        ("product", "left"),
+    ):
+        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
+    for hit in result.hits:
+        spelled = "-".join(map(str, hit.semantic_id))
+        brand = f" [dim]{_safe(hit.product.brand)}[/]" if hit.product.brand else ""
+        table.add_row(str(hit.rank), f"{hit.score:.2f}", spelled, hit.product.id, _safe(hit.product.title) + brand)
+    return table
+
+
+def _json(result: SearchResult, tree: BeamNode | None = None) -> str:
+    hits = [
+        {"rank": hit.rank, "score": hit.score, "semantic_id": hit.semantic_id, **hit.product._asdict()}
+        for hit in result.hits
+    ]
+    extra = {} if tree is None else {"beam": _tree_json(tree)}
+    return json.dumps({"query": result.query, "exact": result.exact, "hits": hits, **extra}, ensure_ascii=False)
+
+
+def _tree_json(node: BeamNode) -> dict[str, Any]:
+    return {**node._asdict(), "children": [_tree_json(child) for child in node.children]}
+
+
+def _print(*renderables: Any) -> None:
+    import shutil
+
+    from rich.console import Console
+
+    console = Console(
+        width=None if click.get_text_stream("stdout").isatty() else max(120, shutil.get_terminal_size().columns)
+    )
+    for renderable in renderables:
+        console.print(renderable)
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    except UnicodeDecodeError as error:
+        raise GenretError(f"{file}: not valid UTF-8 (byte {error.start}); save it as UTF-8") from None
+    return [line for line in lines if line]
+
+
+def _safe(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

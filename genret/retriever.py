@@ -1,0 +1,206 @@
+"""`Retriever.load(folder).search(queries)`: the one core that the command line, the evaluation and notebooks call.
+
+Text in, products out. Puts the model, the index and the beam search together; knows nothing of how they work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from genret.artifacts import read_artifact
+from genret.beam import BeamResult, BeamSettings, BeamTrace, Decoder, beam_search
+from genret.embed import Embedder, load_embedder
+from genret.errors import GenretError
+from genret.filters import Condition
+from genret.index import Index
+from genret.model import GenretForConditionalGeneration
+from genret.trie import Allowed
+from genret.types import Hit, SearchResult
+
+MAX_ROWS = 8192
+"""Rows (queries x beams) decoded at once: bounds memory, whatever the number of queries."""
+
+
+class Batch(NamedTuple):
+    """What was found for some consecutive queries, as arrays; `Retriever.search_positions` yields them."""
+
+    queries: list[str]
+    result: BeamResult
+    index: Index
+
+
+class Retriever:
+    """A trained model and an index that belong together."""
+
+    def __init__(
+        self, model: GenretForConditionalGeneration, text_tokenizer: Any, index: Index, folder: Path | None = None
+    ) -> None:
+        if model.vocab.codebook_sizes != index.trie.codebook_sizes:
+            raise GenretError(
+                f"the model spells codes of {model.vocab.codebook_sizes}, but the index holds codes of "
+                f"{index.trie.codebook_sizes}; train the model or build the index again"
+            )
+        self.model, self.index, self._text_tokenizer, self._folder = model.eval(), index, text_tokenizer, folder
+        self._embedder: Embedder | None = None
+
+    @classmethod
+    def load(cls, folder: str | Path, *, device: str = "cpu") -> Retriever:
+        """The retriever of a run folder (its `model/` and `index/`), on the given torch device.
+
+        Raises GenretError if an artifact is missing, damaged, or made from another tokenizer than the other.
+        """
+        from genret.training import load_model
+
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise GenretError(f"{folder}: no such run folder; make one with `genret demo` or `genret build`")
+        model, text_tokenizer, artifact = load_model(folder / "model")
+        index = Index.open(folder / "index")
+        made_from = read_artifact(folder / "index", "index", verify=False).inputs.get("tokenizer")
+        if made_from != artifact.inputs.get("tokenizer"):
+            raise GenretError(
+                f"{folder}: model and index were made from different tokenizers; run `genret train` or `genret index`"
+            )
+        return cls(model.to(device), text_tokenizer, index, folder)
+
+    @overload
+    def search(self, queries: str, k: int = ..., **options: Any) -> SearchResult: ...
+    @overload
+    def search(self, queries: Sequence[str], k: int = ..., **options: Any) -> list[SearchResult]: ...
+    def search(
+        self,
+        queries: str | Sequence[str],
+        k: int = 10,
+        *,
+        beam_width: int = 50,
+        exact: bool = False,
+        where: Condition | str | None = None,
+        max_per_prefix: int | None = None,
+        rescore: bool = False,
+    ) -> SearchResult | list[SearchResult]:
+        """The best `k` products for a query, or for each of several: best first, ties broken by semantic ID.
+
+        Products that share an ID have one score and are ranked among themselves by popularity, then by id. `where`
+        restricts the search to products that meet a condition (see `genret.filters`), inside the beam, so that k
+        allowed products come back wherever so many exist. `exact` widens the search until the top k is proven to be
+        what scoring every allowed product would give. `max_per_prefix` caps hits that share L1-L2. `rescore` orders
+        the products that the beam found by the cosine of their embeddings with the query's instead, which then is the
+        score; such a result never counts as exact.
+        """
+        texts = [queries] if isinstance(queries, str) else list(queries)
+        settings = BeamSettings(k=k, beam_width=max(beam_width, k), exact=exact, max_per_prefix=max_per_prefix)
+        found = self._rescored(texts, settings, where) if rescore else self._searched(texts, settings, where)
+        results = list(found)
+        return results[0] if isinstance(queries, str) else results
+
+    def search_positions(
+        self, queries: Sequence[str], settings: BeamSettings, where: Condition | str | None = None
+    ) -> Iterator[Batch]:
+        """The beam search itself, batch after batch, as arrays of positions in the index (for evaluation)."""
+        index = self.index.snapshot()
+        allowed = index.compile(where)
+        step = max(1, MAX_ROWS // settings.beam_width)
+        for start in range(0, len(queries), step):
+            batch = list(queries[start : start + step])
+            yield Batch(batch, self._beam(batch, index, settings, allowed), index)
+
+    def explain(
+        self, query: str, k: int = 10, *, beam_width: int = 50, where: Condition | str | None = None
+    ) -> tuple[SearchResult, BeamTrace]:
+        """One query's answer and the beam behind it: the prefixes kept and pruned at every level."""
+        trace = BeamTrace()
+        index = self.index.snapshot()
+        settings = BeamSettings(k=k, beam_width=max(beam_width, k))
+        result = self._beam([query], index, settings, index.compile(where), trace)
+        return next(_results(Batch([query], result, index))), trace
+
+    def decoder(self, queries: Sequence[str]) -> Decoder:
+        """The queries, encoded: what a beam search steps through."""
+        empty = [i for i, text in enumerate(queries, 1) if not text.strip()]
+        if empty:
+            raise GenretError(f"query {empty[0]} of {len(queries)} is empty; give at least one word")
+        tokens = self._text_tokenizer(
+            list(queries),
+            return_tensors="pt",
+            padding=True,
+            truncation=True,
+            max_length=self.model.config.max_text_tokens,
+        ).to(self.model.device)
+        return self.model.decoder_for(tokens["input_ids"], tokens["attention_mask"])
+
+    @property
+    def embedder(self) -> Embedder:
+        """The run's embedder, loaded on first use."""
+        if self._embedder is None:
+            if self._folder is None:
+                raise GenretError(
+                    "this retriever was not loaded from a run folder, so it has no embedder to rescore with"
+                )
+            self._embedder = load_embedder(self._folder / "embeddings")
+        return self._embedder
+
+    @torch.inference_mode()
+    def _beam(
+        self,
+        queries: Sequence[str],
+        index: Index,
+        settings: BeamSettings,
+        allowed: Allowed | None,
+        trace: BeamTrace | None = None,
+    ) -> BeamResult:
+        return beam_search(self.decoder(queries), index.trie, settings, allowed, trace)
+
+    def _searched(
+        self, queries: Sequence[str], settings: BeamSettings, where: Condition | str | None
+    ) -> Iterator[SearchResult]:
+        for batch in self.search_positions(queries, settings, where):
+            yield from _results(batch)
+
+    def _rescored(
+        self, queries: Sequence[str], settings: BeamSettings, where: Condition | str | None
+    ) -> Iterator[SearchResult]:
+        wide = replace(settings, k=settings.beam_width)
+        for batch in self.search_positions(queries, wide, where):
+            scores = _cosines(batch, self.embedder.encode(batch.queries))  # (Q, k')
+            order = np.argsort(-scores, axis=1, kind="stable")[:, : settings.k]
+            best = np.take_along_axis(batch.result.positions, order, axis=1)
+            result = replace_result(batch.result, best, np.take_along_axis(scores, order, axis=1))
+            yield from _results(batch._replace(result=result))
+
+
+def replace_result(result: BeamResult, positions: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]) -> BeamResult:
+    """The result with other positions and scores, no longer proven."""
+    return result._replace(positions=positions, scores=scores, proven=np.zeros_like(result.proven))
+
+
+def _cosines(batch: Batch, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(Q, k) cosine of each query with each of its products; -inf where there is none."""
+    positions = batch.result.positions
+    embeddings = batch.index.embeddings
+    if embeddings is None:
+        raise GenretError("this index holds no embeddings to rescore with; build it again with the run's embeddings")
+    found = np.asarray(embeddings[np.maximum(positions, 0)], np.float32)  # (Q, k, D)
+    return np.where(positions >= 0, np.einsum("qkd,qd->qk", found, vectors), -np.inf).astype(np.float32)
+
+
+def _results(batch: Batch) -> Iterator[SearchResult]:
+    """One typed result a query."""
+    result, index = batch.result, batch.index
+    for row, query in enumerate(batch.queries):
+        found = result.positions[row] >= 0
+        positions, scores = result.positions[row][found], result.scores[row][found]
+        ids = map(tuple, index.trie.id_of(positions).tolist())
+        hits = tuple(
+            Hit(product, float(score), rank, semantic_id)
+            for rank, (product, score, semantic_id) in enumerate(
+                zip(index.products(positions), scores, ids, strict=True), start=1
+            )
+        )
+        yield SearchResult(query, hits, bool(result.proven[row]))
