@@ -1,0 +1,36 @@
+"""The model before its first step, and codebooks fitted to a whole catalogue. Knows models and embeddings; no losses."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genret.tokenizer.kmeans import residual_kmeans
+from genret.tokenizer.rqvae import RQVAE
+from genret.tokenizer.settings import TokenizerSettings
+from genret.tokenizer.tokenizer import CHUNK
+
+
+def start_model(embeddings: Tensor, settings: TokenizerSettings) -> RQVAE:
+    """The model before its first step: principal components, and residual k-means of their latents."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        model = RQVAE(embeddings.shape[1], settings.codebook_sizes, settings.latent_dim, settings.hidden)
+    model.start_from(embeddings)
+    fit_codebooks(model, embeddings, settings, iterations=10)
+    return model
+
+
+@torch.no_grad()
+def fit_codebooks(
+    model: RQVAE, embeddings: Tensor, settings: TokenizerSettings, *, iterations: int, refine: bool = False
+) -> None:
+    """Residual k-means of the latents into the model's codebooks; `refine` starts from those that it has."""
+    latents = torch.cat([model.latent(chunk) for chunk in embeddings.split(CHUNK)])
+    start = [codebook.numpy() for codebook in model.quantizer.codebooks] if refine else None
+    books = residual_kmeans(latents.numpy(), settings.codebook_sizes, settings.seed, init=start, iterations=iterations)
+    model.quantizer.load_codebooks([torch.from_numpy(book) for book in books])
+    codes = torch.cat([model.quantizer.encode(chunk) for chunk in latents.split(CHUNK)])
+    share = min(settings.batch_size, len(embeddings)) / len(embeddings)
+    use = [torch.bincount(codes[:, i], minlength=k).float() * share for i, k in enumerate(settings.codebook_sizes)]
+    model.quantizer.load_codebooks(list(model.quantizer.codebooks), use)
