@@ -15,10 +15,10 @@ PACKAGE = ROOT / "genret"
 # A module may import from its own layer and from the layers above it.
 LAYERS = [
     {"types", "errors"},
-    {"artifacts", "settings", "vocab"},
-    {"data", "trie"},
+    {"artifacts", "bits", "settings", "vocab"},
+    {"data", "idmap", "level", "overlay", "trie"},
     {"embed", "filters", "pruning", "ranking", "tokenizer", "pseudo", "text"},
-    {"beam", "exact", "logits", "index", "changes"},
+    {"beam", "exact", "logits", "index", "changes", "snapshot"},
     {"decoder", "model", "training"},
     {"retriever"},
     {"pipeline"},
