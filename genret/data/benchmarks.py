@@ -1,0 +1,200 @@
+"""Readers of published search benchmarks: esci, wands, beir. Knows their files as published.
+
+Each takes the folder that holds them (files plain or .gz) and returns a `Dataset`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from genret.data.clean import strip_tags
+from genret.data.files import Adapt, JudgementRow, product_rows, query_rows
+from genret.data.folders import SourceSettings, find_file, need_file, read_products
+from genret.data.judged import Judged, gather, split_queries, substitute_pairs
+from genret.data.records import Catalogue, Dataset
+from genret.data.scales import SCALES, read_scale
+from genret.data.validate import BadRows
+from genret.errors import GenretError
+from genret.types import SPLITS, Split
+
+TITLE_WORDS = 12
+"""Words of its text that stand for the title of a document without one."""
+
+_TABLES = (".parquet", ".csv", ".csv.gz")
+_ESCI_PRODUCTS = {
+    "id": "product_id",
+    "title": "product_title",
+    "brand": "product_brand",
+    "description": "product_description",
+}
+
+
+def read_esci(path: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
+    """Amazon's Shopping Queries: the two Parquet files as published, or one CSV of the two joined; one locale of it.
+
+    Grades: Exact 3 (the only one that counts as relevant), Substitute 2, Complement 1, Irrelevant 0. The published
+    split is kept, with a tenth of its train queries drawn for dev; a file without a split is drawn 80/10/10. A product
+    judged Exact and one judged Substitute for the same query are substitutes, at most `PAIRS_PER_QUERY` pairs a query.
+    The description is the published one, without its HTML, and the bullet points; the colour is an attribute.
+    Paper: Reddy et al., Shopping Queries Dataset (2022), arXiv:2206.06588.
+    """
+    examples, products = _esci_files(path)
+    names = _ESCI_PRODUCTS
+    catalogue = read_products(
+        product_rows(products, bad, columns=names, adapt=_esci_product(settings.locale)), settings
+    )
+    if not len(catalogue):
+        raise GenretError(f"{products}: no product with product_locale {settings.locale!r}; name another locale")
+    scale = SCALES["esci"]
+    judged = _redraw(read_scale(examples, scale, bad, adapt=_only(settings.locale)), catalogue, settings.seed, bad)
+    return Dataset(
+        name="esci",
+        catalogue=catalogue,
+        queries=judged.queries,
+        judgements=judged.judgements,
+        relevant_at=scale.relevant_at,
+        irrelevant_grade=scale.irrelevant_grade,
+        substitutes=substitute_pairs(judged.judgements, lambda a, b: {a, b} == {2.0, 3.0}),
+    )
+
+
+def read_wands(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
+    """Wayfair's WANDS: product.csv, query.csv, label.csv, tab separated as published.
+
+    Grades: Exact 2 (the only one that counts as relevant), Partial 1, Irrelevant 0. No split is published: the
+    queries are drawn 80/10/10. `product_features` become attributes, popularity is 1 + the number of ratings.
+    Paper: Chen et al., WANDS: Dataset for Product Search Relevance Assessment (ECIR 2022).
+    """
+    scale = SCALES["wands"]
+    names = {"id": "product_id", "title": "product_name", "description": "product_description"}
+    products = need_file(folder, "product", extensions=(".csv",))
+    catalogue = read_products(
+        product_rows(products, bad, format="tsv", columns=names, adapt=_wands_product, strict=False), settings
+    )
+    asked = query_rows(need_file(folder, "query", extensions=(".csv",)), bad, format="tsv", columns={"text": "query"})
+    rows = read_scale(need_file(folder, "label", extensions=(".csv",)), scale, bad)
+    judged = gather({"test": rows}, catalogue, bad, {row.query.id: row.query for row in asked})
+    return Dataset(
+        name="wands",
+        catalogue=catalogue,
+        queries=split_queries(judged.queries["test"], settings.seed),
+        judgements=judged.judgements,
+        relevant_at=scale.relevant_at,
+        irrelevant_grade=scale.irrelevant_grade,
+    )
+
+
+def read_beir(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
+    """A data set in BEIR's form: corpus.jsonl, queries.jsonl, and qrels/train.tsv, dev.tsv, test.tsv as far as there.
+
+    `text` is the description, `metadata` are attributes; a document without a title is called by the first
+    `TITLE_WORDS` words of its text. Grades from 1 on count as relevant.
+    Paper: Thakur et al., BEIR (NeurIPS 2021), arXiv:2104.08663.
+    """
+    scale = SCALES["beir"]
+    corpus = need_file(folder, "corpus", extensions=(".jsonl",))
+    catalogue = read_products(product_rows(corpus, bad, adapt=_beir_document), settings)
+    asked = query_rows(need_file(folder, "queries", extensions=(".jsonl",)), bad)
+    files = {split: find_file(folder / "qrels", split, extensions=(".tsv",)) for split in SPLITS}
+    if not any(files.values()):
+        need_file(folder / "qrels", *SPLITS, extensions=(".tsv",))
+    rows = {split: read_scale(file, scale, bad) for split, file in files.items() if file is not None}
+    judged = gather(rows, catalogue, bad, {row.query.id: row.query for row in asked})
+    return Dataset("beir", catalogue, judged.queries, judged.judgements, scale.relevant_at, scale.irrelevant_grade)
+
+
+def _esci_files(path: Path) -> tuple[Path, Path]:
+    """The file of judgements and the file of products: one and the same where they are joined."""
+    if path.is_file():
+        return path, path
+    prefix = "shopping_queries_dataset_"
+    examples = find_file(path, f"{prefix}examples", extensions=_TABLES)
+    if examples is not None:
+        return examples, need_file(path, f"{prefix}products", extensions=_TABLES)
+    joined = sorted(file for file in path.glob("*.csv*") if not file.name.startswith(f"{prefix}sources"))
+    if len(joined) == 1:
+        return joined[0], joined[0]
+    file = need_file(path, f"{prefix}examples", extensions=_TABLES)
+    return file, file
+
+
+def _esci_product(locale: str) -> Adapt:
+    """Rows of the locale, each product once (a joined file repeats it a query), its text put together."""
+    seen: set[str] = set()
+
+    def adapt(values: dict[str, Any]) -> dict[str, Any] | None:
+        product_id = values["product_id"]
+        joined = "esci_label" in values
+        if values.get("product_locale", locale) != locale or (joined and product_id in seen):
+            return None
+        seen.add(product_id)
+        texts = (values.get("product_description"), values.get("product_bullet_point"))
+        description = "\n".join(strip_tags(part) for part in texts if isinstance(part, str) and part)
+        found = {column: values.get(column) for column in _ESCI_PRODUCTS.values()}
+        return found | {
+            "product_title": _title(values.get("product_title"), description),
+            "product_description": description,
+            "color": values.get("product_color"),
+        }
+
+    return adapt
+
+
+def _only(locale: str) -> Adapt:
+    return lambda values: values if values.get("product_locale", locale) == locale else None
+
+
+def _redraw(rows: list[JudgementRow], catalogue: Catalogue, seed: int, bad: BadRows) -> Judged:
+    """The rows by their published split, or all drawn where they have none; dev is drawn from train if it is empty."""
+    by_split: dict[Split, list[JudgementRow]] = {}
+    for row in rows:
+        by_split.setdefault(row.split or "train", []).append(row)
+    judged = gather(by_split, catalogue, bad)
+    queries = dict(judged.queries)
+    if not queries["test"]:
+        queries = split_queries(queries["train"], seed)
+    elif not queries["dev"]:
+        queries |= split_queries(queries["train"], seed, test=0.0)
+        queries["test"] = judged.queries["test"]
+    return Judged(queries, judged.judgements)
+
+
+def _wands_product(values: dict[str, Any]) -> dict[str, Any]:
+    category = values.pop("category hierarchy", None) or values.pop("category_hierarchy", None) or ""
+    ratings = values.pop("rating_count", None)
+    return {
+        **{name: value for name, value in values.items() if name != "product_features"},
+        "category": [part.strip() for part in category.split(" / ")] if category.strip() else [],
+        "attributes": _features(values.get("product_features") or ""),
+        "popularity": 1 + float(ratings) if ratings and re.fullmatch(r"\d+(\.\d+)?", ratings.strip()) else 1,
+    }
+
+
+def _features(text: str) -> Mapping[str, str]:
+    """`colour : red|colour : blue|width:3` -> `{"colour": "red, blue", "width": "3"}`."""
+    found: dict[str, list[str]] = {}
+    for part in text.split("|"):
+        name, _, value = part.partition(":")
+        if name.strip() and value.strip():
+            found.setdefault(name.strip(), []).append(value.strip())
+    return {name: ", ".join(values) for name, values in found.items()}
+
+
+def _beir_document(values: dict[str, Any]) -> dict[str, Any]:
+    metadata = values.get("metadata")
+    return {
+        "id": values.get("_id"),
+        "title": _title(values.get("title"), values.get("text")),
+        "description": values.get("text"),
+        "attributes": metadata if isinstance(metadata, Mapping) else None,
+    }
+
+
+def _title(title: Any, description: Any) -> Any:
+    """The title, or where it is empty the first words of the description."""
+    if title is None or title == "" or (isinstance(title, str) and not title.strip()):
+        return " ".join(description.split()[:TITLE_WORDS]) if isinstance(description, str) else title
+    return title

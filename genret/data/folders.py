@@ -1,0 +1,205 @@
+"""A user's own files -> `Dataset`, and what all readers of folders share. Knows files and fields, no public set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from genret.data.columns import columns_for
+from genret.data.files import JudgementRow, QueryRow, judgement_rows, product_rows, query_rows
+from genret.data.judged import split_queries
+from genret.data.records import Catalogue, Dataset
+from genret.data.rows import open_table
+from genret.data.validate import BadField, BadRows, OnBadRow, ReadReport
+from genret.errors import GenretError
+from genret.types import SPLITS, Product, Query, Split
+
+EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
+_JUDGEMENT_STEMS = ("judgements", "judgments", "qrels", "ratings")
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """What every reader is told. limit: products at most; locale: esci's market; seed: of drawn splits."""
+
+    limit: int | None = None
+    locale: str = "us"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and self.limit < 1:
+            raise GenretError(f"limit={self.limit}, expected at least 1 product, or no limit")
+
+
+@dataclass(frozen=True)
+class FilesSettings:
+    """How a user's own files are read.
+
+    As the parameters of `read_files_dataset`.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    relevant_at: float = 1.0
+    irrelevant_grade: float = 0.0
+    limit: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        SourceSettings(limit=self.limit)
+        if self.relevant_at <= self.irrelevant_grade:
+            raise GenretError(
+                f"relevant_at={self.relevant_at:g}, but irrelevant_grade={self.irrelevant_grade:g}; "
+                "a relevant grade must be higher than the irrelevant one"
+            )
+        parts = {name.rpartition(".")[0] for name in self.columns} - {"", "product", "query", "judgement"}
+        if parts:
+            raise GenretError(
+                f"column mapping for {sorted(parts)[0]!r}, expected FIELD, query.FIELD or judgement.FIELD"
+            )
+
+
+def read_files_dataset(
+    products: str | Path,
+    queries: str | Path | None = None,
+    judgements: str | Path | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    relevant_at: float = 1.0,
+    irrelevant_grade: float = 0.0,
+    limit: int | None = None,
+    seed: int = 0,
+    on_bad_row: OnBadRow = "error",
+    rejects: str | Path | None = None,
+    reports: list[ReadReport] | None = None,
+) -> Dataset:
+    """A data set from a user's own files, each CSV, TSV, JSONL or Parquet (judgements also TREC qrels), plain or .gz.
+
+    products: the catalogue's file, or a folder that holds `products.*` and perhaps `queries.*` and `judgements.*`.
+    judgements: their rows name a query by id, or by text. A row whose query or product is not known is a bad row.
+    columns: field -> column, with `query.` or `judgement.` before the fields of those files:
+        `{"title": "product_title", "judgement.grade": "stars"}`.
+    relevant_at: grades from here on count as relevant. irrelevant_grade: the grade without gain.
+    limit: products to read at most, the first ones; judgements on others are then left out.
+    seed: draws the splits where the files name none.
+    The splits are those of a column `split` in queries or judgements, and a query without one is for train; where no
+    row has one they are drawn: 80 % train, 10 % dev, 10 % test (`split_queries`).
+    Raises GenretError as `read_catalogue` does.
+    """
+    bad = BadRows(on_bad_row, rejects)
+    settings = FilesSettings(columns or {}, relevant_at, irrelevant_grade, limit, seed)
+    dataset = _read_files(Path(products), queries, judgements, settings, bad)
+    if reports is not None:
+        reports.extend(bad.reports)
+    return dataset
+
+
+def read_folder(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
+    """The folder's products, queries and judgements with every setting of `read_files_dataset` left as it is."""
+    return _read_files(folder, None, None, FilesSettings(limit=settings.limit, seed=settings.seed), bad)
+
+
+def find_file(folder: Path, *stems: str, extensions: tuple[str, ...] = EXTENSIONS) -> Path | None:
+    """The first file of the folder called by one of the stems and one of the extensions, plain or .gz."""
+    names = (f"{stem}{extension}{gz}" for stem in stems for extension in extensions for gz in ("", ".gz"))
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def need_file(folder: Path, *stems: str, extensions: tuple[str, ...] = EXTENSIONS) -> Path:
+    """As `find_file`, but a GenretError that says what was looked for if there is none."""
+    found = find_file(folder, *stems, extensions=extensions)
+    if found is None:
+        wanted = " or ".join(f"{stem}{extensions[0]}" for stem in stems)
+        there = ", ".join(sorted(file.name for file in folder.iterdir())[:12]) if folder.is_dir() else "not a folder"
+        raise GenretError(f"{folder}: no {wanted} in it (it holds: {there or 'nothing'}); give the folder of the files")
+    return found
+
+
+def need_columns(file: Path, columns: Sequence[str], bad: BadRows) -> None:
+    """Raise a GenretError if the header of `file` lacks one of the columns that its data set is published with."""
+    found = open_table(file, bad).columns or ()
+    lacking = [column for column in columns if column not in found]
+    if lacking:
+        raise GenretError(f"{file}: no column {lacking[0]!r}; its columns: {', '.join(map(repr, found))}")
+
+
+def read_products(rows: Iterable[Product], settings: SourceSettings | FilesSettings) -> Catalogue:
+    """The catalogue of the first `settings.limit` rows."""
+    return Catalogue.from_products(islice(rows, settings.limit))
+
+
+def find_queries(judgements: Path, format: str) -> Path | None:
+    """The file with the queries' texts that a format keeps beside its judgement file, if it is there."""
+    if format == "wands":
+        return find_file(judgements.parent, "query", extensions=(".csv",))
+    if format == "beir":
+        return find_file(judgements.parent, "queries", extensions=(".jsonl",)) or find_file(
+            judgements.parent.parent, "queries", extensions=(".jsonl",)
+        )
+    return None
+
+
+def _read_files(
+    products: Path, queries: str | Path | None, judgements: str | Path | None, settings: FilesSettings, bad: BadRows
+) -> Dataset:
+    name = products.name.partition(".")[0] or "files"
+    if products.is_dir():
+        queries = queries or find_file(products, "queries", "query")
+        judgements = judgements or find_file(products, *_JUDGEMENT_STEMS, extensions=(*EXTENSIONS, ".qrels", ".trec"))
+        products = need_file(products, "products", "catalogue", "catalog")
+    catalogue = read_products(product_rows(products, bad, columns=columns_for(settings.columns, "product")), settings)
+    asked = [] if queries is None else query_rows(queries, bad, columns=columns_for(settings.columns, "query"))
+    graded = [] if judgements is None else _graded(judgements, settings, bad)
+    known, kept = _match(asked, graded, catalogue, bad, strict=settings.limit is None)
+    return Dataset(
+        name=name,
+        catalogue=catalogue,
+        queries=_splits(known, asked, kept, settings.seed),
+        judgements=[row.judgement for row in kept],
+        relevant_at=settings.relevant_at,
+        irrelevant_grade=settings.irrelevant_grade,
+    )
+
+
+def _graded(judgements: str | Path, settings: FilesSettings, bad: BadRows) -> list[JudgementRow]:
+    return judgement_rows(judgements, bad, columns=columns_for(settings.columns, "judgement"))
+
+
+def _match(
+    asked: Sequence[QueryRow], graded: Sequence[JudgementRow], catalogue: Catalogue, bad: BadRows, *, strict: bool
+) -> tuple[dict[str, Query], list[JudgementRow]]:
+    """Id -> query, and the judgements whose query and product are known; others are bad rows.
+
+    strict=False leaves out, uncounted as bad, those on products beyond the catalogue's limit.
+    """
+    known = {row.query.id: row.query for row in asked}
+    id_of = {row.query.text: row.query.id for row in asked}
+    kept = []
+    products = set(catalogue.ids)
+    for row in graded:
+        query_id = id_of.get(row.text, row.judgement.query_id)
+        if row.text and not asked:
+            known.setdefault(query_id, Query(query_id, row.text))
+        if row.judgement.product_id not in products:
+            if strict:
+                bad.reject(row.place, BadField("product_id", row.judgement.product_id, "a product of the catalogue"))
+        elif query_id not in known:
+            bad.reject(row.place, BadField("query_id", query_id, "a query of the queries file"))
+        else:
+            kept.append(row._replace(judgement=row.judgement._replace(query_id=query_id)))
+    return known, kept
+
+
+def _splits(
+    known: Mapping[str, Query], asked: Sequence[QueryRow], kept: Sequence[JudgementRow], seed: int
+) -> dict[Split, list[Query]]:
+    """The queries by the split that their rows name; drawn if no row names one."""
+    named = {row.judgement.query_id: row.split for row in reversed(kept) if row.split}
+    named |= {row.query.id: row.split for row in asked if row.split}
+    if not named:
+        return split_queries(known.values(), seed)
+    found: dict[Split, list[Query]] = {split: [] for split in SPLITS}
+    for query_id, query in known.items():
+        found[named.get(query_id, "train")].append(query)
+    return found

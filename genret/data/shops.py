@@ -1,0 +1,133 @@
+"""Readers of shops' catalogues and search logs: homedepot, chorus, instacart, grocerydb. Knows how they are published.
+
+Each takes the folder that holds them (files plain or .gz) and returns a `Dataset`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from genret.data.files import JudgementRow, product_rows
+from genret.data.folders import SourceSettings, find_file, need_columns, need_file, read_products
+from genret.data.judged import gather, substitute_pairs
+from genret.data.records import Dataset
+from genret.data.rows import open_table
+from genret.data.scales import SCALES, read_scale
+from genret.data.validate import BadField, BadRows, identifier, number
+from genret.types import SPLITS, Split
+
+_CSV = (".csv",)
+_ATTRIBUTE = re.compile(r"^attr_[a-z]_")
+
+
+def read_homedepot(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
+    """Home Depot search relevance: products.csv, and train.csv, dev.csv, test.csv as far as they are there and judged.
+
+    Grades are 1 to 3; 2.67 is the first that counts as relevant, 1 has no gain. Two products judged relevant for one
+    query are substitutes for that shopper, at most `PAIRS_PER_QUERY` pairs a query. There is no taxonomy.
+    """
+    scale = SCALES["homedepot"]
+    names = {"id": "product_uid", "title": "product_title"}
+    products = product_rows(need_file(folder, "products", extensions=_CSV), bad, columns=names)
+    catalogue = read_products(products, settings)
+    rows: dict[Split, list[JudgementRow]] = {}
+    for split in SPLITS:
+        file = find_file(folder, split, extensions=_CSV)
+        if file is not None and "relevance" in (open_table(file, bad).columns or ()):  # the contest's test.csv has none
+            rows[split] = read_scale(file, scale, bad)
+    judged = gather(rows, catalogue, bad)
+    return Dataset(
+        name="homedepot",
+        catalogue=catalogue,
+        queries=judged.queries,
+        judgements=judged.judgements,
+        relevant_at=scale.relevant_at,
+        irrelevant_grade=scale.irrelevant_grade,
+        substitutes=substitute_pairs(judged.judgements, lambda a, b: min(a, b) >= scale.relevant_at),
+    )
+
+
+def read_chorus(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
+    """Chorus's electronics catalogue: products.jsonl, and ratings.csv (query, docid, rating 0 to 3) as the test split.
+
+    The queries are too few to train on, so none is for train. `supplier` is the brand, and what the source calls
+    `attr_t_product_colour` is the attribute `product colour`; prices are as the source writes them.
+    """
+    scale = SCALES["chorus"]
+    file = need_file(folder, "products", "icecat-products", extensions=(".jsonl",))
+    catalogue = read_products(product_rows(file, bad, adapt=_chorus_row), settings)
+    ratings = find_file(folder, "ratings", extensions=_CSV)
+    judged = gather({} if ratings is None else {"test": read_scale(ratings, scale, bad)}, catalogue, bad)
+    return Dataset(
+        name="chorus",
+        catalogue=catalogue,
+        queries=judged.queries,
+        judgements=judged.judgements,
+        relevant_at=scale.relevant_at,
+        irrelevant_grade=scale.irrelevant_grade,
+    )
+
+
+def read_instacart(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
+    """Instacart's open catalogue: products.csv, aisles.csv, departments.csv, baskets of order_products__train*.csv.
+
+    A category path is department > aisle. A session is one order's products in the order they were put into the cart,
+    where it holds at least two; popularity is 1 + the orders that hold the product. There are no queries.
+    """
+    aisles = _lookup(folder, "aisle", bad)
+    departments = _lookup(folder, "department", bad)
+    baskets = _baskets(folder, bad)
+    orders = Counter(product_id for basket in baskets for product_id in basket)
+
+    def adapt(values: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "id": values["product_id"],
+            "title": values["product_name"].replace('\\"', '"'),  # published as \"" for a quote
+            "category": [departments.get(values["department_id"], ""), aisles.get(values["aisle_id"], "")],
+            "popularity": 1 + orders[values["product_id"]],
+        }
+
+    file = need_file(folder, "products", extensions=_CSV)
+    need_columns(file, ("product_id", "product_name", "aisle_id", "department_id"), bad)
+    catalogue = read_products(product_rows(file, bad, adapt=adapt), settings)
+    there = set(catalogue.ids)
+    known = [tuple(product for product in basket if product in there) for basket in baskets]
+    return Dataset("instacart", catalogue, sessions=[basket for basket in known if len(basket) > 1])
+
+
+def read_grocerydb(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
+    """GroceryDB: products.csv (product_id, name, store, brand, category); one level of category, no queries."""
+    file = need_file(folder, "products", "GroceryDB_foods", extensions=_CSV)
+    return Dataset("grocerydb", read_products(product_rows(file, bad), settings))
+
+
+def _chorus_row(values: dict[str, Any]) -> dict[str, Any]:
+    """The row with its attributes called as people call them."""
+    return {
+        _ATTRIBUTE.sub("", name).replace("_", " ") if name[:5] == "attr_" else name: values[name] for name in values
+    }
+
+
+def _lookup(folder: Path, what: str, bad: BadRows) -> dict[str, str]:
+    """Id -> name of `aisles.csv` or `departments.csv`."""
+    file = need_file(folder, f"{what}s", extensions=_CSV)
+    need_columns(file, (f"{what}_id", what), bad)
+    return {row.values[f"{what}_id"]: row.values[what] for row in open_table(file, bad).rows}
+
+
+def _baskets(folder: Path, bad: BadRows) -> list[tuple[str, ...]]:
+    """The orders' products in the order they were put into the cart; empty where the folder holds no orders."""
+    orders: dict[str, list[tuple[float, str]]] = {}
+    for file in sorted(folder.glob("order_products__train*.csv*")):
+        need_columns(file, ("order_id", "product_id", "add_to_cart_order"), bad)
+        for row in open_table(file, bad).rows:
+            try:
+                place = number("add_to_cart_order", row.values["add_to_cart_order"]) or 0.0
+                product_id = identifier("product_id", row.values["product_id"])
+                orders.setdefault(identifier("order_id", row.values["order_id"]), []).append((place, product_id))
+            except BadField as problem:
+                bad.reject(row.place, problem)
+    return [tuple(product_id for _, product_id in sorted(lines, key=lambda line: line[0])) for lines in orders.values()]

@@ -1,0 +1,159 @@
+"""Data sets by name -> `Dataset`, and judgements of another file over a catalogue in hand. Knows who reads what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from genret.data.benchmarks import read_beir, read_esci, read_wands
+from genret.data.files import JudgementRow, query_rows
+from genret.data.folders import SourceSettings, find_queries, read_folder
+from genret.data.records import Dataset
+from genret.data.rows import FORMATS, Format
+from genret.data.scales import SCALES, Scale, read_scale
+from genret.data.shops import read_chorus, read_grocerydb, read_homedepot, read_instacart
+from genret.data.validate import BadRows, OnBadRow, ReadReport
+from genret.errors import GenretError
+from genret.types import Judgement, Query
+
+SOURCES: Mapping[str, Callable[[Path, SourceSettings, BadRows], Dataset]] = {
+    "homedepot": read_homedepot,
+    "chorus": read_chorus,
+    "instacart": read_instacart,
+    "grocerydb": read_grocerydb,
+    "esci": read_esci,
+    "wands": read_wands,
+    "beir": read_beir,
+    "files": read_folder,
+}
+JUDGEMENT_FORMATS: tuple[str, ...] = (*SCALES, *FORMATS)
+
+
+def read_dataset(
+    name: str,
+    path: str | Path,
+    *,
+    on_bad_row: OnBadRow = "error",
+    rejects: str | Path | None = None,
+    limit: int | None = None,
+    locale: str = "us",
+    seed: int = 0,
+    reports: list[ReadReport] | None = None,
+) -> Dataset:
+    """The data set in the folder `path`, read as the set called `name` (a key of `SOURCES`) is published.
+
+    on_bad_row, rejects, reports: as in `read_catalogue`, over all of its files.
+    limit: products to read at most, the first ones; judgements on others are left out.
+    locale: esci only: the market whose products, queries and judgements are read (us, es, jp).
+    seed: draws the splits of the sets that are published without (esci's CSV, wands, files).
+    Raises GenretError naming the file, and the line and field where there is one.
+    """
+    if name not in SOURCES:
+        raise GenretError(f"data set {name!r}, expected one of {', '.join(SOURCES)}")
+    settings = SourceSettings(limit=limit, locale=locale, seed=seed)
+    folder = Path(path)
+    if not folder.exists():
+        raise GenretError(f"{folder}: no such folder; give the folder that holds the {name} files")
+    bad = BadRows(on_bad_row, rejects)
+    dataset = SOURCES[name](folder, settings, bad)
+    if reports is not None:
+        reports.extend(bad.reports)
+    return dataset
+
+
+class Attached(NamedTuple):
+    """Judgements of another file over a data set's catalogue, ready to evaluate on."""
+
+    queries: list[Query]
+    """Those with at least one judgement left, in order of their first."""
+    judgements: list[Judgement]
+    relevant_at: float
+    irrelevant_grade: float
+    unknown_products: int
+    """Judgements left out because the catalogue has no such product."""
+    unknown_queries: int
+    """Judgements left out because nothing gives their query's text."""
+    reports: list[ReadReport]
+
+
+def attach_judgements(
+    dataset: Dataset,
+    path: str | Path,
+    format: str,
+    *,
+    queries: str | Path | None = None,
+    columns: Mapping[str, str] | None = None,
+    on_bad_row: OnBadRow = "error",
+    rejects: str | Path | None = None,
+) -> Attached:
+    """The queries and judgements of the file `path` that the data set's catalogue can answer.
+
+    format: one of `JUDGEMENT_FORMATS`: a public set's way of writing them, which also fixes the grades that count as
+        relevant, or csv, tsv, jsonl, parquet, trec, whose grades are taken to be on the data set's own scale.
+    queries: a file with the texts of the queries, where the judgement file names ids only; by default the file that
+        the format keeps beside it (wands' query.csv, beir's queries.jsonl), else the data set's own queries.
+    columns: field -> column for csv, tsv, jsonl and parquet.
+    Raises GenretError if nothing is left, saying which side does not match.
+    """
+    if format not in JUDGEMENT_FORMATS:
+        raise GenretError(f"format={format!r} for judgements, expected one of {', '.join(JUDGEMENT_FORMATS)}")
+    path, bad = Path(path), BadRows(on_bad_row, rejects)
+    scale = SCALES.get(format) or Scale(dataset.relevant_at, dataset.irrelevant_grade, _as_format(format))
+    rows = read_scale(path, scale, bad, columns)
+    known = _known_queries(dataset, path, format, queries, bad)
+    attached = _attach(dataset, rows, known, scale, bad)
+    if not attached.judgements:
+        raise GenretError(_why_none(path, dataset, attached))
+    return attached
+
+
+def _known_queries(
+    dataset: Dataset, path: Path, format: str, queries: str | Path | None, bad: BadRows
+) -> dict[str, Query]:
+    """Id -> query, for judgements that name their query by id alone."""
+    beside = find_queries(path, format) if queries is None else Path(queries)
+    if beside is not None:
+        kind = "tsv" if format == "wands" and queries is None else None
+        return {found.query.id: found.query for found in query_rows(beside, bad, format=kind)}
+    return {query.id: query for split in dataset.queries.values() for query in split}
+
+
+def _attach(
+    dataset: Dataset, rows: list[JudgementRow], known: Mapping[str, Query], scale: Scale, bad: BadRows
+) -> Attached:
+    queries: dict[str, Query] = {}
+    judgements: list[Judgement] = []
+    no_product = no_query = 0
+    products = set(dataset.catalogue.ids)
+    for row in rows:
+        query_id, product_id, _ = row.judgement
+        query = Query(query_id, row.text) if row.text else known.get(query_id)
+        if product_id not in products:
+            no_product += 1
+        elif query is None:
+            no_query += 1
+        else:
+            queries.setdefault(query_id, query)
+            judgements.append(row.judgement)
+    return Attached(
+        list(queries.values()), judgements, scale.relevant_at, scale.irrelevant_grade, no_product, no_query, bad.reports
+    )
+
+
+def _why_none(path: Path, dataset: Dataset, attached: Attached) -> str:
+    if not attached.unknown_products and not attached.unknown_queries:
+        return f"{path}: holds no judgement; there is nothing to evaluate"
+    if not attached.unknown_queries:
+        return (
+            f"{path}: none of its {attached.unknown_products} judged products is in the catalogue of {dataset.name} "
+            f"({len(dataset.catalogue)} products); give judgements made over this catalogue"
+        )
+    return (
+        f"{path}: no judgement is left: {attached.unknown_queries} are on queries whose text is not known, "
+        f"{attached.unknown_products} on products outside the catalogue; pass the file with the queries' texts"
+    )
+
+
+def _as_format(format: str) -> Format:
+    return next(known for known in FORMATS if known == format)
