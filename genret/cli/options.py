@@ -24,8 +24,12 @@ json_option = click.option("--json", "json_file", type=click.Path(path_type=Path
 def settings_options(command: F) -> F:
     """Add `--preset FILE` and `--set SECTION.NAME=VALUE` to a command, which receives them as `layers`."""
 
+    def remember(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> None:
+        ctx.meta["genret.preset"] = path
+
     def collect(ctx: click.Context, parameter: click.Parameter, values: Sequence[str]) -> Layers:
-        return Layers(read_preset(ctx.params.pop("preset")) if ctx.params.get("preset") else {}, values)
+        preset: Path | None = ctx.meta["genret.preset"]
+        return Layers(read_preset(preset) if preset else {}, values)
 
     command = click.option(
         "--set",
@@ -39,6 +43,8 @@ def settings_options(command: F) -> F:
         "--preset",
         type=click.Path(path_type=Path, dir_okay=False),
         is_eager=True,
+        expose_value=False,
+        callback=remember,
         help="TOML or JSON file with a table of settings a section.",
     )
     return preset(command)
