@@ -168,6 +168,7 @@ class _Floor(NamedTuple):
         return _Floor(self.queries[queries] - np.float32(MARGIN), self.groups.select(queries).lowered(MARGIN))
 
 
+@torch.inference_mode()
 def beam_search(
     decoder: Decoder,
     trie: Trie,

@@ -49,6 +49,7 @@ def all_ids(trie: Trie) -> Ints:
     return trie.id_of(start)
 
 
+@torch.inference_mode()
 def score_ids(decoder: Decoder, ids: Ints) -> Floats:
     """(Q, n) log-probability of each of (n, L) sorted codes for each of the decoder's queries."""
     parts = [_score(decoder, part) for part in _parts(ids, max(1, ROWS_AT_ONCE // max(1, decoder.num_queries)))]
