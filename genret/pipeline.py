@@ -53,7 +53,7 @@ def embed_stage(run: Path, settings: EmbedSettings, *, progress: bool = True) ->
     """RUN/embeddings from RUN/data."""
     dataset, data = load_dataset(run / "data")
 
-    def make(inputs: Mapping[str, str]) -> None:
+    def make(inputs: Mapping[str, str], scratch: Path) -> None:
         embed_catalogue(dataset.catalogue, settings, run / "embeddings", inputs, progress=progress)
 
     return _stage(run, "embeddings", {"dataset": data.fingerprint}, settings_dict(settings), make)
@@ -67,18 +67,17 @@ def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = T
     vectors, embeddings = load_embeddings(run / "embeddings")
     check_lineage(embeddings, "dataset", data)
 
-    def make(inputs: Mapping[str, str]) -> None:
+    def make(inputs: Mapping[str, str], scratch: Path) -> None:
         tokenizer = train_tokenizer(
             vectors,
             dataset.catalogue.categories,
             settings,
             progress=progress,
-            checkpoint=run / ".tokenizer.checkpoint",
+            checkpoint=scratch / "checkpoint.safetensors",
         )
         codes = assign_ids(tokenizer, vectors).codes
         report = health(tokenizer, codes, vectors, dataset.catalogue.categories)
         save_tokenizer(tokenizer, codes, dataset.catalogue.ids, run / "tokenizer", inputs, health=report.to_json())
-        shutil.rmtree(run / ".tokenizer.checkpoint", ignore_errors=True)
 
     inputs = {"dataset": data.fingerprint, "embeddings": embeddings.fingerprint}
     return _stage(run, "tokenizer", inputs, settings_dict(settings), make)
@@ -95,11 +94,8 @@ def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageR
     check_lineage(tokens, "dataset", data)
     check_lineage(tokens, "embeddings", embeddings)
 
-    def make(inputs: Mapping[str, str]) -> None:
-        checkpoints = run / ".model.checkpoints"
-        trained = train_model(dataset, codes, tokenizer, vectors, model, train, checkpoints)
-        save_model(trained, run / "model", inputs)
-        shutil.rmtree(checkpoints, ignore_errors=True)
+    def make(inputs: Mapping[str, str], scratch: Path) -> None:
+        save_model(train_model(dataset, codes, tokenizer, vectors, model, train, scratch), run / "model", inputs)
 
     inputs = {"dataset": data.fingerprint, "tokenizer": tokens.fingerprint}
     return _stage(run, "model", inputs, {"model": settings_dict(model), "train": settings_dict(train)}, make)
@@ -117,7 +113,7 @@ def index_stage(run: Path) -> StageResult:
     check_lineage(tokens, "dataset", data)
     check_lineage(tokens, "embeddings", embeddings)
 
-    def make(inputs: Mapping[str, str]) -> None:
+    def make(inputs: Mapping[str, str], scratch: Path) -> None:
         sizes = id_sizes(codes, tokenizer.codebook_sizes)
         build_index(dataset.catalogue, codes, sizes, run / "index", inputs, vectors)
 
@@ -151,15 +147,24 @@ def _stage(
     name: str,
     inputs: Mapping[str, str],
     settings: Mapping[str, Any],
-    make: Callable[[Mapping[str, str]], None],
+    make: Callable[[Mapping[str, str], Path], None],
 ) -> StageResult:
-    """Run `make` unless the artifact that it would write is there. Settings count as an input, by their hash."""
+    """Run `make(inputs, scratch)` unless the artifact that it would write is there.
+
+    Settings count as an input, by their hash. `scratch` is a folder for checkpoints, named by the inputs so that a
+    checkpoint of other settings is never taken up; it is removed when the artifact is whole.
+    """
     wanted = {**inputs, "settings": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()}
     existing = _existing(run / name, STAGES[name])
     if existing and dict(existing.inputs) == wanted:
         return StageResult(existing, True, _timing(run, name))
     started = perf_counter()
-    make(wanted)
+    scratch = (
+        run / f".{name}.checkpoints" / hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()[:16]
+    )
+    scratch.mkdir(parents=True, exist_ok=True)
+    make(wanted, scratch)
+    shutil.rmtree(scratch.parent, ignore_errors=True)
     return StageResult(read_artifact(run / name, STAGES[name], verify=False), False, _timed(run, name, started))
 
 
