@@ -1,0 +1,196 @@
+"""Judge a run folder: every system on one set of queries, the IDs a free decode invents, and the result on disk.
+
+Knows run folders and systems; the measures, the tests and the files are made elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genret.data.records import Dataset, load_dataset
+from genret.errors import GenretError
+from genret.eval.measures import id_level_recall
+from genret.eval.result import EvalResult, Grading, score_runs, write_result
+from genret.eval.systems import STANDARD, Bench, SystemSettings
+from genret.trie import Trie
+from genret.types import Judgement, Query, Split
+
+if TYPE_CHECKING:
+    from genret.beam import BeamSettings
+    from genret.eval.unconstrained import InvalidIds
+    from genret.retriever import Retriever
+
+BATCH = 64
+"""Queries decoded without a trie at a time."""
+
+
+def evaluate_run(
+    folder: str | Path,
+    split: Split = "test",
+    *,
+    queries: Sequence[Query] | None = None,
+    grading: Grading | None = None,
+    systems: Sequence[str] = STANDARD,
+    baseline: str = "bm25",
+    settings: SystemSettings | None = None,
+    free_decode: bool = True,
+    out: str | Path | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+) -> EvalResult:
+    """Every system's measures on a split of the run's own data, or on other `queries` graded by `grading`.
+
+    With `out`, TREC runs, qrels, JSON and Markdown are written there. `free_decode` adds how many of the top 10 IDs
+    are invented when the beam is not held to the catalogue. Raises GenretError where there is nothing to judge.
+    """
+    dataset, _ = load_dataset(Path(folder) / "data")
+    if (queries is None) != (grading is None):
+        raise GenretError("queries and their grading go together; give both, or neither for the run's own split")
+    name = split if queries is None else "judgements given"
+    queries = dataset.split_queries(split) if queries is None else queries
+    grading = grading or Grading(dataset.split_judgements(split), dataset.relevant_at, dataset.irrelevant_grade)
+    queries = answerable(queries, grading)
+    if not queries:
+        raise GenretError(
+            f"{folder}: no query of {name!r} has a product graded at least {grading.relevant_at:g}; "
+            "give another split, or judgements over this catalogue"
+        )
+    bench = Bench(dataset, queries, settings or SystemSettings(), Path(folder), progress=progress)
+    return evaluate_bench(bench, grading, name, systems, baseline, free_decode, out)
+
+
+def evaluate_bench(
+    bench: Bench,
+    grading: Grading,
+    split: str,
+    systems: Sequence[str],
+    baseline: str,
+    free_decode: bool = False,
+    out: str | Path | None = None,
+) -> EvalResult:
+    """Run the systems of a bench, score them, and write the result if `out` is given."""
+    answers = {name: bench.answer(name) for name in dict.fromkeys(systems)}
+    runs = {name: answer.run for name, answer in answers.items()}
+    generative = [name for name in runs if name.startswith("generative")]
+    ids = semantic_ids(bench.retriever, bench.dataset) if generative else {}
+    flattering = {
+        name: id_level_recall(runs[name], grading.judgements, ids, grading.relevant_at) for name in generative
+    }
+    found, comparisons, scores = score_runs(
+        runs,
+        grading,
+        baseline=baseline,
+        queries=bench.queries,
+        seed=bench.settings.seed,
+        settings={name: answer.settings for name, answer in answers.items()},
+        id_level=flattering,
+    )
+    asked = {query.id for query in bench.queries}
+    judged = {j.query_id for j in grading.judgements}
+    known = set(bench.dataset.catalogue.ids)
+    result = EvalResult(
+        dataset=bench.dataset.name,
+        split=split,
+        products=len(bench.dataset.catalogue),
+        queries=len(scores.queries),
+        left_out=len(judged - asked) + scores.left_out,
+        unknown_products=sum(j.product_id not in known for j in grading.judgements),
+        relevant_at=grading.relevant_at,
+        irrelevant_grade=grading.irrelevant_grade,
+        baseline=baseline,
+        systems=found,
+        comparisons=comparisons,
+        details=_id_details(bench, free_decode) if generative else {},
+        seconds={name: round(answer.seconds, 3) for name, answer in answers.items()},
+    )
+    if out is not None:
+        write_result(out, result, runs, grading)
+    return result
+
+
+def answerable(queries: Iterable[Query], grading: Grading) -> list[Query]:
+    """The queries with at least one relevant product: for the others no measure is defined."""
+    relevant = {j.query_id for j in grading.judgements if j.grade >= grading.relevant_at}
+    return [query for query in queries if query.id in relevant]
+
+
+def semantic_ids(retriever: Retriever, dataset: Dataset) -> dict[str, tuple[int, ...]]:
+    """Product id -> semantic ID, of every product in the retriever's index."""
+    positions = np.arange(retriever.index.trie.num_products)
+    codes = retriever.index.trie.id_of(positions).tolist()
+    products = retriever.index.products(positions)
+    return {product.id: tuple(code) for product, code in zip(products, codes, strict=True)}
+
+
+def constrained_invalid(retriever: Retriever, queries: Sequence[str], settings: BeamSettings) -> InvalidIds:
+    """Of the IDs of every hit that the constrained search returns, those that no product has: 0, or a defect."""
+    from genret.eval.unconstrained import InvalidIds
+
+    total = InvalidIds(0, 0, 0, 0)
+    for batch in retriever.search_positions(queries, settings):
+        hit = batch.result.positions >= 0  # (Q, k)
+        known = batch.index.trie.find(batch.result.ids.reshape(-1, batch.result.ids.shape[-1])).reshape(hit.shape) >= 0
+        bad = hit & ~known
+        total = total + InvalidIds(int(bad.sum()), int(hit.sum()), len(hit), int(bad.any(axis=1).sum()))
+    return total
+
+
+def free_invalid(retriever: Retriever, queries: Sequence[str], beam_width: int = 50, k: int = 10) -> InvalidIds:
+    """Of the top k IDs that the model spells with no trie, those that no product has."""
+    from genret.eval.unconstrained import InvalidIds, count_invented
+
+    total = InvalidIds(0, 0, 0, 0)
+    for start in range(0, len(queries), BATCH):
+        decoder = retriever.decoder(list(queries[start : start + BATCH]))
+        total = total + count_invented(decoder, retriever.index.trie, beam_width, k)
+    return total
+
+
+def collisions(trie: Trie) -> dict[str, int]:
+    """How many products share their ID with another, and how many are in the fullest bucket."""
+    start, stop = trie.product_range(trie.levels, np.arange(trie.num_ids))
+    sizes = np.asarray(stop - start)
+    return {
+        "products": trie.num_products,
+        "ids": trie.num_ids,
+        "products_sharing_an_id": int(sizes[sizes > 1].sum()),
+        "largest_bucket": int(sizes.max(initial=0)),
+    }
+
+
+def _id_details(bench: Bench, free_decode: bool) -> dict[str, Any]:
+    from genret.beam import BeamSettings
+
+    retriever, width = bench.retriever, max(bench.settings.k, bench.settings.beam_width)
+    settings = BeamSettings(k=width, beam_width=width)
+    details: dict[str, Any] = {
+        "collisions": collisions(retriever.index.trie),
+        "invalid_ids": {"constrained": _invalid(constrained_invalid(retriever, bench.texts, settings))},
+    }
+    if free_decode:
+        free = free_invalid(retriever, bench.texts)
+        details["invalid_ids"]["unconstrained"] = _invalid(free)
+        bench.progress(f"unconstrained: {free.invalid} of {free.total} IDs do not exist")
+    return details
+
+
+def _invalid(counts: InvalidIds) -> dict[str, float]:
+    return {**counts._asdict(), "share": counts.share}
+
+
+def exact_answers(judgements: Iterable[Judgement], exact_grade: float) -> dict[str, set[str]]:
+    """Query -> the products graded at least `exact_grade`, for the same-beam share."""
+    answers: dict[str, set[str]] = {}
+    for judgement in judgements:
+        if judgement.grade >= exact_grade:
+            answers.setdefault(judgement.query_id, set()).add(judgement.product_id)
+    return answers
+
+
+def beams(retriever: Retriever, queries: Sequence[Query], width: int) -> dict[str, set[str]]:
+    """Query -> the products in its beam of that width: the best `width` products that the beam's IDs hold."""
+    found = retriever.search([query.text for query in queries], width, beam_width=width)
+    return {query.id: {hit.product.id for hit in result.hits} for query, result in zip(queries, found, strict=True)}

@@ -1,0 +1,203 @@
+"""The result of an evaluation: scores, intervals and paired tests of several systems, as JSON and as Markdown.
+
+Knows runs and judgements; not how the runs were made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from genret.artifacts import write_json
+from genret.eval.compare import Comparison, Interval, compare, mean_interval
+from genret.eval.measures import MEASURES, Scores, evaluate, mean_by_group
+from genret.eval.runs import Run, write_qrels, write_trec_run
+from genret.types import Judgement, Query
+
+
+class Grading(NamedTuple):
+    """What a data set's grades mean, and what was judged."""
+
+    judgements: Sequence[Judgement]
+    relevant_at: float
+    irrelevant_grade: float
+
+
+@dataclass(frozen=True)
+class SystemResult:
+    """One system's measures over the queries: means with 95 % bootstrap intervals, and what they are made of."""
+
+    name: str
+    measures: Mapping[str, Interval]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    by_kind: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    """Kind of query -> mean recall@10 and number of queries."""
+    id_level: Mapping[str, float] = field(default_factory=dict)
+    """The inflated recall that counts semantic IDs instead of products; empty for systems without IDs."""
+
+
+@dataclass(frozen=True)
+class EvalResult:
+    """Everything that one evaluation found. `seconds` is kept out of the JSON, which repeats byte for byte."""
+
+    dataset: str
+    split: str
+    products: int
+    queries: int
+    """Queries that count: judged, with at least one relevant product."""
+    left_out: int
+    """Judged queries without a relevant product."""
+    unknown_products: int
+    """Judgements of products that the catalogue lacks; relevant ones count as misses."""
+    relevant_at: float
+    irrelevant_grade: float
+    baseline: str
+    systems: tuple[SystemResult, ...]
+    comparisons: tuple[Comparison, ...]
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """Invalid IDs, collisions and the like, JSON-able."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """System -> wall time of searching all queries, loading and indexing apart."""
+
+    def system(self, name: str) -> SystemResult:
+        """The system of that name; a KeyError if there is none."""
+        return {system.name: system for system in self.systems}[name]
+
+    def mean(self, system: str, measure: str) -> float:
+        """One figure: `result.mean("generative", "recall@10")`."""
+        return self.system(system).measures[measure].value
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, `seconds` left out; named tuples become objects."""
+        value = asdict(self)
+        value.pop("seconds")
+        value["systems"] = [
+            {**asdict(s), "measures": {name: interval._asdict() for name, interval in s.measures.items()}}
+            for s in self.systems
+        ]
+        value["comparisons"] = [{**c._asdict(), "difference": c.difference._asdict()} for c in self.comparisons]
+        return value
+
+    def markdown(self) -> str:
+        """A table of means with intervals, the paired tests against the baseline, and what they stand on."""
+        return "\n\n".join(part for part in (self._means(), self._tests(), self._id_level(), self._kinds()) if part)
+
+    def _means(self) -> str:
+        head = (
+            f"{self.dataset}, {self.split} split: {self.queries} queries over {self.products} products, relevant from "
+            f"grade {self.relevant_at:g}; {self.left_out} judged queries without a relevant product are left out. "
+            "Means over queries with 95 % bootstrap intervals, counted on products."
+        )
+        rows = [[s.name, *(format_interval(s.measures[m]) for m in MEASURES)] for s in self.systems]
+        return head + "\n\n" + table(["system", *MEASURES], rows)
+
+    def _tests(self) -> str:
+        if not self.comparisons:
+            return ""
+        rows = [
+            [c.system, c.measure, format_difference(c.difference), format_p(c.p), format_p(c.p_holm)]
+            for c in self.comparisons
+        ]
+        head = (
+            f"Against {self.baseline}, paired by query: difference with 95 % bootstrap interval, two-sided "
+            "randomization test, Holm-corrected over the systems compared on a measure."
+        )
+        return head + "\n\n" + table(["system", "measure", "difference", "p", "p (Holm)"], rows)
+
+    def _id_level(self) -> str:
+        rows = [
+            [s.name, name, f"{s.measures[name].value:.3f}", f"{value:.3f}"]
+            for s in self.systems
+            for name, value in s.id_level.items()
+        ]
+        head = "Counted on semantic IDs instead of products, which flatters a tokenizer that collides:"
+        return head + "\n\n" + table(["system", "measure", "on products", "on IDs"], rows) if rows else ""
+
+    def _kinds(self) -> str:
+        kinds = sorted({kind for s in self.systems for kind in s.by_kind if kind})
+        if not kinds:
+            return ""
+        counts = {kind: next(s.by_kind[kind][1] for s in self.systems if kind in s.by_kind) for kind in kinds}
+        rows = [
+            [s.name, *(f"{s.by_kind[kind][0]:.3f}" if kind in s.by_kind else "" for kind in kinds)]
+            for s in self.systems
+        ]
+        return "recall@10 by kind of query:\n\n" + table(["system", *(f"{k} ({counts[k]})" for k in kinds)], rows)
+
+
+def score_runs(
+    runs: Mapping[str, Run],
+    grading: Grading,
+    *,
+    baseline: str,
+    queries: Sequence[Query],
+    measures: Sequence[str] = MEASURES,
+    seed: int = 0,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    id_level: Mapping[str, Mapping[str, float]] | None = None,
+) -> tuple[tuple[SystemResult, ...], tuple[Comparison, ...], Scores]:
+    """Each run's SystemResult, the comparisons with `baseline` on `measures`, and the baseline's own Scores.
+
+    Without a run called `baseline` there are no comparisons.
+    """
+    asked = {query.id for query in queries}
+    kinds = {query.id: query.kind for query in queries}
+    judged = [j for j in grading.judgements if j.query_id in asked]
+    scores = {name: evaluate(run, judged, grading.relevant_at, grading.irrelevant_grade) for name, run in runs.items()}
+    systems = tuple(
+        SystemResult(
+            name,
+            {m: mean_interval(list(found.per_query[m].values()), seed) for m in MEASURES},
+            dict((settings or {}).get(name, {})),
+            mean_by_group(found.per_query["recall@10"], kinds) if any(kinds.values()) else {},
+            dict((id_level or {}).get(name, {})),
+        )
+        for name, found in scores.items()
+    )
+    comparisons: list[Comparison] = []
+    if baseline in scores and len(scores) > 1:
+        for measure in measures:
+            per_system = {name: found.per_query[measure] for name, found in scores.items()}
+            comparisons += compare(per_system, baseline, measure, seed)
+    return systems, tuple(comparisons), scores.get(baseline) or next(iter(scores.values()))
+
+
+def write_result(folder: str | Path, result: EvalResult, runs: Mapping[str, Run], grading: Grading) -> None:
+    """Write `<system>.run`, `qrels.txt`, `results.json`, `results.md` and `timings.json` into `folder`."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, run in runs.items():
+        write_trec_run(folder / f"{name}.run", run, name)
+    write_qrels(folder / "qrels.txt", grading.judgements, grading.irrelevant_grade)
+    write_json(folder / "results.json", result.to_json())
+    write_json(folder / "timings.json", dict(result.seconds))
+    (folder / "results.md").write_text(result.markdown() + "\n", encoding="utf-8")
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table: the first column left, the others right."""
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def format_interval(interval: Interval) -> str:
+    """`.456 [.421, .490]`."""
+    return f"{_short(interval.value)} [{_short(interval.low)}, {_short(interval.high)}]"
+
+
+def format_difference(interval: Interval) -> str:
+    """`+.012 [-.003, +.027]`."""
+    return "{} [{}, {}]".format(*(("+" if x >= 0 else "-") + _short(abs(x)) for x in interval))
+
+
+def format_p(p: float) -> str:
+    """Four decimals; below that, the bound."""
+    return "<.001" if p < 0.001 else _short(p)
+
+
+def _short(value: float) -> str:
+    """Three decimals without a leading zero."""
+    text = f"{value:.3f}"
+    return text.replace("0.", ".", 1) if abs(value) < 0.9995 else text

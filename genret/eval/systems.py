@@ -1,0 +1,215 @@
+"""The systems that an evaluation sets side by side, each a small function behind a name.
+
+A system is prepared (loading, indexing, tuning) and then searches all queries, so that the time of the search can be
+taken alone. A name with `+` in it is the reciprocal rank fusion of its parts: `bm25-tuned+dense`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+from genret.data.records import Dataset
+from genret.embed import load_embedder, load_embeddings
+from genret.errors import GenretError
+from genret.eval.bm25 import BM25, BM25Grid, BM25Settings, Tuned, tune
+from genret.eval.dense import Dense
+from genret.eval.fusion import reciprocal_rank_fusion
+from genret.eval.runs import RankedList, run_of_results
+from genret.settings import settings_dict
+from genret.types import Query, Split
+
+if TYPE_CHECKING:
+    from genret.retriever import Retriever
+
+GRIDS = {
+    "quick": BM25Grid(k1=(0.6, 1.2), b=(0.3, 0.75), stem=(True,)),
+    "full": BM25Grid(),
+}
+
+
+@dataclass(frozen=True)
+class SystemSettings:
+    """How deep and how wide the systems search, and how BM25 is tuned."""
+
+    k: int = 100
+    beam_width: int = 100
+    tune_split: Split = "train"
+    tune_grid: Literal["quick", "full"] = "quick"
+    tune_queries: int = 300
+    fusion_depth: int = 100
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.tune_grid not in GRIDS:
+            raise GenretError(f"tune_grid={self.tune_grid!r}: expected one of {', '.join(GRIDS)}")
+        for name in ("k", "beam_width", "tune_queries", "fusion_depth"):
+            if getattr(self, name) < 1:
+                raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
+
+
+class Answered(NamedTuple):
+    """A system's run, the settings that made it and the seconds that searching took."""
+
+    run: dict[str, RankedList]
+    settings: dict[str, Any]
+    seconds: float
+
+
+class Prepared(NamedTuple):
+    """A system ready to search all queries of its bench."""
+
+    search: Callable[[], dict[str, RankedList]]
+    settings: dict[str, Any]
+
+
+System: TypeAlias = "Callable[[Bench], Prepared]"
+
+
+@dataclass
+class Bench:
+    """One data set, one list of queries, and the systems that answer them; what is expensive is made once."""
+
+    dataset: Dataset
+    queries: Sequence[Query]
+    settings: SystemSettings = field(default_factory=SystemSettings)
+    folder: Path | None = None
+    """The run folder, for the systems that need one."""
+    systems: Mapping[str, System] = field(default_factory=dict)
+    """Systems of the caller's own, by name, beside those of this module."""
+    progress: Callable[[str], None] = lambda line: None
+    _answers: dict[str, Answered] = field(default_factory=dict)
+
+    def answer(self, name: str) -> Answered:
+        """What the system of that name answers; each is run once."""
+        if name not in self._answers:
+            known = {**SYSTEMS, **self.systems}
+            if name in known:
+                prepared = known[name](self)
+            elif "+" in name:
+                prepared = _fused(self, name.split("+"))
+            else:
+                raise GenretError(f"no system {name!r}; known: {', '.join(known)}, and fusions of them like a+b")
+            started = perf_counter()
+            run = prepared.search()
+            self._answers[name] = Answered(run, prepared.settings, perf_counter() - started)
+            self.progress(f"{name}: {len(self.queries)} queries in {self._answers[name].seconds:.1f} s")
+        return self._answers[name]
+
+    @property
+    def texts(self) -> list[str]:
+        return [query.text for query in self.queries]
+
+    @property
+    def ids(self) -> list[str]:
+        return [query.id for query in self.queries]
+
+    @cached_property
+    def tuned(self) -> Tuned:
+        """BM25's settings, tuned on the tuning split, or on dev where that has no judgements."""
+        options = self.settings
+        splits: tuple[Split, Split] = (options.tune_split, "dev")
+        judged = {judgement.query_id for judgement in self.dataset.judgements}
+        split = next((s for s in splits if any(q.id in judged for q in self.dataset.queries.get(s, ()))), splits[0])
+        return tune(
+            self.dataset,
+            split,
+            GRIDS[options.tune_grid],
+            options.tune_queries,
+            seed=options.seed,
+            progress=self.progress,
+        )
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """The run's retriever."""
+        from genret.retriever import Retriever  # brings torch, which the lexical systems do without
+
+        return Retriever.load(self.run_folder)
+
+    @property
+    def run_folder(self) -> Path:
+        """The run folder; a GenretError if the bench has none."""
+        if self.folder is None:
+            raise GenretError("this system needs a run folder; give one")
+        return self.folder
+
+
+def bm25(bench: Bench) -> Prepared:
+    """BM25 with the usual untuned parameters."""
+    return _bm25(bench, BM25Settings(), {})
+
+
+def bm25_tuned(bench: Bench) -> Prepared:
+    """BM25, tuned on the tuning split; where that has nothing to tune on, as it is, and its settings say so."""
+    try:
+        tuned = bench.tuned
+    except GenretError as error:
+        return _bm25(bench, BM25Settings(), {"untuned": str(error)})
+    return _bm25(bench, tuned.settings, {"tuned for": tuned.measure, "trials": len(tuned.trials)})
+
+
+def dense(bench: Bench) -> Prepared:
+    """Exact nearest neighbours over the run's own embeddings, queries embedded by the same embedder."""
+    vectors, artifact = load_embeddings(bench.run_folder / "embeddings")
+    embedder = load_embedder(bench.run_folder / "embeddings")
+    index = Dense(vectors, bench.dataset.catalogue.ids)
+    settings = {name: artifact.settings[name] for name in ("model", "dim", "fields") if name in artifact.settings}
+
+    def search() -> dict[str, RankedList]:
+        return index.search(bench.ids, embedder.encode(bench.texts), bench.settings.k)
+
+    return Prepared(search, settings)
+
+
+def generative(bench: Bench) -> Prepared:
+    """genret alone: the constrained beam and the order inside a bucket."""
+    return _generative(bench, rescore=False)
+
+
+def generative_rescored(bench: Bench) -> Prepared:
+    """genret, the beam's products put in the order of their embeddings' cosine with the query's."""
+    return _generative(bench, rescore=True)
+
+
+SYSTEMS: Mapping[str, System] = {
+    "bm25": bm25,
+    "bm25-tuned": bm25_tuned,
+    "dense": dense,
+    "generative": generative,
+    "generative-rescored": generative_rescored,
+}
+STANDARD = (
+    "bm25",
+    "bm25-tuned",
+    "dense",
+    "bm25-tuned+dense",
+    "generative",
+    "generative-rescored",
+    "bm25-tuned+generative",
+)
+"""What `genret eval` runs."""
+
+
+def _bm25(bench: Bench, settings: BM25Settings, note: Mapping[str, Any]) -> Prepared:
+    index = BM25(bench.dataset.catalogue, settings)
+    return Prepared(lambda: index.search(bench.queries, bench.settings.k), {**settings_dict(settings), **note})
+
+
+def _generative(bench: Bench, rescore: bool) -> Prepared:
+    retriever, k, width = bench.retriever, bench.settings.k, max(bench.settings.k, bench.settings.beam_width)
+
+    def search() -> dict[str, RankedList]:
+        return run_of_results(bench.ids, retriever.search(bench.texts, k, beam_width=width, rescore=rescore))
+
+    return Prepared(search, {"k": k, "beam_width": width, "rescored": rescore})
+
+
+def _fused(bench: Bench, names: Sequence[str]) -> Prepared:
+    runs = [bench.answer(name).run for name in names]
+    depth = bench.settings.fusion_depth
+    return Prepared(lambda: reciprocal_rank_fusion(runs, depth), {"fused": list(names), "depth": depth})
