@@ -73,10 +73,12 @@ def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = T
             dataset.catalogue.categories,
             settings,
             progress=progress,
-            checkpoint=scratch / "checkpoint.safetensors",
+            checkpoint=scratch,
         )
         codes = assign_ids(tokenizer, vectors).codes
-        report = health(tokenizer, codes, vectors, dataset.catalogue.categories)
+        row = dataset.catalogue.row
+        pairs = [(row(a), row(b)) for a, b in dataset.substitutes]
+        report = health(tokenizer, codes, vectors, dataset.catalogue.categories, pairs)
         save_tokenizer(tokenizer, codes, dataset.catalogue.ids, run / "tokenizer", inputs, health=report.to_json())
 
     inputs = {"dataset": data.fingerprint, "embeddings": embeddings.fingerprint}

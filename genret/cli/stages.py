@@ -69,14 +69,13 @@ def embed(run: Path, layers: Layers, model: str | None, dim: int | None) -> None
 @settings_options
 def tokenize(run: Path, layers: Layers, lam: float | None, codebook_sizes: str | None, seed: int | None) -> None:
     """Train the RQ-VAE on RUN/embeddings and give every product a semantic ID, RUN/tokenizer."""
-    from genret.artifacts import read_json
     from genret.pipeline import tokenize_stage
-    from genret.tokenizer import Health, format_health
+    from genret.tokenizer.health import format_health, load_health
     from genret.tokenizer.settings import TokenizerSettings
 
     flags = {"lam": lam, "codebook_sizes": _sizes(codebook_sizes), "seed": seed}
     say("tokenize", tokenize_stage(run, layers.make(TokenizerSettings, "tokenizer", flags)))
-    click.echo(format_health(Health.from_json(read_json(run / "tokenizer" / "health.json"))))
+    click.echo(format_health(load_health(run / "tokenizer")))
 
 
 @click.command()
