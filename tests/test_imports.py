@@ -17,7 +17,7 @@ LAYERS = [
     {"types", "errors"},
     {"artifacts", "bits", "settings", "vocab"},
     {"data", "idmap", "level", "overlay", "trie"},
-    {"embed", "filters", "pruning", "ranking", "tokenizer", "pseudo", "text"},
+    {"embed", "filter_text", "filters", "pruning", "ranking", "tokenizer", "pseudo", "text"},
     {"beam", "exact", "logits", "index", "changes", "snapshot"},
     {"decoder", "model", "training"},
     {"retriever"},
