@@ -13,12 +13,13 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic, sleep
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from genret.artifacts import read_artifact, write_json
 from genret.data.grocery import GrocerySettings, make_grocery
 from genret.embed import EmbedSettings
 from genret.errors import GenretError
-from genret.pipeline import StageResult, data_stage, embed_stage, fork_run
+from genret.pipeline import STAGES, StageResult, data_stage, embed_stage, fork_run, timings
 from genret.settings import settings_dict
 
 BASELINE = "lambda0"
@@ -36,7 +37,7 @@ class _Build(NamedTuple):
 
     label: str
     run: Path
-    overrides: tuple[str, ...]
+    flags: tuple[str, ...]
 
     @property
     def log(self) -> Path:
@@ -44,12 +45,11 @@ class _Build(NamedTuple):
 
     @property
     def command(self) -> list[str]:
-        sets = [part for text in self.overrides for part in ("--set", text)]
-        return ["build", "--format", "grocery", "--out", str(self.run), *sets]
+        return ["build", "--format", "grocery", "--out", str(self.run), *self.flags]
 
 
-def build_demo(out: Path, grocery: GrocerySettings, embed: EmbedSettings, overrides: Sequence[str], say: Say) -> None:
-    """OUT and OUT/lambda0 with every artifact, finished ones reused. `overrides` are SECTION.NAME=VALUE for both runs.
+def build_demo(out: Path, grocery: GrocerySettings, embed: EmbedSettings, flags: Sequence[str], say: Say) -> None:
+    """OUT and OUT/lambda0 with every artifact, finished ones reused. `flags` are `genret build`'s, for both runs.
 
     `say` is told of every stage, and while they run, of how far they are.
     """
@@ -62,11 +62,72 @@ def build_demo(out: Path, grocery: GrocerySettings, embed: EmbedSettings, overri
     say("tokenize, train, index: λ = 0.01 and λ = 0 side by side")
     _build_side_by_side(
         [
-            _Build("λ=0.01", out, tuple(overrides)),
-            _Build("λ=0", out / BASELINE, (*overrides, "tokenizer.lam=0")),
+            _Build("λ=0.01", out, tuple(flags)),
+            _Build("λ=0", out / BASELINE, (*flags, "--set", "tokenizer.lam=0")),
         ],
         say,
     )
+
+
+def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any]:
+    """Evaluate OUT and OUT/lambda0; write OUT/summary.json and OUT/report.html, and return the summary.
+
+    The summary is one object: settings, seed, seconds a stage, measures a system with 95 % intervals, invalid IDs with
+    the trie and without, collisions, substitutes by λ, codebook health by λ, recall by kind of query, and one beam.
+    """
+    from genret.eval.contrast import contrast_runs
+    from genret.eval.evaluation import evaluate_run
+    from genret.eval.report import write_report
+    from genret.explain import beam_tree, tree_json
+    from genret.retriever import Retriever
+    from genret.tokenizer.health import load_health
+
+    say("eval        generative, BM25, dense and fused, on the test split")
+    result = evaluate_run(out, out=out / "eval", progress=lambda line: say(f"  {line}"))
+    say("eval        the same with λ = 0, and the substitutes of both")
+    plain = evaluate_run(out / BASELINE, systems=("generative",), baseline="generative", free_decode=False)
+    contrast = contrast_runs(out / BASELINE, out)
+    retriever = Retriever.load(out)
+    answer, trace = retriever.explain(QUERY)
+    summary = {
+        "settings": _settings(out),
+        "seed": read_artifact(out / "tokenizer", "tokenizer", verify=False).settings["seed"],
+        "seconds": {**timings(out), "lambda0": timings(out / BASELINE), "total": round(clock(), 1)},
+        **result.to_json(),
+        "lambda0": plain.to_json()["systems"],
+        "substitutes": contrast.to_json(),
+        "health": {
+            "lambda": load_health(out / "tokenizer").to_json(),
+            "0": load_health(out / BASELINE / "tokenizer").to_json(),
+        },
+        "beam": {
+            "query": QUERY,
+            "exact": answer.exact,
+            "tree": tree_json(beam_tree(trace, retriever.index, width=8)),
+            "hits": [
+                {"rank": h.rank, "score": h.score, "title": h.product.title, "semantic_id": h.semantic_id}
+                for h in answer.hits
+            ],
+        },
+        "next": _next(out),
+    }
+    write_json(out / "summary.json", summary)
+    write_report(out / "report.html", summary)
+    return summary
+
+
+def _settings(out: Path) -> dict[str, Any]:
+    """The settings of every stage, as their artifacts record them."""
+    return {name: dict(read_artifact(out / name, kind, verify=False).settings) for name, kind in STAGES.items()}
+
+
+def _next(out: Path) -> list[str]:
+    return [
+        f'genret search "{QUERY}" --run {out} --explain',
+        f'genret search "oat milk" --run {out} -k 20 --exact --where "price < 5"',
+        f"genret tokenizer health {out}/tokenizer",
+        "genret build products.parquet --queries queries.csv --judgements judgements.csv --out runs/mine",
+    ]
 
 
 def _build_side_by_side(builds: Sequence[_Build], say: Say) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,6 +45,11 @@ def beam_tree(trace: BeamTrace, index: Index, width: int = 5, pruned: int = 2) -
     kept = {prefix: value for prefix, *value in _prefixes(trace, "kept") if prefix in shown}
     lost = list(_prefixes(trace, "pruned"))
     return _node((), 0.0, index.trie.num_products, kept, lost, index, pruned)
+
+
+def tree_json(node: BeamNode) -> dict[str, Any]:
+    """The tree as plain dicts and lists."""
+    return {**node._asdict(), "children": [tree_json(child) for child in node.children]}
 
 
 def _node(

@@ -29,7 +29,9 @@ def settings_options(command: F) -> F:
 
     def collect(ctx: click.Context, parameter: click.Parameter, values: Sequence[str]) -> Layers:
         preset: Path | None = ctx.meta["genret.preset"]
-        return Layers(read_preset(preset) if preset else {}, values)
+        flags = ["--preset", str(preset)] if preset else []
+        flags += [part for value in values for part in ("--set", value)]
+        return Layers(read_preset(preset) if preset else {}, values, tuple(flags))
 
     command = click.option(
         "--set",
@@ -53,11 +55,13 @@ def settings_options(command: F) -> F:
 class Layers:
     """Settings of every section, from a preset file overlaid with `SECTION.NAME=VALUE` overrides."""
 
-    def __init__(self, preset: Mapping[str, Any], overrides: Sequence[str]) -> None:
+    def __init__(self, preset: Mapping[str, Any], overrides: Sequence[str], flags: tuple[str, ...] = ()) -> None:
         unknown = set(preset) - set(SECTIONS)
         if unknown:
             raise GenretError(f"unknown section {sorted(unknown)[0]!r} in the preset; known: {', '.join(SECTIONS)}")
         self._preset = preset
+        self.flags = flags
+        """The same as command-line flags, to be passed on to another command."""
         self._overrides: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
         for text in overrides:
             section, name, value = _parse_override(text)

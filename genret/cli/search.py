@@ -112,12 +112,10 @@ def _json(result: SearchResult, tree: BeamNode | None = None) -> str:
         {"rank": hit.rank, "score": hit.score, "semantic_id": hit.semantic_id, **hit.product._asdict()}
         for hit in result.hits
     ]
-    extra = {} if tree is None else {"beam": _tree_json(tree)}
+    from genret.explain import tree_json
+
+    extra = {} if tree is None else {"beam": tree_json(tree)}
     return json.dumps({"query": result.query, "exact": result.exact, "hits": hits, **extra}, ensure_ascii=False)
-
-
-def _tree_json(node: BeamNode) -> dict[str, Any]:
-    return {**node._asdict(), "children": [_tree_json(child) for child in node.children]}
 
 
 def _print(*renderables: Any) -> None:

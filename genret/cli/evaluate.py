@@ -1,0 +1,100 @@
+"""`genret eval`: what a run is worth, beside the baselines, on its own split or on other judgements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from genret.artifacts import write_json
+from genret.cli.options import json_option, run_argument
+from genret.demo import BASELINE
+from genret.errors import GenretError
+from genret.types import SPLITS
+
+if TYPE_CHECKING:
+    from genret.data.sources import Attached
+    from genret.eval.result import Grading
+    from genret.types import Query
+
+
+@click.command("eval")
+@run_argument
+@click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True)
+@click.option("--judgements", type=click.Path(path_type=Path), help="Other judgements over the same catalogue.")
+@click.option(
+    "--format", "format_name", help="How they are written: homedepot, chorus, esci, wands, beir, trec, csv ..."
+)
+@click.option("--queries", type=click.Path(path_type=Path), help="The queries' texts, where the judgements lack them.")
+@click.option("--systems", help="Comma-separated; a+b fuses two by reciprocal rank. Default: the standard six.")
+@click.option("--against", type=click.Path(path_type=Path), help="A run with λ = 0, for the substitutes check.")
+@click.option("--beam-width", default=100, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="Where runs, qrels and tables go. Default: RUN/eval.")
+@json_option
+def evaluate(
+    run: Path,
+    split: Any,
+    judgements: Path | None,
+    format_name: str | None,
+    queries: Path | None,
+    systems: str | None,
+    against: Path | None,
+    beam_width: int,
+    out: Path | None,
+    json_file: Path | None,
+) -> None:
+    """Recall@10/50/100, nDCG@10 and MRR@10 of RUN beside BM25 and dense, with intervals and paired tests.
+
+    Writes TREC run and qrels files, JSON and Markdown. Where there is a second run with λ = 0 (--against, or
+    RUN/lambda0), also whether true substitutes share codes and beams.
+    """
+    from genret.eval.evaluation import evaluate_run
+    from genret.eval.systems import STANDARD, SystemSettings
+
+    if not run.is_dir():
+        raise GenretError(f"{run}: no such run folder; make one with `genret demo` or `genret build`")
+    asked, grading = _given(run, judgements, format_name, queries) if judgements else (None, None)
+    result = evaluate_run(
+        run,
+        split,
+        queries=asked,
+        grading=grading,
+        systems=tuple(systems.split(",")) if systems else STANDARD,
+        settings=SystemSettings(beam_width=beam_width),
+        out=out or run / "eval",
+        progress=lambda line: click.echo(line, err=True),
+    )
+    click.echo(result.markdown())
+    report = result.to_json()
+    against = against or (run / BASELINE if (run / BASELINE / "tokenizer").is_dir() else None)
+    if against and judgements is None:
+        from genret.eval.contrast import contrast_runs
+
+        contrast = contrast_runs(against, run, split)
+        click.echo(f"\n{contrast.markdown()}")
+        report["substitutes"] = contrast.to_json()
+    if json_file:
+        write_json(json_file, report)
+
+
+def _given(run: Path, judgements: Path, format_name: str | None, queries: Path | None) -> tuple[list[Query], Grading]:
+    """Queries and grading from a judgement file, over the run's catalogue."""
+    from genret.data import attach_judgements, load_dataset
+    from genret.eval.result import Grading
+
+    dataset, _ = load_dataset(run / "data")
+    found: Attached = attach_judgements(dataset, judgements, format_name or _suffix(judgements), queries=queries)
+    left_out = found.unknown_products + found.unknown_queries
+    if left_out:
+        click.echo(
+            f"{judgements}: {left_out} judgements left out ({found.unknown_products} on products that the catalogue "
+            f"lacks, {found.unknown_queries} on queries without text)",
+            err=True,
+        )
+    return found.queries, Grading(found.judgements, found.relevant_at, found.irrelevant_grade)
+
+
+def _suffix(path: Path) -> str:
+    """The format that a file's name says: csv, tsv, jsonl, parquet or trec."""
+    return path.name.removesuffix(".gz").rpartition(".")[2]
