@@ -1,0 +1,175 @@
+"""Queries into splits, with judgements: a noisy click log for train, the graded truth for dev and test.
+
+Knows intents and grades; writes `Query` and `Judgement` records.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import NamedTuple
+
+import numpy as np
+
+from genret.data.grocery.grading import (
+    COMPLEMENT,
+    EXACT,
+    IRRELEVANT,
+    SUBSTITUTE,
+    Verdict,
+    complements_of,
+    judge,
+    sample,
+)
+from genret.data.grocery.intents import KINDS, Asked, Intent, Shoppers
+from genret.data.grocery.settings import FULL_SIZE, GrocerySettings
+from genret.data.grocery.shelf import Ints, Shelf
+from genret.data.grocery.words import normalise
+from genret.types import SPLITS, Judgement, Product, Query, Split
+
+MOST_EXACT = 60
+"""Dev and test queries have at most this many Exact products at 20,000 products, in proportion above; train has no bound."""
+MOST_SUBSTITUTES = 250
+SAMPLED = 15
+"""Complements, ruled-out goods and lookalikes judged a dev or test query, each; as many others at random."""
+HEAD_AT, TORSO_AT = 100, 10
+"""A query asked this often or more is a head, or a torso, query; the others are the tail."""
+
+
+class QueryLog(NamedTuple):
+    """Queries by split and their judgements."""
+
+    queries: dict[Split, list[Query]]
+    judgements: list[Judgement]
+
+
+def frequency_band(query: Query) -> str:
+    """`head`, `torso` or `tail`, by how often the query was asked."""
+    return "head" if query.frequency >= HEAD_AT else "torso" if query.frequency >= TORSO_AT else "tail"
+
+
+def write_log(shelf: Shelf, products: list[Product], settings: GrocerySettings) -> QueryLog:
+    """The queries of all splits, distinct by `words.normalise` across them, and every judgement."""
+    counts = {split: settings.count(f"{split}_queries") for split in SPLITS}
+    asked = Shoppers(shelf, settings).ask(sum(counts.values()))
+    frequency = _frequencies(asked)
+    splits = _split(shelf, asked, counts)
+    clerk = _Clerk(shelf, products, settings)
+    queries: dict[Split, list[Query]] = {}
+    judgements: list[Judgement] = []
+    for split in SPLITS:
+        queries[split] = [
+            Query(f"q{row:06d}", asked[row].text, asked[row].intent.kind, frequency[row]) for row in splits[split]
+        ]
+        for row, query in zip(splits[split], queries[split], strict=True):
+            grade = clerk.clicks if split == "train" else clerk.truth
+            judgements += grade(query, asked[row].intent)
+    return QueryLog(queries, judgements)
+
+
+def _frequencies(asked: list[Asked]) -> list[int]:
+    """Zipf's law over the queries ranked by weight."""
+    order = sorted(range(len(asked)), key=lambda row: (-asked[row].weight, row))
+    frequency = [1] * len(asked)
+    for rank, row in enumerate(order):
+        frequency[row] = max(1, round(0.4 * len(asked) * (rank + 2) ** -0.9))
+    return frequency
+
+
+def _split(shelf: Shelf, asked: list[Asked], counts: dict[Split, int]) -> dict[Split, list[int]]:
+    """Rows of `asked` by split, ascending. Test and dev are filled kind by kind from queries with 1 … limit Exact."""
+    limit = MOST_EXACT * max(1.0, len(shelf) / FULL_SIZE)
+    judged: dict[str, list[int]] = {kind: [] for kind in KINDS}
+    quota = {kind: round(1.2 * share * (counts["dev"] + counts["test"])) + 2 for kind, share in KINDS.items()}
+    for row, query in enumerate(asked):
+        pool = judged[query.intent.kind]
+        if len(pool) < quota[query.intent.kind] and 1 <= len(judge(shelf, query.intent).exact) <= limit:
+            pool.append(row)
+    splits: dict[Split, list[int]] = {}
+    for split in ("test", "dev"):
+        splits[split] = _fill(judged, counts[split])
+    taken = {row for rows in splits.values() for row in rows}
+    splits["train"] = [row for row in range(len(asked)) if row not in taken][: counts["train"]]
+    return splits
+
+
+def _fill(judged: dict[str, list[int]], count: int) -> list[int]:
+    """`count` rows in the proportions of `KINDS`, taken out of `judged`; other kinds fill in where one runs dry."""
+    rows: list[int] = []
+    for kind, share in KINDS.items():
+        take = min(len(judged[kind]), round(share * count), count - len(rows))
+        rows += judged[kind][:take]
+        del judged[kind][:take]
+    rest = sorted(row for pool in judged.values() for row in pool)[: count - len(rows)]
+    for pool in judged.values():
+        pool[:] = [row for row in pool if row not in set(rest)]
+    return sorted([*rows, *rest])
+
+
+class _Clerk:
+    """Turns intents into judgements."""
+
+    def __init__(self, shelf: Shelf, products: list[Product], settings: GrocerySettings) -> None:
+        self.shelf, self.ids = shelf, [product.id for product in products]
+        self.rng = Random(f"{settings.seed}/judgements")
+        self.complements = complements_of(shelf.lexicon)
+        self.log_popularity = np.log(shelf.popularity)
+        self.holding: dict[str, list[int]] = {}
+        for row, product in enumerate(products):
+            for word in set(normalise(product.title).split()):
+                self.holding.setdefault(word, []).append(row)
+
+    def truth(self, query: Query, intent: Intent) -> list[Judgement]:
+        """Every Exact, the Substitutes (at most `MOST_SUBSTITUTES`), and samples of the other two grades."""
+        verdict = judge(self.shelf, intent)
+        relevant = np.concatenate([verdict.exact, verdict.substitute])
+        complements = np.setdiff1d(sample(self._complements(intent), SAMPLED, self.rng), relevant)
+        known = {*relevant.tolist(), *complements.tolist(), *self._complements(intent).tolist()}
+        return [
+            *self._graded(query, verdict.exact, EXACT),
+            *self._graded(query, sample(verdict.substitute, MOST_SUBSTITUTES, self.rng), SUBSTITUTE),
+            *self._graded(query, complements, COMPLEMENT),
+            *self._graded(query, self._irrelevant(query, verdict, known), IRRELEVANT),
+        ]
+
+    def clicks(self, query: Query, intent: Intent) -> list[Judgement]:
+        """One to twelve products, popular ones first: bought is graded 3, clicked 2, clicked by mistake 0 … 3 alike.
+
+        About one in twenty is a slip on a random product; Substitutes are clicked less, and bought less, than Exact.
+        """
+        rng, verdict = self.rng, judge(self.shelf, intent)
+        appeal = {row: 0.0 for row in verdict.exact.tolist()}
+        appeal.update((row, -2.6) for row in sample(verdict.substitute, 60, rng).tolist())
+        count = min(12, 1 + int(rng.expovariate(1 / (1.2 + query.frequency**0.35))))
+        keys = {row: base + 0.8 * self.log_popularity[row] - _gumbel(rng) for row, base in appeal.items()}
+        rows = sorted(keys, key=lambda row: (-keys[row], row))[:count]
+        found = {row: self._engagement(row, appeal[row] == 0.0) for row in rows}
+        if rng.random() < 0.05 * count:
+            found.setdefault(rng.randrange(len(self.shelf)), rng.choice((SUBSTITUTE, SUBSTITUTE, EXACT)))
+        return [Judgement(query.id, self.ids[row], grade) for row, grade in found.items()]
+
+    def _engagement(self, row: int, exact: bool) -> float:
+        return EXACT if self.rng.random() < (0.8 if exact else 0.3) else SUBSTITUTE
+
+    def _complements(self, intent: Intent) -> Ints:
+        leaves = {self.shelf.lexicon.concepts[concept].leaf for concept in intent.concepts}
+        partners = sorted({other for leaf in leaves for other in self.complements[leaf]} - leaves)
+        parts = [self.shelf.of_leaf[partner] for partner in partners]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+
+    def _irrelevant(self, query: Query, verdict: Verdict, known: set[int]) -> Ints:
+        """Goods that a hard claim rules out, goods whose title shares a word with the query, and random goods."""
+        rng = self.rng
+        rows = set(sample(verdict.unfit, SAMPLED, rng).tolist())
+        for word in sorted(set(normalise(query.text).split())):
+            holding = self.holding.get(word, ())
+            rows.update(holding[rng.randrange(len(holding))] for _ in range(5 if holding else 0))
+        rows.update(rng.randrange(len(self.shelf)) for _ in range(SAMPLED))
+        return np.array(sorted(rows - known), np.int64)
+
+    def _graded(self, query: Query, rows: Ints, grade: float) -> list[Judgement]:
+        return [Judgement(query.id, self.ids[row], grade) for row in rows.tolist()]
+
+
+def _gumbel(rng: Random) -> float:
+    """The negative of a standard Gumbel draw: sorting by key minus it samples without replacement by exp(key)."""
+    return float(np.log(rng.expovariate(1.0)))
