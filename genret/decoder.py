@@ -11,6 +11,7 @@ Letters: R rows, Q queries, B beams, T text length, L levels, K codes of a level
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -127,9 +128,14 @@ class CodewordDecoder(nn.Module):
         self.correction = None if d_code is None else nn.Linear(d_model, d_code, bias=False)
         self.log_scale = None if d_code is None else nn.Parameter(torch.zeros(self.vocab.levels))
 
+    @property
+    def blocks(self) -> list[DecoderLayer]:
+        """The layers, as what they are."""
+        return [cast(DecoderLayer, layer) for layer in self.layers]
+
     def memory(self, states: Tensor) -> list[KeyValue]:
         """(R, T, d_memory) -> each layer's cross-attention keys and values."""
-        return [layer.memory(states) for layer in self.layers]
+        return [layer.memory(states) for layer in self.blocks]
 
     def forward(
         self,
@@ -199,7 +205,7 @@ class StepDecoder:
             tokens = codes + decoder.vocab.offsets[level - 1]
             self._reorder(level, parents)
         x = decoder.tokens(tokens) + decoder.levels.weight[level]  # (Q, B, d)
-        for layer, memory, past in zip(decoder.layers, self._memory, self._past, strict=True):
+        for layer, memory, past in zip(decoder.blocks, self._memory, self._past, strict=True):
             x, key_value = layer.step(x, memory, self._mask, past)
             past.append(key_value)
         logits = decoder.logits(level, decoder.norm(x), None if self._query is None else self._query.unsqueeze(1))

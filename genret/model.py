@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -43,7 +43,11 @@ class GenretConfig(PreTrainedConfig):
     """
 
     model_type = "genret"
-    attribute_map = {"hidden_size": "d_model", "num_hidden_layers": "layers", "num_attention_heads": "heads"}
+    attribute_map: ClassVar[dict[str, str]] = {
+        "hidden_size": "d_model",
+        "num_hidden_layers": "layers",
+        "num_attention_heads": "heads",
+    }
 
     # Keyword arguments are transformers' own protocol for configurations, hence passed on.
     def __init__(
@@ -58,6 +62,7 @@ class GenretConfig(PreTrainedConfig):
         d_code: int | None = None,
         pooling: Pooling = "encoder",
         query_scale: float = 10.0,
+        max_text_tokens: int = 32,
         **kwargs: Any,
     ) -> None:
         if pooling not in POOLINGS:
@@ -66,6 +71,7 @@ class GenretConfig(PreTrainedConfig):
         self.codebook_sizes = list(Vocab(codebook_sizes).codebook_sizes)
         self.d_model, self.layers, self.heads, self.ffn, self.dropout = d_model, layers, heads, ffn, dropout
         self.d_code, self.pooling, self.query_scale = d_code, pooling, query_scale
+        self.max_text_tokens = max_text_tokens
         self.vocab_size = len(Vocab(codebook_sizes))
         self.pad_token_id, self.decoder_start_token_id, self.initializer_range = PAD, START, 0.02
         kwargs["is_encoder_decoder"] = True
@@ -87,8 +93,8 @@ class QueryEncoder(nn.Module):
                 f"codebooks of width {config.d_code} cannot be compared with an encoder of width {width}; "
                 "take pooling='bag', or embed with the same encoder"
             )
-        bag = config.d_code is not None and config.pooling == "bag"
-        self.bag = nn.Embedding(config.encoder.vocab_size, config.d_code) if bag else None
+        with_bag = config.d_code is not None and config.pooling == "bag"
+        self.bag = nn.Embedding(config.encoder.vocab_size, config.d_code or 0) if with_bag else None
 
     def forward(
         self,
@@ -114,6 +120,8 @@ class QueryEncoder(nn.Module):
 class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
     """Spells a product's semantic ID from a query."""
 
+    encoder: QueryEncoder
+    decoder: CodewordDecoder
     config_class = GenretConfig
     main_input_name = "input_ids"
     base_model_prefix = ""
@@ -165,6 +173,7 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if decoder.correction is None:
             raise GenretError("this model starts cold (d_code=None); configure d_code to tie its heads to codebooks")
         for level, (head, codebook) in enumerate(zip(decoder.heads, codebooks, strict=True)):
+            assert isinstance(head, nn.Linear)
             if head.weight.shape != codebook.shape:
                 raise GenretError(
                     f"level {level + 1}: codebook of shape {tuple(codebook.shape)}, expected {tuple(head.weight.shape)}"
@@ -271,8 +280,8 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 loss = loss + F.cross_entropy(logits, labels[:, level] - vocab.offsets[level])
             else:
                 loss = loss + F.cross_entropy(logits, targets[:, vocab.level_slice(level)])
-        logits = None if targets is not None else self._full_logits(states, encoded.pooler_output, 0)
-        return Seq2SeqLMOutput(loss=loss, logits=logits, encoder_last_hidden_state=encoded.last_hidden_state)
+        full = None if targets is not None else self._full_logits(states, encoded.pooler_output, 0)
+        return Seq2SeqLMOutput(loss=loss, logits=full, encoder_last_hidden_state=encoded.last_hidden_state)
 
 
 def warm_start(config: GenretConfig, checkpoint: str | Path) -> GenretForConditionalGeneration:
@@ -314,7 +323,7 @@ _SMALL_BERT: dict[str, Any] = {
 }
 
 
-def _without_pooler(model: nn.Module) -> nn.Module:
+def _without_pooler(model: Any) -> Any:
     """Encoders only, and without BERT's pooler, whose weights would never be used or trained."""
     if getattr(model.config, "is_encoder_decoder", False):
         model = model.get_encoder()

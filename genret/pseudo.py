@@ -1,0 +1,215 @@
+"""Pseudo-queries: what a shopper might type for a product, made from its text, so that every product is reachable.
+
+Knows product text and randomness; nothing of models. A short pseudo-query ("brand + category") fits many products, so
+`LexicalTeacher` says which, by BM25 over the catalogue: a soft target costs no labels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from genret.data.records import Catalogue
+from genret.embed import product_text
+from genret.types import Product
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+WORD = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+")
+UNITS: dict[str, tuple[str, ...]] = {
+    "oz": ("ounce", "ounces", "oz."),
+    "lb": ("lbs", "pound", "pounds"),
+    "ct": ("count", "pack", "pk"),
+    "gal": ("gallon", "gallons"),
+    "qt": ("quart",),
+    "in": ("inch", "inches", '"'),
+    "ft": ("feet", "foot", "'"),
+    "ml": ("milliliter",),
+    "l": ("liter", "litre"),
+    "kg": ("kilo", "kilogram"),
+    "g": ("gram", "grams"),
+}
+_SAME_UNIT = {form: (unit, *forms) for unit, forms in UNITS.items() for form in (unit, *forms)}
+_QUANTITY = re.compile(
+    rf"(\d+(?:\.\d+)?)[\s-]*({'|'.join(sorted(map(re.escape, _SAME_UNIT), key=len, reverse=True))})\b"
+)
+_DIMENSIONS = re.compile(r"(\d+(?:\.\d+)?)\s*(?:in\.?|ft\.?|\"|')?\s*x\s*(\d+(?:\.\d+)?)\s*(?:in\.?|ft\.?|\"|')?", re.I)
+
+
+class PseudoQueries(NamedTuple):
+    """n texts as typed, the same before noise, and the (n,) catalogue row that each was made from."""
+
+    texts: list[str]
+    clean: list[str]
+    rows: Ints
+
+
+def make_pseudo_queries(catalogue: Catalogue, rows: Ints, count: int, noise: float, seed: int) -> PseudoQueries:
+    """`count` pseudo-queries spread evenly over the given rows; a share `noise` of them with a typo or another unit."""
+    rng = np.random.default_rng(seed)
+    texts, clean, made_from = [], [], []
+    picked = np.concatenate([rng.permutation(rows) for _ in range(-(-count // max(len(rows), 1)))])[:count]
+    products = list(catalogue)
+    for row in picked.tolist():
+        text = pseudo_query(products[row], rng)
+        clean.append(text)
+        texts.append(add_noise(text, rng) if rng.random() < noise else text)
+        made_from.append(row)
+    return PseudoQueries(texts, clean, np.asarray(made_from, np.int64))
+
+
+def pseudo_query(product: Product, rng: np.random.Generator) -> str:
+    """One query for a product: a span or some words of its title, with brand, category or an attribute."""
+    title = product.title.lower().split()
+    leaf = product.category[-1].lower() if product.category else ""
+    brand = product.brand.lower()
+    attribute = _choice(list(product.attributes.values()), rng).lower()
+    forms = (
+        lambda: _span(title, rng),
+        lambda: _some(title, rng),
+        lambda: f"{brand} {leaf}",
+        lambda: f"{brand} {_span(title, rng)}",
+        lambda: leaf,
+        lambda: f"{attribute} {leaf}",
+        lambda: _some([*title, *leaf.split()], rng),
+        lambda: _span(product.description.lower().split(), rng),
+        lambda: " ".join(title),
+    )
+    text = forms[int(rng.choice(len(forms), p=_SHARES))]()
+    return " ".join(text.split()) or " ".join(title)
+
+
+_SHARES = np.asarray([0.2, 0.2, 0.12, 0.08, 0.06, 0.08, 0.12, 0.06, 0.08])
+
+
+def add_noise(text: str, rng: np.random.Generator) -> str:
+    """The text as it might be typed: another form of a unit, dimensions run together, or a typo in one word."""
+    varied = _DIMENSIONS.sub(r"\1x\2", text) if rng.random() < 0.5 else text
+    varied = _QUANTITY.sub(lambda match: _other_unit(match, rng), varied)
+    if varied != text:
+        return varied
+    words = text.split()
+    long = [i for i, word in enumerate(words) if len(word) > 3 and word.isalpha()]
+    if long:
+        place = int(rng.choice(long))
+        words[place] = typo(words[place], rng)
+    return " ".join(words)
+
+
+def typo(word: str, rng: np.random.Generator) -> str:
+    """The word with one letter dropped, doubled, replaced, or swapped with the next; the first letter stays."""
+    place = int(rng.integers(1, len(word) - 1))
+    before, letter, after = word[:place], word[place], word[place + 1 :]
+    other = "abcdefghijklmnopqrstuvwxyz"[int(rng.integers(26))]
+    forms = (
+        before + after,
+        before + letter * 2 + after,
+        before + other + after,
+        before + after[0] + letter + after[1:],
+    )
+    return forms[int(rng.integers(len(forms)))]
+
+
+def _other_unit(match: re.Match[str], rng: np.random.Generator) -> str:
+    unit = _choice(list(_SAME_UNIT[match[2]]), rng)
+    return f"{match[1]}{' ' if rng.random() < 0.5 else ''}{unit}"
+
+
+def _span(words: Sequence[str], rng: np.random.Generator) -> str:
+    """1 to 5 words in a row."""
+    if not words:
+        return ""
+    length = min(int(rng.integers(1, 6)), len(words))
+    start = int(rng.integers(len(words) - length + 1))
+    return " ".join(words[start : start + length])
+
+
+def _some(words: Sequence[str], rng: np.random.Generator) -> str:
+    """1 to 4 words, in their order."""
+    if not words:
+        return ""
+    places = rng.choice(len(words), min(int(rng.integers(1, 5)), len(words)), replace=False)
+    return " ".join(words[place] for place in sorted(places.tolist()))
+
+
+def _choice(options: Sequence[str], rng: np.random.Generator) -> str:
+    return options[int(rng.integers(len(options)))] if options else ""
+
+
+class Neighbours(NamedTuple):
+    """For each of n texts, some products and their weights: rows[starts[i]:starts[i + 1]] are those of text i."""
+
+    starts: Ints
+    rows: Ints
+    weights: Floats
+    """Sum to 1 a text."""
+
+
+class LexicalTeacher:
+    """Which products a text fits, by BM25 (Robertson and Walker 1994) over the catalogue's text, as a distribution."""
+
+    FIELDS = ("title", "brand", "category", "description", "attributes")
+
+    def __init__(self, catalogue: Catalogue, rows: Ints, k1: float = 1.0, b: float = 0.5) -> None:
+        """Only the given rows of the catalogue are ever neighbours."""
+        self.rows = rows
+        products = list(catalogue)
+        documents = [_terms(product_text(products[row], self.FIELDS)) for row in rows.tolist()]
+        self._vocabulary: dict[str, int] = {}
+        counts = self._counts(documents, grow=True)  # (N', terms)
+        lengths = np.asarray(counts.sum(axis=1)).ravel()
+        found = np.bincount(counts.indices, minlength=counts.shape[1])
+        idf = np.log1p((len(documents) - found + 0.5) / (found + 0.5)).astype(np.float32)
+        norm = k1 * (1 - b + b * lengths / max(float(lengths.mean()), 1e-9)) if len(documents) else lengths
+        row_of = np.repeat(np.arange(len(documents)), np.diff(counts.indptr))
+        counts.data = counts.data * (k1 + 1) / (counts.data + norm[row_of]) * idf[counts.indices]
+        self._index = counts.T.tocsr()  # (terms, N')
+
+    def neighbours(self, texts: Sequence[str], most: int, temperature: float, chunk: int = 2048) -> Neighbours:
+        """The `most` best products of each text, weighted by softmax(score / temperature); none where no word fits."""
+        counts, rows, weights = [np.zeros(1, np.int64)], [], []
+        for start in range(0, len(texts), chunk):
+            queries = self._counts([_terms(text) for text in texts[start : start + chunk]], grow=False)
+            queries.data[:] = 1.0
+            scores = (queries @ self._index).tocsr()
+            for first, last in zip(scores.indptr[:-1].tolist(), scores.indptr[1:].tolist(), strict=True):
+                best = scores.data[first:last]
+                keep = np.argpartition(-best, most)[:most] if last - first > most else np.arange(last - first)
+                keep = keep[np.argsort(scores.indices[first:last][keep])]
+                share = np.exp((best[keep] - best.max(initial=0.0)) / temperature)
+                counts.append(np.asarray([len(keep)]))
+                rows.append(self.rows[scores.indices[first:last][keep]])
+                weights.append((share / max(float(share.sum()), 1e-9)).astype(np.float32))
+        return Neighbours(
+            np.cumsum(np.concatenate(counts)),
+            np.concatenate([np.zeros(0, np.int64), *rows]),
+            np.concatenate([np.zeros(0, np.float32), *weights]),
+        )
+
+    def _counts(self, documents: Sequence[Sequence[str]], grow: bool) -> sparse.csr_matrix:
+        """(documents, terms) counts; unknown terms are learnt if `grow`, else left out."""
+        vocabulary, starts, terms = self._vocabulary, [0], []
+        for words in documents:
+            for word in words:
+                term = vocabulary.setdefault(word, len(vocabulary)) if grow else vocabulary.get(word, -1)
+                if term >= 0:
+                    terms.append(term)
+            starts.append(len(terms))
+        matrix = sparse.csr_matrix(
+            (np.ones(len(terms), np.float32), np.asarray(terms, np.int32), np.asarray(starts, np.int64)),
+            shape=(len(documents), max(len(vocabulary), 1)),
+        )
+        matrix.sum_duplicates()
+        return matrix
+
+
+def _terms(text: str) -> list[str]:
+    """Lower-case words, plural s removed."""
+    words = WORD.findall(text.lower())
+    return [word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word for word in words]

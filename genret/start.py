@@ -1,0 +1,56 @@
+"""The dense start: codebooks and token vectors in the embedding's own space, by least squares. Knows arrays only.
+
+Any semantic IDs will do, however they were made: the codebooks are those whose sums best rebuild the embeddings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from scipy.sparse.linalg import cg
+
+Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
+
+
+def additive_codebooks(codes: Ints, vectors: Floats, sizes: Sequence[int], sweeps: int = 3) -> list[Floats]:
+    """A (K_l, D) codebook a level, such that the sum of a product's codewords is close to its vector.
+
+    Coarse to fine, each codeword is the mean of what the other levels leave of its products (Babenko and Lempitsky
+    2014, by coordinate descent); an unused codeword is zero.
+    """
+    books = [np.zeros((size, vectors.shape[1]), np.float32) for size in sizes]
+    residual = np.asarray(vectors, np.float32).copy()
+    for _ in range(sweeps):
+        for level, book in enumerate(books):
+            residual += book[codes[:, level]]
+            book[:] = _means(codes[:, level], residual, len(book))
+            residual -= book[codes[:, level]]
+    return books
+
+
+def bag_of_vectors(
+    tokens: npt.NDArray[np.int32], lengths: Ints, vectors: Floats, size: int, ridge: float = 1.0
+) -> Floats:
+    """(size, D) token vectors whose sum over a text points along the text's embedding, by ridge regression.
+
+    `tokens` (n, T) padded texts with `lengths` (n,), `vectors` (n, D) their embeddings.
+    """
+    real = np.arange(tokens.shape[1]) < lengths[:, None]
+    rows, ids = np.nonzero(real)[0], tokens[real]
+    weight = (1.0 / np.maximum(lengths, 1) ** 0.5)[rows]
+    bag = sparse.csr_matrix((weight, (rows, ids)), shape=(len(tokens), size))
+    gram = (bag.T @ bag + ridge * sparse.identity(size)).tocsr()
+    right = np.asarray(bag.T @ vectors)
+    columns = [cg(gram, right[:, column], rtol=1e-3, maxiter=50)[0] for column in range(vectors.shape[1])]
+    return np.stack(columns, axis=1).astype(np.float32)
+
+
+def _means(codes: Ints, vectors: Floats, size: int) -> Floats:
+    """(size, D) mean of the vectors of each code; zero for a code that none has."""
+    chosen = sparse.csr_matrix((np.ones(len(codes), np.float32), (codes, np.arange(len(codes)))), (size, len(codes)))
+    counts = np.maximum(np.bincount(codes, minlength=size), 1)[:, None]
+    return np.asarray(chosen @ vectors / counts, np.float32)
