@@ -35,7 +35,7 @@ def evaluate_run(
     queries: Sequence[Query] | None = None,
     grading: Grading | None = None,
     systems: Sequence[str] = STANDARD,
-    baseline: str = "bm25",
+    baselines: Sequence[str] = ("bm25", "bm25-tuned"),
     settings: SystemSettings | None = None,
     free_decode: bool = True,
     out: str | Path | None = None,
@@ -59,7 +59,7 @@ def evaluate_run(
             "give another split, or judgements over this catalogue"
         )
     bench = Bench(dataset, queries, settings or SystemSettings(), Path(folder), progress=progress)
-    return evaluate_bench(bench, grading, name, systems, baseline, free_decode, out)
+    return evaluate_bench(bench, grading, name, systems, baselines, free_decode, out)
 
 
 def evaluate_bench(
@@ -67,7 +67,7 @@ def evaluate_bench(
     grading: Grading,
     split: str,
     systems: Sequence[str],
-    baseline: str,
+    baselines: Sequence[str],
     free_decode: bool = False,
     out: str | Path | None = None,
 ) -> EvalResult:
@@ -79,10 +79,10 @@ def evaluate_bench(
     flattering = {
         name: id_level_recall(runs[name], grading.judgements, ids, grading.relevant_at) for name in generative
     }
-    found, comparisons, scores = score_runs(
+    scored = score_runs(
         runs,
         grading,
-        baseline=baseline,
+        baselines=baselines,
         queries=bench.queries,
         seed=bench.settings.seed,
         settings={name: answer.settings for name, answer in answers.items()},
@@ -95,14 +95,14 @@ def evaluate_bench(
         dataset=bench.dataset.name,
         split=split,
         products=len(bench.dataset.catalogue),
-        queries=len(scores.queries),
-        left_out=len(judged - asked) + scores.left_out,
+        queries=scored.queries,
+        left_out=len(judged - asked) + scored.left_out,
         unknown_products=sum(j.product_id not in known for j in grading.judgements),
         relevant_at=grading.relevant_at,
         irrelevant_grade=grading.irrelevant_grade,
-        baseline=baseline,
-        systems=found,
-        comparisons=comparisons,
+        baselines=tuple(name for name in baselines if name in runs),
+        systems=scored.systems,
+        comparisons=scored.comparisons,
         details=_id_details(bench, free_decode) if generative else {},
         seconds={name: round(answer.seconds, 3) for name, answer in answers.items()},
     )

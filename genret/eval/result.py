@@ -5,6 +5,7 @@ Knows runs and judgements; not how the runs were made.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 
 from genret.artifacts import write_json
 from genret.eval.compare import Comparison, Interval, compare, mean_interval
-from genret.eval.measures import MEASURES, Scores, evaluate, mean_by_group
+from genret.eval.measures import MEASURES, evaluate, mean_by_group
 from genret.eval.runs import Run, write_qrels, write_trec_run
 from genret.types import Judgement, Query
 
@@ -23,6 +24,10 @@ class Grading(NamedTuple):
     judgements: Sequence[Judgement]
     relevant_at: float
     irrelevant_grade: float
+
+
+TESTED = ("recall@10", "recall@50", "recall@100", "nDCG@10")
+"""The measures on which systems are tested against each other."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ class EvalResult:
     """Judgements of products that the catalogue lacks; relevant ones count as misses."""
     relevant_at: float
     irrelevant_grade: float
-    baseline: str
+    baselines: tuple[str, ...]
+    """The systems that every other one is tested against."""
     systems: tuple[SystemResult, ...]
     comparisons: tuple[Comparison, ...]
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -97,14 +103,14 @@ class EvalResult:
         if not self.comparisons:
             return ""
         rows = [
-            [c.system, c.measure, format_difference(c.difference), format_p(c.p), format_p(c.p_holm)]
+            [c.system, c.baseline, c.measure, format_difference(c.difference), format_p(c.p), format_p(c.p_holm)]
             for c in self.comparisons
         ]
         head = (
-            f"Against {self.baseline}, paired by query: difference with 95 % bootstrap interval, two-sided "
-            "randomization test, Holm-corrected over the systems compared on a measure."
+            "Paired by query: difference with 95 % bootstrap interval, two-sided randomization test, Holm-corrected "
+            "over the systems compared with one baseline on one measure."
         )
-        return head + "\n\n" + table(["system", "measure", "difference", "p", "p (Holm)"], rows)
+        return head + "\n\n" + table(["system", "against", "measure", "difference", "p", "p (Holm)"], rows)
 
     def _id_level(self) -> str:
         rows = [
@@ -127,21 +133,27 @@ class EvalResult:
         return "recall@10 by kind of query:\n\n" + table(["system", *(f"{k} ({counts[k]})" for k in kinds)], rows)
 
 
+class Scored(NamedTuple):
+    """What `score_runs` found: see `EvalResult`."""
+
+    systems: tuple[SystemResult, ...]
+    comparisons: tuple[Comparison, ...]
+    queries: int
+    left_out: int
+
+
 def score_runs(
     runs: Mapping[str, Run],
     grading: Grading,
     *,
-    baseline: str,
+    baselines: Sequence[str],
     queries: Sequence[Query],
-    measures: Sequence[str] = MEASURES,
+    measures: Sequence[str] = TESTED,
     seed: int = 0,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     id_level: Mapping[str, Mapping[str, float]] | None = None,
-) -> tuple[tuple[SystemResult, ...], tuple[Comparison, ...], Scores]:
-    """Each run's SystemResult, the comparisons with `baseline` on `measures`, and the baseline's own Scores.
-
-    Without a run called `baseline` there are no comparisons.
-    """
+) -> Scored:
+    """Each run's measures, and the comparisons on `measures` with those of the `baselines` that are among the runs."""
     asked = {query.id for query in queries}
     kinds = {query.id: query.kind for query in queries}
     judged = [j for j in grading.judgements if j.query_id in asked]
@@ -157,11 +169,10 @@ def score_runs(
         for name, found in scores.items()
     )
     comparisons: list[Comparison] = []
-    if baseline in scores and len(scores) > 1:
-        for measure in measures:
-            per_system = {name: found.per_query[measure] for name, found in scores.items()}
-            comparisons += compare(per_system, baseline, measure, seed)
-    return systems, tuple(comparisons), scores.get(baseline) or next(iter(scores.values()))
+    for baseline, measure in itertools.product((name for name in baselines if name in scores), measures):
+        comparisons += compare({name: s.per_query[measure] for name, s in scores.items()}, baseline, measure, seed)
+    first = next(iter(scores.values()))  # the queries that count are the same for every system
+    return Scored(systems, tuple(comparisons), len(first.queries), first.left_out)
 
 
 def write_result(folder: str | Path, result: EvalResult, runs: Mapping[str, Run], grading: Grading) -> None:

@@ -1,0 +1,142 @@
+"""The recall benchmark: every system on one data set and one split, by one command.
+
+    python eval/recall.py eval/presets/homedepot.toml --run runs/homedepot
+
+Reads a preset, runs each system that it names (training the two-tower and embedding the products where the work folder
+has not got them yet), writes TREC runs and qrels to the work folder and results.json, results.md and timings.json to
+eval/results/PRESET-SPLIT.
+Generative systems need a run folder; without `--run` they are left out, and the command says so. Knows presets; the
+systems, the measures and the tests are in genret.eval.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from genret.data import read_dataset
+from genret.data.records import Dataset
+from genret.embed import EmbedSettings
+from genret.errors import GenretError
+from genret.eval.encoders import TwoTowerRecipe, encoder_system, model_folder, two_tower_system
+from genret.eval.evaluation import answerable, evaluate_bench
+from genret.eval.result import EvalResult, Grading
+from genret.eval.systems import SYSTEMS, Bench, System, SystemSettings
+from genret.eval.two_tower import TwoTowerSettings
+from genret.settings import make_settings, read_preset
+from genret.types import SPLITS, Split
+
+NEED_A_RUN = {"dense", "generative", "generative-rescored"}
+RESULT_FILES = ("results.json", "results.md", "timings.json")
+"""What is fit to be checked in. Runs and qrels hold ids and judgements of data that may not be passed on, and stay in
+the work folder."""
+
+
+@dataclass(frozen=True)
+class BenchmarkSettings:
+    """The [benchmark] table of a preset."""
+
+    format: str
+    path: str | None = None
+    """Of the data, relative to where the command is run; none for the embedded catalogue."""
+    split: Split = "dev"
+    systems: tuple[str, ...] = ("bm25", "bm25-tuned")
+    baselines: tuple[str, ...] = ("bm25-tuned",)
+
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            raise GenretError(f"split={self.split!r}: expected one of {', '.join(SPLITS)}")
+        if self.path is None and self.format != "grocery":
+            raise GenretError(f"format={self.format!r} needs the path of its files; give path in the preset, or --data")
+
+
+@click.command()
+@click.argument("preset", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(), help="The data set's folder, in place of the preset's.")
+@click.option("--split", type=click.Choice(SPLITS), help="In place of the preset's.")
+@click.option("--run", type=click.Path(path_type=Path), help="A genret run folder over the same catalogue.")
+@click.option("--systems", help="Comma-separated, in place of the preset's.")
+@click.option("--work", type=click.Path(path_type=Path), help="For what is expensive. [default: runs/work/PRESET]")
+@click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/PRESET-SPLIT]")
+def main(
+    preset: Path,
+    data: str | None,
+    split: Split | None,
+    run: Path | None,
+    systems: str | None,
+    work: Path | None,
+    out: Path | None,
+) -> None:
+    """Run the systems of PRESET and write their runs, measures and paired tests."""
+    tables = read_preset(preset)
+    flags = {"path": data, "split": split, "systems": tuple(systems.split(",")) if systems else None}
+    settings = make_settings(BenchmarkSettings, tables.get("benchmark", {}), flags)
+    out = out or Path(__file__).parent / "results" / f"{preset.stem}-{settings.split}"
+    result = benchmark(settings, tables, run, work or Path("runs/work") / preset.stem, out)
+    click.echo(result.markdown())
+    click.echo(f"\nwritten to {out}")
+
+
+def benchmark(
+    settings: BenchmarkSettings, tables: Mapping[str, Any], run: Path | None, work: Path, out: Path
+) -> EvalResult:
+    """The result of every system of `settings` that can be run, written to `out`."""
+    dataset = load(settings, tables)
+    grading = Grading(dataset.split_judgements(settings.split), dataset.relevant_at, dataset.irrelevant_grade)
+    queries = answerable(dataset.split_queries(settings.split), grading)
+    if not queries:
+        raise GenretError(f"data set {dataset.name!r} has no answerable query in its {settings.split} split")
+    search = make_settings(SystemSettings, tables.get("search", {}))
+    bench = Bench(dataset, queries, search, run, encoders(tables, work), lambda line: click.echo(line, err=True))
+    names = [name for name in settings.systems if run or not NEED_A_RUN & set(name.split("+"))]
+    for name in settings.systems:
+        if name not in names:
+            click.echo(f"{name}: left out, it needs --run", err=True)
+    runs = work / f"runs-{settings.split}"
+    result = evaluate_bench(bench, grading, settings.split, names, settings.baselines, run is not None, runs)
+    out.mkdir(parents=True, exist_ok=True)
+    for file in RESULT_FILES:
+        shutil.copyfile(runs / file, out / file)
+    return result
+
+
+def load(settings: BenchmarkSettings, tables: Mapping[str, Any]) -> Dataset:
+    """The preset's data set; its judgements are those of the files, or of the embedded catalogue's own making."""
+    if settings.format == "grocery":
+        from genret.data.grocery import GrocerySettings, make_grocery
+
+        return make_grocery(make_settings(GrocerySettings, tables.get("grocery", {})))
+    return read_dataset(settings.format, settings.path or ".")
+
+
+def encoders(tables: Mapping[str, Any], work: Path) -> dict[str, System]:
+    """The dense systems of the preset: each [encoder.NAME], and the two-tower of [two-tower]."""
+    systems: dict[str, System] = {}
+    for name, table in tables.get("encoder", {}).items():
+        embed = make_settings(EmbedSettings, {**table, "model": model_folder(table.get("model", "lsa"))})
+        systems[name] = encoder_system(name, embed, work)
+    if "two-tower" in tables:
+        table = dict(tables["two-tower"])
+        own = {name: table.pop(name) for name in ("split", "positive_at", "fields") if name in table}
+        train = make_settings(
+            TwoTowerSettings, {**table, "base": model_folder(table.get("base", TwoTowerSettings.base))}
+        )
+        systems["two-tower"] = two_tower_system("two-tower", make_settings(TwoTowerRecipe, own, {"train": train}), work)
+    clash = systems.keys() & SYSTEMS.keys()
+    if clash:
+        raise GenretError(f"encoder names {sorted(clash)} are taken; give others")
+    return systems
+
+
+if __name__ == "__main__":
+    try:
+        main(standalone_mode=True)
+    except GenretError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
