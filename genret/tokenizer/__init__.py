@@ -16,6 +16,7 @@ _EXPORTS = {
     "assign_ids": "genret.tokenizer.assign",
     "format_health": "genret.tokenizer.health",
     "health": "genret.tokenizer.health",
+    "load_health": "genret.tokenizer.health",
     "load_tokenizer": "genret.tokenizer.tokenizer",
     "save_tokenizer": "genret.tokenizer.tokenizer",
     "train_tokenizer": "genret.tokenizer.training",
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from genret.tokenizer.health import Health as Health
     from genret.tokenizer.health import format_health as format_health
     from genret.tokenizer.health import health as health
+    from genret.tokenizer.health import load_health as load_health
     from genret.tokenizer.settings import TokenizerSettings as TokenizerSettings
     from genret.tokenizer.tokenizer import Tokenizer as Tokenizer
     from genret.tokenizer.tokenizer import load_tokenizer as load_tokenizer

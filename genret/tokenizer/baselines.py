@@ -28,7 +28,7 @@ def fit_baseline(embeddings: Floats, settings: TokenizerSettings) -> Tokenizer:
     if settings.objective == "pq":
         books = product_codebooks(standardised, settings.codebook_sizes, settings.seed)
     else:
-        books = residual_kmeans(standardised, settings.codebook_sizes, settings.seed, iterations=40)
+        books = residual_kmeans(standardised, settings.codebook_sizes, settings.seed, iterations=40, spread=True)
     model.quantizer.load_codebooks([torch.from_numpy(book) for book in books])
     return Tokenizer(model, settings)
 

@@ -10,31 +10,38 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
+SAMPLE = 50_000
 
 
 def kmeans(
-    points: Floats, k: int, seed: int = 0, *, init: Floats | None = None, iterations: int = 20, sample: int = 50_000
+    points: Floats, k: int, seed: int = 0, *, init: Floats | None = None, iterations: int = 20, spread: bool = False
 ) -> Floats:
-    """(k, d) centroids of (n, d) points: Lloyd's iterations from k-means++, or from the centroids `init`.
+    """(k, d) centroids of (n, d) points: Lloyd's iterations from random points, or from the centroids `init`.
 
-    Clusters that lose all their points restart at the points farthest from their centroid. Fitted on at most `sample`
-    points. With fewer distinct points than k, the points themselves are centroids and the rest repeat the first one:
+    `spread` starts from greedy k-means++ on a sample instead: some 3 % less error, for twice the time.
+
+    Clusters that lose all their points restart at the points farthest from their centroid. Fitted on at most
+    `SAMPLE` points. With fewer distinct points than k, the points themselves are centroids and the rest repeat the first one:
     those codes are never nearest, and health reports them as unused.
     """
-    if len(points) > sample:
-        points = points[np.random.default_rng(seed).choice(len(points), sample, replace=False)]
+    if len(points) > SAMPLE:
+        points = points[np.random.default_rng(seed).choice(len(points), SAMPLE, replace=False)]
     if len(points) <= 4 * k:
         distinct = np.unique(points, axis=0)
         if len(distinct) <= k:
             return np.concatenate([distinct, np.repeat(distinct[:1], k - len(distinct), axis=0)]).astype(np.float32)
-    return _lloyd(points, k, seed, init, iterations)
+    return _lloyd(points, k, seed, init, iterations, spread)
 
 
-def _lloyd(points: Floats, k: int, seed: int, init: Floats | None, iterations: int) -> Floats:
-    from sklearn.cluster import KMeans
+def _lloyd(points: Floats, k: int, seed: int, init: Floats | None, iterations: int, spread: bool) -> Floats:
+    from sklearn.cluster import KMeans, kmeans_plusplus
     from sklearn.exceptions import ConvergenceWarning
 
-    model = KMeans(k, init="k-means++" if init is None else init, n_init=1, max_iter=iterations, random_state=seed)
+    if init is None:
+        rng = np.random.default_rng(seed)
+        init = points[rng.choice(len(points), min(32 * k if spread else k, len(points)), replace=False)]
+        init = kmeans_plusplus(init, k, random_state=seed)[0] if spread else init
+    model = KMeans(k, init=init, n_init=1, max_iter=iterations, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than clusters: defined, see above
         centers = model.fit(points).cluster_centers_
@@ -55,13 +62,13 @@ def residual_kmeans(
     *,
     init: Sequence[Floats] | None = None,
     iterations: int = 20,
-    sample: int = 50_000,
+    spread: bool = False,
 ) -> list[Floats]:
     """A codebook (K_l, d) a level: k-means of what the levels before leave over. `init` refines given codebooks."""
     residual, codebooks = points.copy(), []
     for level, size in enumerate(sizes):
         start = None if init is None else init[level]
-        codebook = kmeans(residual, size, seed + level, init=start, iterations=iterations, sample=sample)
+        codebook = kmeans(residual, size, seed + level, init=start, iterations=iterations, spread=spread)
         residual -= codebook[nearest(residual, codebook)]
         codebooks.append(codebook)
     return codebooks

@@ -4,7 +4,7 @@ Scales (docs/tokenizer has the table that carries a lambda from one shape to ano
 - reconstruction: mean over products of the error summed over dimensions, divided by what answering the catalogue's
   mean would cost in the same form. 1 is ignorance, 0 is perfect, for any D and any embedder.
 - residual quantisation: in the same unit of variance, summed over levels.
-- contrast: nats, mean over the products that have a positive, weighted over levels with weights that sum to L.
+- contrast: nats, mean over the anchors that have a positive, weighted over levels with weights that sum to L.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from genret.tokenizer.quantizer import Quantised
 from genret.tokenizer.settings import Reconstruction
 from genret.types import CategoryPath
 
+EXCLUDED = -1e9
+"""The logit of an anchor with itself: finite, so that 0 times it is 0."""
 NO_RELATION = 3
 """Relations are 0 same leaf, 1 sibling, 2 cousin, 3 none."""
 
@@ -67,18 +69,21 @@ class Taxonomy:
     def __init__(self, categories: Sequence[CategoryPath]) -> None:
         parents = [path[:-1] if len(path) > 1 else () for path in categories]
         self.leaf = _numbers(categories)
-        self.parent = _numbers([(*parent, str(len(path))) if parent else () for parent, path in zip(parents, categories, strict=True)])
+        self.parent = _numbers(
+            [(*parent, str(len(path))) if parent else () for parent, path in zip(parents, categories, strict=True)]
+        )
         self.root = _numbers([path[:1] for path in categories])
 
     def __len__(self) -> int:
         return len(self.leaf)
 
-    def relations(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
-        """(B, B) relation of every pair of the given rows: 0 same leaf, 1 sibling, 2 cousin, 3 none."""
-        relation = np.full((len(rows), len(rows)), NO_RELATION, np.int8)
+    def relations(self, rows: npt.NDArray[np.int64], anchors: int) -> npt.NDArray[np.int8]:
+        """(A, B) relation of the first `anchors` rows to all: 0 same leaf, 1 sibling, 2 cousin, 3 none or itself."""
+        relation = np.full((anchors, len(rows)), NO_RELATION, np.int8)
         for value, group in ((2, self.root), (1, self.parent), (0, self.leaf)):
             ids = group[rows]
-            relation[(ids[:, None] == ids[None]) & (ids >= 0)[:, None]] = value
+            relation[(ids[:anchors, None] == ids[None]) & (ids[:anchors] >= 0)[:, None]] = value
+        np.fill_diagonal(relation, NO_RELATION)
         return relation
 
 
@@ -89,31 +94,28 @@ def _numbers(paths: Sequence[CategoryPath]) -> npt.NDArray[np.int64]:
 
 
 def contrast_targets(relations: npt.NDArray[np.int8], grades: Sequence[float]) -> Tensor:
-    """(B, B) float32: row i says how anchor i's attraction is shared among the others; sums to 1, or 0 with no positive.
+    """(A, B) float32: row i shares anchor i's attraction among the others; sums to 1, or 0 with no positive.
 
     Each relation that occurs gets its grade's share of the anchor, spread evenly over its members, so that a few
     products of the same leaf are not drowned by many siblings.
     """
-    relations = relations.copy()
-    np.fill_diagonal(relations, NO_RELATION)
     targets = np.zeros(relations.shape, np.float32)
     for relation, grade in enumerate(grades):
         members = relations == relation
-        targets += grade * members / np.maximum(members.sum(1, keepdims=True), 1)
+        targets += np.float32(grade) * members / np.maximum(members.sum(1, keepdims=True, dtype=np.float32), 1)
     return torch.from_numpy(targets / np.maximum(targets.sum(1, keepdims=True), 1e-12))
 
 
 def contrastive_loss(vectors: Tensor, targets: Tensor, temperature: float) -> Tensor:
-    """Cross-entropy, in nats, between `targets` (B, B) and the softmax of cosines / temperature of (B, d) vectors.
+    """Mean cross-entropy, in nats, between `targets` (A, B) and softmax(cosine / temperature) of (B, d) vectors.
 
-    A supervised contrastive loss (Khosla et al. 2020) with graded positives; anchors without a positive do not count.
+    A supervised contrastive loss (Khosla et al. 2020) with graded positives; the anchors are the first A vectors, and
+    those without a positive do not count.
     """
     unit = F.normalize(vectors, dim=1)
-    logits = (unit @ unit.T / temperature).fill_diagonal_(-torch.inf)
-    anchors = targets.sum(1) > 0
-    attraction = (targets * logits.nan_to_num(neginf=0.0)).sum(1)
-    loss = torch.where(anchors, logits.logsumexp(1) - attraction, 0.0).sum()
-    return loss / anchors.sum().clamp(min=1)
+    logits = (unit[: len(targets)] @ unit.T / temperature).fill_diagonal_(EXCLUDED)
+    anchors = (targets.sum(1) > 0).sum().clamp(min=1)
+    return F.cross_entropy(logits, targets, reduction="sum") / anchors
 
 
 def pair_loss(left: Tensor, right: Tensor, temperature: float) -> Tensor:

@@ -140,7 +140,7 @@ class RQObjective(Objective):
         settings = self.settings
         if settings.supervision == "pairs":
             return self._pair_contrast(step, len(rows))
-        targets = contrast_targets(self.taxonomy.relations(rows), settings.grades)
+        targets = contrast_targets(self.taxonomy.relations(rows, self._anchors(rows)), settings.grades)
         weights = settings.level_weights
         used = [(level, weight) for level, weight in zip(levels, weights, strict=True) if weight > 0]
         losses = [contrastive_loss(level, targets, settings.temperature) for level, _ in used]
@@ -152,6 +152,10 @@ class RQObjective(Objective):
             self._rebalance(gradient_norm(taxonomy, latent), gradient_norm(pairs, pair_latent))
         scale = self.pair_scale.clone() if settings.balance == "auto" else 1.0
         return taxonomy + settings.pair_weight * scale * pairs
+
+    def _anchors(self, rows: Rows) -> int:
+        """The focus half, where the positives are; everything, where the whole catalogue is one batch."""
+        return len(rows) if len(rows) == len(self.taxonomy) else len(rows) // 2
 
     def _pair_contrast(self, step: int, batch: int) -> Tensor:
         return self._pair_terms(step, batch)[0]

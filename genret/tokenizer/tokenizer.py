@@ -66,7 +66,9 @@ class Tokenizer:
         """(N, D) float32 embeddings that (N, l) codes stand for; levels beyond the codebooks (a suffix) are ignored."""
         array = np.asarray(codes, np.int64)[:, : len(self.codebook_sizes)]
         if (array < 0).any() or (array >= np.asarray(self.codebook_sizes[: array.shape[1]])).any():
-            raise GenretError(f"codes out of range for codebooks of sizes {self.codebook_sizes}; pass this tokenizer's codes")
+            raise GenretError(
+                f"codes out of range for codebooks of sizes {self.codebook_sizes}; pass this tokenizer's codes"
+            )
         with torch.inference_mode():
             parts = [self.model.decode(torch.from_numpy(array[i : i + CHUNK])) for i in range(0, len(array), CHUNK)]
         return torch.cat(parts).numpy() if parts else np.zeros((0, self.dim), np.float32)
@@ -87,7 +89,9 @@ def check_embeddings(embeddings: npt.ArrayLike, dim: int | None = None) -> Float
     finite = np.isfinite(array).all(axis=1)
     if not finite.all():
         row = int(np.argmin(finite))
-        raise GenretError(f"embeddings: {int((~finite).sum())} rows hold NaN or infinity, the first is row {row}; embed again")
+        raise GenretError(
+            f"embeddings: {int((~finite).sum())} rows hold NaN or infinity, the first is row {row}; embed again"
+        )
     return array
 
 

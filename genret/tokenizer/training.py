@@ -66,7 +66,9 @@ def train_tokenizer(
 def _check_pairs(pairs: npt.ArrayLike | None, size: int) -> npt.NDArray[np.int64]:
     array = np.zeros((0, 2), np.int64) if pairs is None else np.asarray(pairs, np.int64).reshape(-1, 2)
     if ((array < 0) | (array >= size)).any():
-        raise GenretError(f"pairs name row {int(array.max())} or below 0, but there are {size} products; pass catalogue rows")
+        raise GenretError(
+            f"pairs name row {int(array.max())} or below 0, but there are {size} products; pass catalogue rows"
+        )
     return array
 
 
