@@ -220,9 +220,9 @@ def embed_catalogue(
 
 
 def load_embeddings(path: str | Path) -> tuple[Vectors, Artifact]:
-    """The (N, D) float32 embeddings at `path`, memory-mapped, and their artifact."""
+    """The (N, D) float32 embeddings at `path`, memory-mapped (writes stay in memory), and their artifact."""
     artifact = read_artifact(path, KIND)
-    return np.load(artifact.file("embeddings.npy"), mmap_mode="r"), artifact
+    return np.load(artifact.file("embeddings.npy"), mmap_mode="c"), artifact
 
 
 def _encode_resumably(embedder: Embedder, texts: Sequence[str], chunks: Path, progress: bool) -> Vectors:

@@ -61,7 +61,8 @@ def embed_stage(run: Path, settings: EmbedSettings, *, progress: bool = True) ->
 
 def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = True) -> StageResult:
     """RUN/tokenizer from RUN/data and RUN/embeddings: the trained RQ-VAE and a semantic ID for every product."""
-    from genret.tokenizer import assign_ids, health, save_tokenizer, train_tokenizer
+    from genret.tokenizer import assign_ids, save_tokenizer, train_tokenizer
+    from genret.tokenizer.health import health
 
     dataset, data = load_dataset(run / "data")
     vectors, embeddings = load_embeddings(run / "embeddings")
