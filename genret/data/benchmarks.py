@@ -12,7 +12,7 @@ from typing import Any
 
 from genret.data.clean import strip_tags
 from genret.data.files import Adapt, JudgementRow, product_rows, query_rows
-from genret.data.folders import SourceSettings, find_file, need_file, read_products
+from genret.data.folders import SourceSettings, find_file, need_columns, need_file, read_products
 from genret.data.judged import Judged, gather, split_queries, substitute_pairs
 from genret.data.records import Catalogue, Dataset
 from genret.data.scales import SCALES, read_scale
@@ -24,12 +24,6 @@ TITLE_WORDS = 12
 """Words of its text that stand for the title of a document without one."""
 
 _TABLES = (".parquet", ".csv", ".csv.gz")
-_ESCI_PRODUCTS = {
-    "id": "product_id",
-    "title": "product_title",
-    "brand": "product_brand",
-    "description": "product_description",
-}
 
 
 def read_esci(path: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
@@ -42,10 +36,8 @@ def read_esci(path: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
     Paper: Reddy et al., Shopping Queries Dataset (2022), arXiv:2206.06588.
     """
     examples, products = _esci_files(path)
-    names = _ESCI_PRODUCTS
-    catalogue = read_products(
-        product_rows(products, bad, columns=names, adapt=_esci_product(settings.locale)), settings
-    )
+    need_columns(products, ("product_id", "product_title"), bad)
+    catalogue = read_products(product_rows(products, bad, adapt=_esci_product(settings.locale)), settings)
     if not len(catalogue):
         raise GenretError(f"{products}: no product with product_locale {settings.locale!r}; name another locale")
     scale = SCALES["esci"]
@@ -133,10 +125,11 @@ def _esci_product(locale: str) -> Adapt:
         seen.add(product_id)
         texts = (values.get("product_description"), values.get("product_bullet_point"))
         description = "\n".join(strip_tags(part) for part in texts if isinstance(part, str) and part)
-        found = {column: values.get(column) for column in _ESCI_PRODUCTS.values()}
-        return found | {
-            "product_title": _title(values.get("product_title"), description),
-            "product_description": description,
+        return {
+            "id": product_id,
+            "title": _title(values["product_title"], description),
+            "brand": values.get("product_brand"),
+            "description": description,
             "color": values.get("product_color"),
         }
 

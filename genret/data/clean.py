@@ -9,7 +9,8 @@ import html
 import re
 import unicodedata
 
-_NEEDS_WORK = re.compile(r"[^\x21-\x7e ]|&|  |\A | \Z")
+NEEDS_WORK = re.compile(r"[^\x21-\x7e ]|&|  |\A | \Z")
+"""Finds nothing in text that is clean as it stands: printable ASCII, single spaces, no entity."""
 _TAG = re.compile(r"<(?:[a-zA-Z][^<>]*|/[a-zA-Z][^<>]*|!--.*?--)>", re.DOTALL)
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\u2060\ufeff]+")
 
@@ -28,7 +29,7 @@ def clean_text(text: str) -> str:
     Idempotent on its own output except where that output spells another entity (`&amp;lt;`), which is resolved twice
     here and no further.
     """
-    if not _NEEDS_WORK.search(text):
+    if not NEEDS_WORK.search(text):
         return text
     if "&" in text:
         text = html.unescape(html.unescape(text))

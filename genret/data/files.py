@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -207,35 +208,50 @@ def judgement_rows(
 
 
 def _product(values: Mapping[str, Any], plan: Plan, clean: bool) -> Product:
-    get = {field: values[column] for field, column in plan.fields.items()}.get
-    product_id = validate.identifier("id", get("id"))
-    title = validate.text("title", get("title"), clean=clean)
-    if not title:
-        raise BadField("title", get("title"), "a title")
-    popularity = validate.number("popularity", get("popularity"), lowest=0.0)
-    return Product(
-        id=product_id,
-        title=title,
-        category=validate.path("category", get("category"), clean=clean),
-        brand=validate.text("brand", get("brand"), clean=clean),
-        description=validate.attribute("description", get("description"), clean=clean),
-        attributes=_attributes(values, plan.rest, get("attributes"), clean),
-        price=validate.number("price", get("price"), lowest=0.0, money=True),
-        available=validate.flag("available", get("available")),
-        stores=validate.names("stores", get("stores"), clean=clean),
-        popularity=1.0 if popularity is None else max(popularity, LEAST_POPULARITY),
-    )
+    found: dict[str, Any] = {"id": None, "title": None}
+    for field, column in plan.fields.items():
+        value = values[column]
+        found[field] = value if value is None else _FIELDS[field](field, value, clean)
+    for field in ("id", "title"):
+        if not found[field]:
+            raise BadField(field, values.get(plan.fields.get(field, field)), _REQUIRED[field])
+    listed = found.pop("attributes", None) or {}
+    attributes = _attributes({**{name: values[name] for name in plan.rest}, **listed}, clean)
+    return Product(attributes=attributes, **{field: value for field, value in found.items() if value is not None})
 
 
-def _attributes(values: Mapping[str, Any], rest: Sequence[str], listed: object, clean: bool) -> dict[str, str]:
-    raw = {name: values[name] for name in rest}
-    if listed is not None:
-        raw |= validate.mapping("attributes", listed)
+_REQUIRED = {"id": "an id", "title": "a title"}
+_FIELDS: Mapping[str, Callable[[str, Any, bool], Any]] = {
+    "id": lambda field, value, clean: validate.identifier(field, value),
+    "title": lambda field, value, clean: validate.text(field, value, clean=clean),
+    "category": lambda field, value, clean: validate.path(field, value, clean=clean),
+    "brand": lambda field, value, clean: validate.text(field, value, clean=clean),
+    "description": lambda field, value, clean: validate.attribute(field, value, clean=clean),
+    "attributes": lambda field, value, clean: validate.mapping(field, value),
+    "price": lambda field, value, clean: validate.number(field, value, lowest=0.0, money=True),
+    "available": lambda field, value, clean: validate.flag(field, value),
+    "stores": lambda field, value, clean: validate.names(field, value, clean=clean),
+    "popularity": lambda field, value, clean: _popularity(field, value),
+}
+
+
+def _popularity(field: str, value: object) -> float | None:
+    found = validate.number(field, value, lowest=0.0)
+    return None if found is None else max(found, LEAST_POPULARITY)
+
+
+def _attributes(values: Mapping[str, Any], clean: bool) -> dict[str, str]:
     found = {}
-    for name, value in raw.items():
+    for name, value in values.items():
         if value is not None and value != "" and (said := validate.attribute(name, value, clean=clean)):
-            found[validate.text(f"attributes (name {name!r})", name, clean=clean)] = said
+            found[_attribute_name(name, clean)] = said
     return found
+
+
+@lru_cache(maxsize=10_000)
+def _attribute_name(name: str, clean: bool) -> str:
+    """The name as text; kept, since every row says the same few."""
+    return validate.text("attributes", name, clean=clean)
 
 
 def _query(values: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[bool, QueryRow]:

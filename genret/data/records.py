@@ -46,10 +46,13 @@ class Catalogue(Sequence[Product]):
     @classmethod
     def from_products(cls, products: Iterable[Product]) -> Catalogue:
         """A catalogue of the given products, in their order; a GenretError if two share an id."""
-        rows = [_row(product) for product in products]
-        catalogue = cls(pa.Table.from_pylist(rows, schema=PRODUCT_SCHEMA))
-        if len(catalogue._row_of) != len(rows):
-            raise GenretError(f"{len(rows) - len(catalogue._row_of)} products repeat an id; ids must be unique")
+        columns: list[Sequence[Any]] = list(zip(*products, strict=True)) or [()] * len(PRODUCT_SCHEMA)
+        attributes = PRODUCT_SCHEMA.get_field_index("attributes")
+        columns[attributes] = [list(pairs.items()) for pairs in columns[attributes]]
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, PRODUCT_SCHEMA, strict=True)]
+        catalogue = cls(pa.Table.from_arrays(arrays, schema=PRODUCT_SCHEMA))
+        if len(catalogue._row_of) != len(catalogue):
+            raise GenretError(f"{len(catalogue) - len(catalogue._row_of)} products repeat an id; ids must be unique")
         return catalogue
 
     def __len__(self) -> int:
@@ -178,16 +181,6 @@ def load_dataset(path: str | Path) -> tuple[Dataset, Artifact]:
         true_categories={row["id"]: tuple(row["category"]) for row in _read(artifact, "true_categories")},
     )
     return dataset, artifact
-
-
-def _row(product: Product) -> dict[str, Any]:
-    row = product._asdict()
-    return {
-        **row,
-        "category": list(product.category),
-        "stores": list(product.stores),
-        "attributes": list(product.attributes.items()),
-    }
 
 
 def _product(row: dict[str, Any]) -> Product:

@@ -140,25 +140,28 @@ class _Lines(Iterator[str]):
         self.name = name
         self.number = 0
         self.given: list[str] = []  # since the last `mark`
-        self._back: deque[str] = deque()
+        self._next: deque[str] = deque()
         with _readable(name):
             self._text = io.TextIOWrapper(
                 cast(Any, _open(name)), encoding="utf-8-sig", errors="surrogateescape", newline=""
             )
 
     def __next__(self) -> str:
-        line = self._back.popleft() if self._back else self._read()
+        if not self._next:
+            self._read()
+        line = self._next.popleft()
         self.number += 1
         self.given.append(line)
         return line
 
-    def _read(self) -> str:
+    def _read(self) -> None:
+        """Read some more lines; StopIteration if there are none."""
         with _readable(self.name):
-            line = "" if self._text.closed else self._text.readline()
-        if not line:
+            lines = [] if self._text.closed else self._text.readlines(1 << 16)
+        if not lines:
             self._text.close()
             raise StopIteration
-        return line.replace("\0", _NUL)
+        self._next.extend([line.replace("\0", _NUL) if "\0" in line else line for line in lines])
 
     def mark(self) -> int:
         """Start a new row: forget what was given, and return the number of the line that comes next."""
@@ -167,13 +170,13 @@ class _Lines(Iterator[str]):
 
     def rewind(self) -> None:
         """Put back every line given since the mark but the first."""
-        self._back.extendleft(reversed(self.given[1:]))
+        self._next.extendleft(reversed(self.given[1:]))
         self.number -= len(self.given) - 1
         del self.given[1:]
 
     @property
     def raw(self) -> str:
-        return "".join(self.given)
+        return self.given[0] if len(self.given) == 1 else "".join(self.given)
 
 
 def _broken(line: str) -> BadField | None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from genret.data.clean import clean_text
+from genret.data.clean import NEEDS_WORK, clean_text
 from genret.errors import GenretError
 from genret.types import CategoryPath
 
@@ -141,6 +141,8 @@ def text(field: str, value: object, *, clean: bool = True) -> str:
         return ""
     if not isinstance(value, str):
         return _scalar(field, value)
+    if len(value) <= MAX_FIELD and not NEEDS_WORK.search(value):
+        return value
     if len(value) > MAX_FIELD:
         raise BadField(field, value, f"at most {MAX_FIELD:,} characters, not {len(value):,}")
     if _UNREADABLE.search(value):
@@ -222,9 +224,11 @@ def mapping(field: str, value: object) -> Mapping[str, Any]:
 
 def attribute(name: str, value: object, *, clean: bool = True) -> str:
     """The value of a free attribute as text: lists joined by ", ", objects as JSON, "" for null."""
+    if isinstance(value, str):
+        return text(name, value, clean=clean)
     if isinstance(value, list):
         return ", ".join(filter(None, (attribute(name, item, clean=clean) for item in value)))
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return text(name, json.dumps(value, ensure_ascii=False, default=str), clean=clean) if value else ""
     return text(name, value, clean=clean)
 
