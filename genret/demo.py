@@ -97,8 +97,8 @@ def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any
         "lambda0": plain.to_json()["systems"],
         "substitutes": contrast.to_json(),
         "health": {
-            "lambda": load_health(out / "tokenizer").to_json(),
-            "0": load_health(out / BASELINE / "tokenizer").to_json(),
+            f"{contrast.lam_after:g}": load_health(out / "tokenizer").to_json(),
+            f"{contrast.lam_before:g}": load_health(out / BASELINE / "tokenizer").to_json(),
         },
         "beam": {
             "query": QUERY,
