@@ -11,13 +11,14 @@ abbreviate titles ("Mrnra Sce 24oz") and leave out what the shelf makes plain. A
 poor text (brand and article number, truncated, boilerplate) or misleading text (another leaf's words); a share
 (`misfiled`) is filed in a wrong leaf, mostly a neighbouring one. Queries ask for a category, a brand, attributes, a
 product or an occasion, or are misspelled: `Query.kind`. `Query.frequency` follows Zipf's law; `frequency_band` calls
-it head (100 or more), torso (10 or more) or tail.
+it head (50 or more), torso (5 or more) or tail.
 
 **Judgements.** Grades are Exact 3, Substitute 2, Complement 1, Irrelevant 0 (see `grading`), and `relevant_at` is 3:
 recall and MRR count Exact products only, nDCG the graded gains. For dev and test queries, every Exact and Substitute
 product is judged (at most 250 of the latter), and samples of the other grades; a query with more than 60 Exact
-products (more in a catalogue above 20,000) stays in train. Train judgements are a click log: one to twelve products a query, drawn by
-popularity among the relevant ones, bought (3) or clicked (2), with slips. Texts are disjoint between splits.
+products (more in a catalogue above 20,000) stays in train. Train judgements are a click log: one to twelve products a
+query, drawn by popularity among the relevant ones, bought (3) or clicked (2), with slips. Texts are disjoint between
+splits.
 
 **What is not modelled.** Time and seasons, a shopper's history, images, reviews, other languages than English with some
 Spanish, position bias of the engine that made the log, prices in queries, and nutrition facts: a product is gluten free

@@ -1,4 +1,4 @@
-"""Co-purchase baskets and true substitute pairs from the latent truth. Knows the shelf; nothing of queries or titles."""
+"""Co-purchase baskets and true substitute pairs from the latent truth. Knows the shelf; nothing of queries."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def substitute_pairs(shelf: Shelf, settings: GrocerySettings) -> list[tuple[int,
     rng = Random(f"{settings.seed}/substitutes")
     groups: dict[tuple[int, str, int], list[int]] = {}
     for row, item in enumerate(shelf.items):
-        groups.setdefault((item.concept, item.form, item.diets & HARD), []).append(row)
+        groups.setdefault((item.concept, item.form, int(shelf.diets[row]) & HARD), []).append(row)
     pools = [rows for _, rows in sorted(groups.items()) if len(rows) > 1]
     pairs: dict[tuple[int, int], None] = {}
     count = settings.count("substitute_pairs")
@@ -42,7 +42,7 @@ def _interchangeable(one: Item, other: Item) -> bool:
 
 
 class Baskets:
-    """Draws shopping baskets: a mission's leaves, mostly one product each, at one store, and some of the best sellers."""
+    """Draws shopping baskets: a mission's leaves, mostly one product each, at one store, and some best sellers."""
 
     def __init__(self, shelf: Shelf, products: list[Product], settings: GrocerySettings) -> None:
         self.shelf, self.products = shelf, products
@@ -89,7 +89,7 @@ class Baskets:
             row = options[min(bisect(cumulative, self.rng.random() * cumulative[-1]), len(options) - 1)]
             if row in rows or store not in self.products[row].stores:
                 continue
-            if self.shelf.items[row].diets & claim == claim:
+            if int(self.shelf.diets[row]) & claim == claim:
                 rows[row] = None
                 return
             fallback = row

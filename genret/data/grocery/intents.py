@@ -23,7 +23,7 @@ from genret.data.grocery.words import (
     normalise,
 )
 
-KINDS = {"category": 0.19, "attribute": 0.27, "brand": 0.19, "product": 0.1, "use_case": 0.1, "typo": 0.15}
+KINDS = {"category": 0.24, "attribute": 0.28, "brand": 0.16, "product": 0.07, "use_case": 0.1, "typo": 0.15}
 """Share of each kind among distinct query texts; kinds that run dry leave room to the others."""
 _BREADTH = {"category": 2.2, "brand": 0.8, "attribute": 0.5, "use_case": 0.3, "typo": -0.6, "product": -1.0}
 """Log of how much oftener than the average a text of the kind is asked."""
@@ -119,7 +119,11 @@ class Shoppers:
         return name.lower(), concepts
 
     def _category(self, item: Item) -> tuple[str, Intent]:
+        """The thing, one time in eight its whole leaf."""
         name, concepts = self._thing(item)
+        if self.rng.random() < 0.12:
+            leaf = self.shelf.leaf_of(item)
+            name, concepts = leaf.path[-1].lower().replace(" &", self.rng.choice((" and", ""))), leaf.concepts
         draw = self.rng.random()
         if draw < 0.12:
             name = f"{self.rng.choice(('best', 'fresh', 'good', 'cheap', 'buy', 'healthy'))} {name}"
@@ -140,7 +144,7 @@ class Shoppers:
 
     def _properties(self, item: Item) -> list[str]:
         """What about the item can be asked for: claims by their letter, else the name of the property."""
-        found = [letter for letter, bit in BIT.items() if item.diets & bit]
+        found = [letter for letter, bit in BIT.items() if item.claims & bit]
         found += ["variety"] if item.variety and item.variety not in PLAIN else []
         found += ["form"] if item.form else []
         if not found or self.rng.random() < 0.15:
@@ -180,13 +184,15 @@ class Shoppers:
     def _brand_words(self, brand: str) -> str:
         """The brand as typed: whole, or without its tail."""
         words = brand.lower().replace("'", "").split()
-        return " ".join(words[:2] if len(words) > 2 and self.rng.random() < 0.6 else words)
+        if len(words) > 2 and self.rng.random() < 0.6:
+            words = words[: 1 if words[1] == "&" else 2]
+        return " ".join(word for word in words if word != "&" or self.rng.random() < 0.3)
 
     def _product(self, item: Item) -> tuple[str, Intent]:
         """Nearly a title: brand, line, variety, thing, and at times the size."""
         rng = self.rng
         name, _ = self._thing(item)
-        claims = [DIETS[letter].name for letter, bit in BIT.items() if item.diets & bit]
+        claims = [DIETS[letter].name for letter, bit in BIT.items() if item.claims & bit]
         parts = [self._brand_words(item.brand), item.line.lower(), *claims[:1], item.variety, name]
         text = " ".join(part for part in parts if part and (part == name or rng.random() < 0.9))
         intent = Intent("product", (item.concept,), brand=item.brand, variety=item.variety, family=item.family)

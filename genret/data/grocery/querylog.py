@@ -27,11 +27,13 @@ from genret.data.grocery.words import normalise
 from genret.types import SPLITS, Judgement, Product, Query, Split
 
 MOST_EXACT = 60
-"""Dev and test queries have at most this many Exact products at 20,000 products, in proportion above; train has no bound."""
+"""A dev or test query has at most this many Exact products at 20,000 products, in proportion above."""
 MOST_SUBSTITUTES = 250
 SAMPLED = 15
 """Complements, ruled-out goods and lookalikes judged a dev or test query, each; as many others at random."""
-HEAD_AT, TORSO_AT = 100, 10
+_SUBSTITUTE_APPEAL = -2.6
+"""Log of how much less a Substitute is clicked than an Exact product of the same popularity."""
+HEAD_AT, TORSO_AT = 50, 5
 """A query asked this often or more is a head, or a torso, query; the others are the tail."""
 
 
@@ -111,6 +113,7 @@ class _Clerk:
     def __init__(self, shelf: Shelf, products: list[Product], settings: GrocerySettings) -> None:
         self.shelf, self.ids = shelf, [product.id for product in products]
         self.rng = Random(f"{settings.seed}/judgements")
+        self.uniform = np.random.default_rng(self.rng.getrandbits(64))
         self.complements = complements_of(shelf.lexicon)
         self.log_popularity = np.log(shelf.popularity)
         self.holding: dict[str, list[int]] = {}
@@ -132,23 +135,24 @@ class _Clerk:
         ]
 
     def clicks(self, query: Query, intent: Intent) -> list[Judgement]:
-        """One to twelve products, popular ones first: bought is graded 3, clicked 2, clicked by mistake 0 … 3 alike.
+        """One to twelve products, popular ones first: bought is graded 3, clicked 2.
 
         About one in twenty is a slip on a random product; Substitutes are clicked less, and bought less, than Exact.
         """
         rng, verdict = self.rng, judge(self.shelf, intent)
-        appeal = {row: 0.0 for row in verdict.exact.tolist()}
-        appeal.update((row, -2.6) for row in sample(verdict.substitute, 60, rng).tolist())
+        rows = np.concatenate([verdict.exact, verdict.substitute])
+        exact = np.arange(len(rows)) < len(verdict.exact)
+        # Gumbel's trick: the largest keys are a sample without replacement, each drawn by exp(its appeal)
+        appeal = np.where(exact, 0.0, _SUBSTITUTE_APPEAL) + 0.8 * self.log_popularity[rows]
+        keys = appeal - np.log(-np.log1p(-self.uniform.random(len(rows))))
         count = min(12, 1 + int(rng.expovariate(1 / (1.2 + query.frequency**0.35))))
-        keys = {row: base + 0.8 * self.log_popularity[row] - _gumbel(rng) for row, base in appeal.items()}
-        rows = sorted(keys, key=lambda row: (-keys[row], row))[:count]
-        found = {row: self._engagement(row, appeal[row] == 0.0) for row in rows}
+        found = {
+            int(rows[place]): EXACT if rng.random() < (0.8 if exact[place] else 0.3) else SUBSTITUTE
+            for place in np.argsort(-keys, kind="stable")[:count].tolist()
+        }
         if rng.random() < 0.05 * count:
             found.setdefault(rng.randrange(len(self.shelf)), rng.choice((SUBSTITUTE, SUBSTITUTE, EXACT)))
         return [Judgement(query.id, self.ids[row], grade) for row, grade in found.items()]
-
-    def _engagement(self, row: int, exact: bool) -> float:
-        return EXACT if self.rng.random() < (0.8 if exact else 0.3) else SUBSTITUTE
 
     def _complements(self, intent: Intent) -> Ints:
         leaves = {self.shelf.lexicon.concepts[concept].leaf for concept in intent.concepts}
@@ -168,8 +172,3 @@ class _Clerk:
 
     def _graded(self, query: Query, rows: Ints, grade: float) -> list[Judgement]:
         return [Judgement(query.id, self.ids[row], grade) for row in rows.tolist()]
-
-
-def _gumbel(rng: Random) -> float:
-    """The negative of a standard Gumbel draw: sorting by key minus it samples without replacement by exp(key)."""
-    return float(np.log(rng.expovariate(1.0)))

@@ -40,8 +40,8 @@ class Item(NamedTuple):
     brand: str
     variety: str
     form: str
-    diets: int
-    """Bits of `words.BIT`."""
+    claims: int
+    """What the label may print: bits of `words.BIT`."""
     line: str
     size: int
     """Row of the leaf's sizes, small to large."""
@@ -70,7 +70,10 @@ class Shelf:
 
     @cached_property
     def diets(self) -> Ints:
-        return np.array([item.diets for item in self.items], np.int64)
+        """(N,) bits of what each item meets: its claims, what its kind implies, and lactose free if vegan."""
+        implied = [sum(BIT[letter] for letter in concept.implied) for concept in self.lexicon.concepts]
+        met = np.array([item.claims | implied[item.concept] for item in self.items], np.int64)
+        return np.where(met & BIT["v"], met | BIT["l"], met)
 
     @cached_property
     def size(self) -> Ints:
@@ -161,6 +164,8 @@ def _leaf_order(lexicon: Lexicon) -> list[int]:
 def _families(lexicon: Lexicon, concept: int, count: int, start: int, rng: Random) -> list[Item]:
     """`count` items of one concept: families of one to three sizes, no family twice while others are left."""
     leaf = lexicon.leaves[lexicon.concepts[concept].leaf]
+    if lexicon.concepts[concept].bare:
+        leaf = leaf._replace(varieties=(), diets="")
     brands, cumulative = _brand_weights(lexicon, leaf, rng)
     labels = {chain.organic_label for chain in lexicon.chains}
     items: list[Item] = []
@@ -168,15 +173,22 @@ def _families(lexicon: Lexicon, concept: int, count: int, start: int, rng: Rando
     misses = 0
     while len(items) < count:
         brand = brands[bisect(cumulative, rng.random() * cumulative[-1])]
-        key = (brand, _early(leaf.varieties, rng), _early(leaf.forms, rng), _diets(leaf, brand in labels, rng))
-        key = (*key, _line(rng, 0.28 if misses < 20 else 1.0))  # type: ignore[assignment]
-        if key in seen and misses < 60:
+        item = Item(
+            concept,
+            brand,
+            _early(leaf.varieties, rng),
+            _early(leaf.forms, rng),
+            _claims(leaf, brand in labels, rng),
+            _line(rng, 0.28 if misses < 20 else 1.0),
+            size=0,
+            family=start + len(items),
+        )
+        if item[:6] in seen and misses < 60:
             misses += 1
             continue
-        seen.add(key)
+        seen.add(item[:6])
         misses = 0
-        family = start + len(items)
-        items += [Item(concept, *key, size, family) for size in _sizes(leaf, rng)][: count - len(items)]  # type: ignore[arg-type]
+        items += [item._replace(size=size) for size in _sizes(leaf, rng)][: count - len(items)]
     return items
 
 
@@ -198,7 +210,7 @@ def _early(options: Sequence[str], rng: Random) -> str:
     return options[int(len(options) * rng.random() ** 1.5)] if options else ""
 
 
-def _diets(leaf: Leaf, organic: bool, rng: Random) -> int:
+def _claims(leaf: Leaf, organic: bool, rng: Random) -> int:
     letters = [letter for letter in leaf.diets if rng.random() < DIETS[letter].chance][:3]
     return sum(BIT[letter] for letter in letters) | (BIT["o"] if organic else 0)
 
@@ -221,7 +233,7 @@ def _popularity(lexicon: Lexicon, items: list[Item], rng: Random) -> Floats:
     scores = np.array(
         [
             concept[item.concept] + brand[item.brand] + rng.gauss(0, 1.2)
-            + 0.4 * (item.variety in PLAIN) - 0.25 * item.diets.bit_count() - 0.15 * bool(item.line)
+            + 0.4 * (item.variety in PLAIN) - 0.25 * item.claims.bit_count() - 0.15 * bool(item.line)
             for item in items
         ]
     )  # fmt: skip

@@ -2,9 +2,11 @@
 
 A *concept* is what a shopper means by one word ("marinara sauce"); it has several surface names and lives in one leaf.
 The format of a table: `== Department > Aisle | key=value …` opens an aisle, `- Leaf | key=value …` a leaf, every other
-line is a concept with its names (`=` between them); `/` lists the leaf's varieties, `%` its forms. Keys: `brands`,
-`sizes`, `diets` (letters of `words.DIETS`), `price` (low-high), `x` (how much shelf the leaf gets), and the bare word
-`strict` where the leaf's concepts do not stand in for each other (lemons and oranges).
+line is a concept with its names (`=` between them); `/` lists the leaf's varieties, `%` its forms; an indented line
+continues the one above. Keys: `brands`, `sizes`, `diets` (letters of `words.DIETS`), `price` (low-high), `x` (how much
+shelf the leaf gets), `implied` (claims that everything here meets, printed or not), and the bare word `strict` where
+the leaf's concepts do not stand in for each other (lemons and oranges). After a concept, `[g]` are claims that it
+meets by nature, and `!` says that the leaf's varieties and claims are not for it.
 """
 
 from __future__ import annotations
@@ -12,15 +14,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from genret.data.grocery import (
-    lexicon_brands,
-    lexicon_fresh,
-    lexicon_home,
-    lexicon_packaged,
-    lexicon_pantry,
-    lexicon_uses,
-)
+from genret.data.grocery.lexicon import brands, condiments, dairy, drinks, fresh, home, pantry, snacks, uses
 from genret.types import CategoryPath
+
+_TABLES = (pantry.TABLE, condiments.TABLE, fresh.TABLE, dairy.TABLE, snacks.TABLE, drinks.TABLE, home.TABLE)
 
 
 class Leaf(NamedTuple):
@@ -52,6 +49,10 @@ class Concept(NamedTuple):
 
     names: tuple[str, ...]
     leaf: int
+    implied: str
+    """Letters of `words.DIETS` that every product of this concept meets, printed or not."""
+    bare: bool
+    """True where it comes in no variety and with no claim."""
 
 
 class Chain(NamedTuple):
@@ -81,19 +82,19 @@ class Lexicon(NamedTuple):
 @lru_cache(maxsize=1)
 def lexicon() -> Lexicon:
     """The parsed lexicon: the same object at every call."""
-    areas = dict(_area(line) for line in _lines(lexicon_brands.AREAS))
+    areas = dict(_area(line) for line in _lines(brands.AREAS))
     leaves: list[Leaf] = []
     concepts: list[Concept] = []
-    for module in (lexicon_pantry, lexicon_fresh, lexicon_packaged, lexicon_home):
-        _read_table(module.TABLE, areas, leaves, concepts)
+    for table in _TABLES:
+        _read_table(table, areas, leaves, concepts)
     concept_of = {concept.names[0]: row for row, concept in reversed(list(enumerate(concepts)))}
     leaf_of = {leaf.path[-1]: row for row, leaf in enumerate(leaves)}
     return Lexicon(
         tuple(leaves),
         tuple(concepts),
-        tuple(_chain(line) for line in _lines(lexicon_brands.CHAINS)),
-        tuple(_use(line, concept_of) for line in _lines(lexicon_uses.USES)),
-        tuple(_basket(line, leaf_of) for line in _lines(lexicon_uses.BASKETS)),
+        tuple(_chain(line) for line in _lines(brands.CHAINS)),
+        tuple(_use(line, concept_of) for line in _lines(uses.USES)),
+        tuple(_basket(line, leaf_of) for line in _lines(uses.BASKETS)),
         _swaps(leaves, concepts, concept_of),
     )
 
@@ -101,19 +102,28 @@ def lexicon() -> Lexicon:
 def _read_table(table: str, areas: dict[str, tuple[str, ...]], leaves: list[Leaf], concepts: list[Concept]) -> None:
     aisle: tuple[str, ...] = ()
     defaults: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for line in _lines(table):
         if line.startswith("=="):
             head, defaults = _head(line[2:])
             aisle = tuple(_split(head, ">"))
         elif line.startswith("- "):
             head, given = _head(line[2:])
-            leaves.append(_leaf((*aisle, head), {**defaults, **given}, areas))
-        elif line[0] in "/%":
-            field = "varieties" if line[0] == "/" else "forms"
-            leaves[-1] = leaves[-1]._replace(**{field: _split(line[1:], ",")})
+            keys = {**defaults, **given}
+            leaves.append(_leaf((*aisle, head), keys, areas))
+        elif line[0] == "/":
+            leaves[-1] = leaves[-1]._replace(varieties=_split(line[1:], ","))
+        elif line[0] == "%":
+            leaves[-1] = leaves[-1]._replace(forms=_split(line[1:], ","))
         else:
             leaves[-1] = leaves[-1]._replace(concepts=(*leaves[-1].concepts, len(concepts)))
-            concepts.append(Concept(_split(line, "="), len(leaves) - 1))
+            concepts.append(_concept(line, len(leaves) - 1, keys.get("implied", "")))
+
+
+def _concept(line: str, leaf: int, implied: str) -> Concept:
+    bare = line.endswith("!")
+    names, _, own = line.rstrip("! ").rstrip("]").partition("[")
+    return Concept(_split(names, "="), leaf, implied + own, bare)
 
 
 def _leaf(path: CategoryPath, keys: dict[str, str], areas: dict[str, tuple[str, ...]]) -> Leaf:
@@ -138,8 +148,8 @@ def _head(text: str) -> tuple[str, dict[str, str]]:
 
 
 def _area(line: str) -> tuple[str, tuple[str, ...]]:
-    name, _, brands = line.partition(":")
-    return name, _split(brands, ",")
+    name, _, listed = line.partition(":")
+    return name, _split(listed, ",")
 
 
 def _chain(line: str) -> Chain:
@@ -159,7 +169,7 @@ def _basket(line: str, leaf_of: dict[str, int]) -> tuple[float, tuple[int, ...]]
 
 def _swaps(leaves: list[Leaf], concepts: list[Concept], concept_of: dict[str, int]) -> dict[int, frozenset[int]]:
     swaps: dict[int, set[int]] = {row: set() for row in range(len(concepts))}
-    groups = [[concept_of[name] for name in _split(line, ",")] for line in _lines(lexicon_uses.SWAPS)]
+    groups = [[concept_of[name] for name in _split(line, ",")] for line in _lines(uses.SWAPS)]
     for group in [*groups, *(leaf.concepts for leaf in leaves if not leaf.strict)]:
         for row in group:
             swaps[row].update(other for other in group if other != row)
@@ -167,7 +177,8 @@ def _swaps(leaves: list[Leaf], concepts: list[Concept], concept_of: dict[str, in
 
 
 def _lines(table: str) -> list[str]:
-    return [line for line in table.splitlines() if line and not line.startswith("#")]
+    whole = table.replace("\n  ", " ")
+    return [line for line in whole.splitlines() if line and not line.startswith("#")]
 
 
 def _split(text: str, separator: str) -> tuple[str, ...]:

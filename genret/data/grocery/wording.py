@@ -103,7 +103,7 @@ class Writer:
             description=description,
             attributes=attributes,
             price=self._price(item, leaf),
-            available=bool(stores) and self.rng.random() < 0.95,
+            available=self.rng.random() < 0.95,
             stores=stores,
             popularity=popularity,
         )
@@ -132,7 +132,7 @@ class Writer:
         if variety and rng.random() < 0.07:  # "Nonna Bruna Roasted Garlic 24 oz": the shelf tells what it is
             name = ""
         largest = item.size == len(leaf.sizes) - 1 and rng.random() < 0.3
-        claims = [rng.choice(DIETS[letter].label) for letter in _letters(item.diets) if rng.random() < 0.8]
+        claims = [rng.choice(DIETS[letter].label) for letter in _letters(item.claims) if rng.random() < 0.8]
         parts = {
             "brand": "" if rng.random() < 0.06 else item.brand,
             "line": item.line,
@@ -155,13 +155,14 @@ class Writer:
         if rng.random() < 0.15:
             return ""
         name = rng.choice(concept.names) if rng.random() < 0.3 else self._name(item.brand, item.concept)
-        claims = " and ".join(DIETS[letter].name for letter in _letters(item.diets))
-        lead = f"{rng.choice(_OPENERS)} {' '.join((item.variety, name)).strip()} from {item.brand}."
+        claims = " and ".join(rng.choice(DIETS[letter].label).lower() for letter in _letters(item.claims))
+        maker = f" from {item.brand}" if rng.random() < 0.3 else ""
+        lead = f"{rng.choice(_OPENERS)} {' '.join((item.variety, name)).strip()}{maker}."
         sentences = [lead if rng.random() < 0.7 else ""]
-        sentences.append(f"It is {claims}." if claims and rng.random() < 0.6 else "")
+        sentences.append(f"It is {claims}." if claims and rng.random() < 0.5 else "")
         sentences += rng.sample(FOOD_LINES if leaf.food else HOME_LINES, rng.choice((0, 1, 1, 2)))
         partners = self.complements[concept.leaf]
-        if partners and rng.random() < 0.15:
+        if partners and rng.random() < 0.22:
             partner = self.shelf.lexicon.leaves[rng.choice(partners)]
             other = self.shelf.lexicon.concepts[rng.choice(partner.concepts)].names[0]
             sentences.append(rng.choice(COMPLEMENT_LINES).format(other))
@@ -195,8 +196,8 @@ class Writer:
             found["flavor" if leaf.food else "variant"] = item.variety
         if item.form and rng.random() < 0.6:
             found["form"] = item.form
-        if item.diets and rng.random() < 0.7:
-            found["claims"] = ", ".join(DIETS[letter].name for letter in _letters(item.diets))
+        if item.claims and rng.random() < 0.7:
+            found["claims"] = ", ".join(DIETS[letter].name for letter in _letters(item.claims))
         return found
 
     def _price(self, item: Item, leaf: Leaf) -> float:
@@ -204,7 +205,7 @@ class Writer:
         low, high = leaf.price
         steps = max(1, len(leaf.sizes) - 1)
         price = low * (high / low) ** (0.2 + 0.7 * item.size / steps) * self.rng.lognormvariate(0, 0.14)
-        price *= 1 + 0.08 * item.diets.bit_count()
+        price *= 1 + 0.08 * item.claims.bit_count()
         price *= 0.78 if item.brand in self._chain_of else 1.0
         return round(max(0.5, int(price * 10) / 10 + 0.09), 2)
 
@@ -212,7 +213,8 @@ class Writer:
         """Own labels are sold by their chain only; other brands by the chains that list them."""
         rng, own = self.rng, self._chain_of.get(item.brand)
         chains: list[Chain] = [own] if own else [c for c in self.shelf.lexicon.chains if rng.random() < 0.55]
-        return tuple(store for chain in chains for store in chain.stores if rng.random() < 0.85)
+        stores = [store for chain in chains for store in chain.stores if rng.random() < 0.85]
+        return tuple(stores or [rng.choice((own or rng.choice(self.shelf.lexicon.chains)).stores)])
 
     def _misfile(self, leaf: Leaf) -> CategoryPath:
         """A wrong leaf: mostly a neighbour, at times another department's."""

@@ -1,4 +1,4 @@
-"""How claims, sizes, varieties and whole phrases are worded by labels and by shoppers. Data and small text functions."""
+"""How labels and shoppers word claims, sizes, varieties and phrases. Data and small text functions."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DIETS: dict[str, Diet] = {
         True,
         0.12,
         ("Vegan", "Plant Based", "Plant-Based"),
-        ("vegan", "plant based", "{} no animal products", "vegan"),
+        ("vegan", "plant based", "{} no animal products", "dairy free"),
     ),
     "s": Diet(
         "low sodium",
@@ -120,9 +120,9 @@ SHOPPER_VARIETY = {
     "strawberry": "strawbery", "unsalted": "no salt", "fire roasted": "charred", "creamy": "smooth",
     "crunchy": "chunky", "sea salt": "salted", "jalapeno": "spicy", "hot": "spicy", "mild": "not spicy",
     "spicy": "hot", "roasted garlic": "garlicky", "mixed berry": "berry", "original ": "regular",
-    "extra creamy": "full fat style", "no pulp": "pulp free", "some pulp": "with bits", "steamable": "steam in bag",
+    "extra creamy": "richer", "no pulp": "pulp free", "some pulp": "with bits", "steamable": "steam in bag",
     "french vanilla": "vanilla", "dark chocolate": "dark choc", "coconut": "coco", "lime": "citrus",
-    "thin sliced": "thin cut", "cookies & cream": "oreo style", "honey roasted": "honey",
+    "thin sliced": "thin cut", "cookies & cream": "cookies and creme", "honey roasted": "honey",
 }  # fmt: skip
 """How some shoppers put a variety."""
 
@@ -133,7 +133,8 @@ ABBREVIATIONS = {
     "organic": "Org", "chocolate": "Choc", "chicken": "Chkn", "strawberry": "Strwbry", "whole": "Whl", "wheat": "Wht",
     "vegetable": "Veg", "original": "Orig", "with": "w/", "cheese": "Chs", "sauce": "Sce", "cream": "Crm",
     "vanilla": "Van", "natural": "Ntrl", "unsalted": "Unslt", "sweet": "Swt", "sandwich": "Sndwch", "frozen": "Fzn",
-    "large": "Lg", "small": "Sm", "butter": "Btr", "peanut": "Pnt", "yogurt": "Ygrt", "garlic": "Grlc", "roasted": "Rstd",
+    "large": "Lg", "small": "Sm", "butter": "Btr", "peanut": "Pnt", "yogurt": "Ygrt", "garlic": "Grlc",
+    "roasted": "Rstd",
 }  # fmt: skip
 
 FOOD_LINES = (

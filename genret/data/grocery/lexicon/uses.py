@@ -8,8 +8,10 @@ USES = """
 taco night = taco tuesday dinner = mexican night = family fiesta dinner : taco shells, taco kit, taco seasoning
 pasta night = easy italian dinner = weeknight spaghetti supper : bolognese sauce, vodka sauce, spaghetti
 lasagna night = layered pasta bake : lasagna noodles, ricotta
-lunchbox snack = school lunch snack = kids lunch box treats = something for the lunchbox : string cheese, fruit snacks, applesauce pouches
-school lunch = back to school lunches = kids packed lunch : lunch kit, peanut butter crackers, cheese sandwich crackers
+lunchbox snack = school lunch snack = kids lunch box treats = something for the lunchbox : string cheese, fruit
+  snacks, applesauce pouches
+school lunch = back to school lunches = kids packed lunch : lunch kit, peanut butter crackers, cheese sandwich
+  crackers
 after school snack = kids afternoon snack : cheese crackers, graham crackers, fruit cups
 road trip snacks = snacks for the car = travel munchies : beef jerky, trail mix
 movie night snack = film night at home = netflix snacks : microwave popcorn, popped popcorn, candy coated chocolates

@@ -1,4 +1,4 @@
-"""The non-food shelves as a table: household, paper, personal care, health, baby, pets. Data only; `taxonomy` reads it."""
+"""Household, paper, personal care, health, baby and pets, as a table that `taxonomy` reads. Data only."""
 
 TABLE = """
 == Household > Laundry | brands=clean | sizes=37 fl oz,50 fl oz,92 fl oz,150 fl oz | diets=xae | price=4-22
@@ -46,7 +46,7 @@ drain opener = clog remover
 mold remover = mildew spray
 - Floor Care
 floor cleaner = mopping solution
-wet mop pads = mop refills = swiffer style pads
+wet mop pads = mop refills = dust mop pads
 carpet cleaner = rug shampoo
 wood polish = furniture polish
 - Air Care
@@ -67,10 +67,10 @@ compost bags = compostable liners
 - Food Storage Bags
 sandwich bags = zipper baggies
 freezer bags = gallon zip bags
-food storage containers = meal prep boxes = tupperware style
+food storage containers = meal prep boxes = leftover boxes
 - Foil & Wrap | strict | sizes=50 sq ft,75 sq ft,200 sq ft
 aluminum foil = tin foil
-plastic wrap = cling film = saran style wrap
+plastic wrap = cling film = food film
 parchment paper = baking paper
 wax paper = deli paper
 - Disposable Tableware | strict
@@ -93,7 +93,7 @@ flushable wipes = wet toilet wipes
 paper towels = kitchen roll = select a size towels
 shop towels = heavy duty blue towels
 - Facial Tissue
-facial tissue = kleenex style tissues = hankies
+facial tissue = nose tissues = hankies
 pocket tissues = travel tissue packs
 / with lotion, soft, cube
 == Personal Care > Hair Care | brands=beauty | sizes=8 fl oz,12 fl oz,20 fl oz,28 fl oz | diets=xocv | price=3-12
@@ -120,7 +120,7 @@ bar soap = soap bars = jabon
 hand soap = liquid hand wash
 bubble bath = bath foam = epsom salt soak
 hand sanitizer = alcohol gel
-/ shea butter, cucumber, lavender, unscented style, coconut
+/ shea butter, cucumber, lavender, coconut
 - Lotion
 body lotion = moisturizer = crema corporal
 hand cream = cracked hand balm
@@ -134,7 +134,7 @@ body spray = body mist
 - Sun Care
 sunscreen = sunblock = spf lotion
 after sun gel = aloe vera gel
-lip balm = chapstick style balm
+lip balm = lip moisturizer
 / spf 30, spf 50, sport, kids
 - Shaving | strict
 razors = disposable shavers
@@ -147,7 +147,7 @@ makeup remover wipes = cleansing towelettes
 acne treatment = pimple patches
 micellar water = toner
 - Cotton & Nail | strict | sizes=100 ct,200 ct,300 ct
-cotton swabs = q tips style swabs
+cotton swabs = ear swabs
 cotton rounds = cotton balls
 nail polish remover = acetone
 == Personal Care > Oral Care | brands=beauty | sizes=3 oz,4.8 oz,1 ct,4 ct | diets=zv | price=2-12
@@ -225,7 +225,7 @@ apple cider vinegar gummies = acv gummies
 elderberry = sambucus syrup
 == Health > First Aid | brands=health | sizes=1 ct,20 ct,60 ct,100 ct | diets=a | price=2.5-14
 - Bandages & Antiseptics | strict
-adhesive bandages = band aid style strips = plasters
+adhesive bandages = sticky strips = plasters
 gauze = wound dressing
 rubbing alcohol = isopropyl alcohol
 hydrogen peroxide = wound cleaner
@@ -300,7 +300,7 @@ crystal litter = silica litter = low tracking litter
 / multi cat, lightweight, natural
 - Cat Treats
 cat treats = kitty snacks = crunchy cat bites
-catnip = cat toy
+catnip = cat toy !
 == Pets > Other Pets | brands=pet | sizes=3 lb,5 lb,10 lb | diets=m | price=3-20
 - Birds & Small Animals | strict
 bird seed = wild bird food
