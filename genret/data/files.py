@@ -193,7 +193,8 @@ def judgement_rows(
             values = row.values if adapt is None else adapt(row.values)
             if values is None:
                 continue
-            judged = _judgement(values, assign.plan(values).fields, grades, row.place)
+            place = row.place if adapt is None else row.place._replace(raw="")  # else millions of rows stay in memory
+            judged = _judgement(values, assign.plan(values).fields, grades, place)
             pair = (judged.judgement.query_id, judged.judgement.product_id)
             before = found.setdefault(pair, judged)
             if before.judgement.grade != judged.judgement.grade:
@@ -243,7 +244,7 @@ def _popularity(field: str, value: object) -> float | None:
 def _attributes(values: Mapping[str, Any], clean: bool) -> dict[str, str]:
     found = {}
     for name, value in values.items():
-        if value is not None and value != "" and (said := validate.attribute(name, value, clean=clean)):
+        if name and value is not None and value != "" and (said := validate.attribute(name, value, clean=clean)):
             found[_attribute_name(name, clean)] = said
     return found
 

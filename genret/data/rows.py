@@ -12,7 +12,7 @@ import io
 import json
 import re
 import zlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +83,7 @@ def open_table(file: str | Path, bad: BadRows, format: str | None = None, *, str
     """
     kind = format_of(file, format)
     name = str(file)
+    bad.reading(name)
     if not Path(file).is_file():
         raise GenretError(f"{name}: {'a folder, expected a file' if Path(file).is_dir() else 'no such file'}")
     if kind == "parquet":
@@ -213,14 +214,18 @@ def _header(name: str, reader: Iterator[list[str]], lines: _Lines, delimiter: st
         raise GenretError(f"{name}, line 1: not a header line ({error}); is the format right?") from None
     if _BROKEN.search("".join(header)):
         raise GenretError(f"{name}, line {lines.number}: the header is not UTF-8 text; is it a CSV or TSV file?")
-    twice = sorted({column for column in header if column and header.count(column) > 1})
-    if twice:
-        raise GenretError(f"{name}, line {lines.number}: column {twice[0]!r} stands twice in the header; rename one")
+    _check_distinct(name, header)
     other = "\t" if delimiter == "," else ","
     if len(header) == 1 and other in header[0]:
         wanted = "tsv" if other == "\t" else "csv"
         raise GenretError(f"{name}: one column {header[0][:60]!r}, which looks like {wanted}; pass --format {wanted}")
     return header
+
+
+def _check_distinct(name: str, columns: Sequence[str]) -> None:
+    twice = [column for column, count in Counter(columns).items() if column and count > 1]
+    if twice:
+        raise GenretError(f"{name}: column {twice[0]!r} stands twice in the header; rename one")
 
 
 def _csv_rows(
@@ -334,15 +339,39 @@ def _parquet(name: str, bad: BadRows) -> Table:
         columns = tuple(table.schema_arrow.names)
     except (pa.ArrowException, OSError) as error:
         raise GenretError(f"{name}: not a readable Parquet file ({error}); fetch or write it again") from None
-    return Table(name, columns, _counted(name, _parquet_rows(name, table), bad))
+    _check_distinct(name, columns)
+    return Table(name, columns, _counted(name, _parquet_rows(name, table, bad), bad))
 
 
-def _parquet_rows(name: str, table: Any) -> Iterator[Row]:
+def _parquet_rows(name: str, table: Any, bad: BadRows) -> Iterator[Row | None]:
     number = 0
+    for batch in _batches(name, table):
+        for values in _values(batch):
+            number += 1
+            place = Place(name, number, values, "row")
+            if isinstance(values, BadField):
+                bad.reject(place._replace(raw=""), values)
+                yield None
+            else:
+                yield Row(values, place)
+
+
+def _batches(name: str, table: Any) -> Iterator[Any]:
     try:
-        for batch in table.iter_batches(batch_size=8192):
-            for values in batch.to_pylist():
-                number += 1
-                yield Row(values, Place(name, number, values, "row"))
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        raise GenretError(f"{name}, after row {number}: damaged Parquet ({error}); fetch or write it again") from None
+        yield from table.iter_batches(batch_size=8192)
+    except (pa.ArrowException, OSError) as error:
+        raise GenretError(f"{name}: damaged Parquet ({error}); fetch or write it again") from None
+
+
+def _values(batch: Any) -> Iterator[dict[str, Any] | BadField]:
+    """The batch's rows; if it holds one that Python can't take, row by row, and what is wrong in place of that one."""
+    try:
+        yield from batch.to_pylist()
+    except (ValueError, pa.ArrowException):
+        for row in range(batch.num_rows):
+            try:
+                yield batch.slice(row, 1).to_pylist()[0]
+            except UnicodeDecodeError as error:
+                yield BadField(WHOLE_ROW, _Said(f"byte 0x{error.object[error.start]:02X}"), "UTF-8 text")
+            except (ValueError, pa.ArrowException) as error:
+                yield BadField(WHOLE_ROW, _Said(str(error)), "values that Python can hold")

@@ -78,10 +78,19 @@ class BadRows:
         self.on_bad_row = on_bad_row
         self.rejects = None if rejects is None else Path(rejects)
         self._rows: Counter[str] = Counter()
+        self._started = False
         self._bad: Counter[str] = Counter()
         self._reasons: dict[str, Counter[str]] = {}
-        if self.rejects is not None:
+
+    def reading(self, file: str) -> None:
+        """Note that `file` is about to be read; before the first one, the rejects of an earlier read are cleared."""
+        if self.rejects is None:
+            return
+        if self.rejects.exists() and Path(file).exists() and self.rejects.samefile(file):
+            raise GenretError(f"{file}: is to be read and to hold the rejects; give another path for the rejects")
+        if not self._started:
             _start(self.rejects)
+            self._started = True
 
     def seen(self, file: str, rows: int) -> None:
         """Note that `rows` more rows of `file` were read."""
@@ -223,11 +232,13 @@ def mapping(field: str, value: object) -> Mapping[str, Any]:
 
 
 def attribute(name: str, value: object, *, clean: bool = True) -> str:
-    """The value of a free attribute as text: lists joined by ", ", objects as JSON, "" for null."""
+    """The value of a free attribute as text: lists joined by ", ", objects as JSON, "" for null or NaN."""
     if isinstance(value, str):
         return text(name, value, clean=clean)
     if isinstance(value, list):
         return ", ".join(filter(None, (attribute(name, item, clean=clean) for item in value)))
+    if isinstance(value, float) and math.isnan(value):  # how some writers of Parquet say null
+        return ""
     if isinstance(value, dict):
         return text(name, json.dumps(value, ensure_ascii=False, default=str), clean=clean) if value else ""
     return text(name, value, clean=clean)

@@ -244,6 +244,20 @@ def test_parquet_names_the_row(tmp_path: Path) -> None:
     assert read_catalogue(path, on_bad_row="skip").ids == ["1"]
 
 
+def test_parquet_with_bad_utf8_names_the_row(tmp_path: Path) -> None:
+    titles = pa.Array.from_buffers(pa.string(), 3, pa.array([b"a", b"\xff", b"c"]).buffers())
+    path = tmp_path / "c.parquet"
+    pq.write_table(pa.table({"id": ["1", "2", "3"], "title": titles}), path)
+    assert f"{path}, row 2, field (whole row): got byte 0xFF, expected UTF-8 text" in refusal(path)
+    assert read_catalogue(path, on_bad_row="skip").ids == ["1", "3"]
+
+
+def test_nan_in_an_attribute_column_of_parquet_is_no_attribute(tmp_path: Path) -> None:
+    path = tmp_path / "c.parquet"
+    pq.write_table(pa.table({"id": ["1"], "title": ["a"], "rating": [float("nan")], "size": [2.0]}), path)
+    assert read_catalogue(path)[0].attributes == {"size": "2"}
+
+
 def test_rows_after_an_open_quote_are_not_lost(tmp_path: Path) -> None:
     rows = [f"{i},item {i}" for i in range(2_000)]
     rows[7] = '7,"open'
@@ -269,6 +283,12 @@ def test_rejects_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
     rejects = write(tmp_path / "rejects.jsonl", "old\n")
     read_catalogue(write(tmp_path / "c.csv", "id,title\n1,a\n"), on_bad_row="skip", rejects=rejects)
     assert rejects.read_text() == ""
+
+
+def test_the_file_itself_is_not_taken_for_its_rejects(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.csv", "id,title\n1,a\n")
+    assert "give another path for the rejects" in refusal(path, on_bad_row="skip", rejects=path)
+    assert path.read_text() == "id,title\n1,a\n"
 
 
 # Bad files.
