@@ -17,8 +17,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -26,6 +26,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genret.data.records import PRODUCT_SCHEMA
 from genret.errors import GenretError
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -261,14 +262,22 @@ def named(name: str) -> Condition:
     return Named(name)
 
 
-def resolve(condition: Condition, names: Mapping[str, Condition]) -> Condition:
-    """The condition with every name replaced by what it stands for."""
+def resolve(condition: Condition, names: Mapping[str, Condition], attributes: Collection[str]) -> Condition:
+    """The condition with names replaced by what they stand for, and attributes named in full.
+
+    A GenretError, listing what is known, for a name that is neither a column nor one of the `attributes`.
+    """
     if isinstance(condition, Named):
-        return condition.resolve(names)
+        return resolve(condition.resolve(names), {}, attributes)
     if isinstance(condition, Not):
-        return Not(resolve(condition.part, names))
+        return Not(resolve(condition.part, names, attributes))
     if isinstance(condition, AllOf | AnyOf):
-        return type(condition)(tuple(resolve(part, names) for part in condition.parts))
+        return type(condition)(tuple(resolve(part, names, attributes) for part in condition.parts))
+    if isinstance(condition, OnColumn) and condition.name not in PRODUCT_SCHEMA.names:
+        name = condition.name.removeprefix(f"{ATTRIBUTES}.")
+        if name == condition.name and name not in attributes:
+            raise _unknown(condition, PRODUCT_SCHEMA.names, attributes)
+        return replace(condition, name=f"{ATTRIBUTES}.{name}")
     return condition
 
 
@@ -300,7 +309,7 @@ def _parts(condition: Condition, kind: type[AllOf] | type[AnyOf]) -> Iterator[Co
 def _column(test: OnColumn, table: pa.Table) -> Any:
     """The named column as one Arrow array."""
     if test.name not in table.column_names:
-        raise _unknown(test, table)
+        raise _unknown(test, table.column_names, ())
     chunks = table[test.name]
     whole = chunks.combine_chunks()
     return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) and whole.num_chunks else whole
@@ -321,7 +330,7 @@ def _values(test: OnColumn, table: pa.Table) -> Any:
         raise test.error(f'name one of them: {ATTRIBUTES}.{_example(attributes)} = "..."')
     at = np.flatnonzero(_bools(pc.equal(attributes.keys, key)))
     if not len(at) and key == test.name:  # attributes.KEY may be absent from a slice; a bare name must mean something
-        raise _unknown(test, table)
+        raise _unknown(test, table.column_names, filter(None, pc.unique(attributes.keys).to_pylist()))
     rows = np.searchsorted(_offsets(attributes), at, "right") - 1
     picks = np.full(table.num_rows, -1)
     picks[rows] = at
@@ -366,12 +375,11 @@ def _sample(kind: pa.DataType) -> str:
     return {pa.string(): '"text"', pa.float64(): "4.5", pa.bool_(): "true"}.get(kind, '"text"')
 
 
-def _unknown(test: OnColumn, table: pa.Table) -> GenretError:
-    attributes = _column(OnColumn(ATTRIBUTES), table) if ATTRIBUTES in table.column_names else None
-    keys = [] if attributes is None else sorted(filter(None, pc.unique(attributes.keys).to_pylist()))
-    shown = ", ".join(keys[:20]) + (", ..." if len(keys) > 20 else "")
+def _unknown(test: OnColumn, columns: Iterable[str], attributes: Iterable[str]) -> GenretError:
+    known = sorted(attributes)
+    shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
     return test.error(
-        f"no column or attribute {test.name!r}; columns: {', '.join(table.column_names)}; attributes: {shown or 'none'}"
+        f"no column or attribute {test.name!r}; columns: {', '.join(columns)}; attributes: {shown or 'none'}"
     )
 
 

@@ -135,6 +135,13 @@ class Level:
         masks = _bit_sets(self.size, self.codes, self.starts, heavy, keep)
         return LevelFilter(masks, None if self.sets.slots is None else bits.pack(keep))
 
+    def without(self, keep: LevelFilter, nodes: Ints, children: Ints) -> LevelFilter:
+        """The same filter without these children of these nodes, pair by pair."""
+        masks, flags = keep
+        if masks is not None:
+            masks = bits.cleared(masks, self._slots(nodes) * (masks.shape[1] * 64) + self.codes.take(children))
+        return LevelFilter(masks, None if flags is None else bits.cleared(flags, children))
+
     def _slots(self, nodes: Ints) -> Ints:
         safe = np.maximum(nodes, 0)
         return safe if self.sets is None or self.sets.slots is None else self.sets.slots.take(safe).astype(np.int64)

@@ -51,7 +51,8 @@ class Trie:
         Rows are sorted by ID and, within an ID, stay in the order given. N may be 0. A GenretError if the codes do not
         fit the codebooks.
         """
-        array = _checked(codes, codebook_sizes)
+        array = np.asarray(codes)
+        check_codes(array, codebook_sizes)
         order = sort_rows(array, codebook_sizes)
         node_codes, starts = _nodes(array, order, codebook_sizes)
         levels = [Level.build(size, node_codes[d], starts[d]) for d, size in enumerate(codebook_sizes)]
@@ -115,7 +116,7 @@ class Trie:
         nodes = np.asarray(positions, dtype=np.int64).reshape(-1)
         codes = np.empty((len(nodes), self.levels), np.int64)
         for depth in range(self.levels, 0, -1):
-            nodes = self._owner(depth, nodes)
+            nodes = self.owner(depth, nodes)
             codes[:, depth - 1] = self._levels[depth - 1].codes[nodes]
         return codes
 
@@ -159,10 +160,9 @@ class Trie:
                 raise GenretError(f"{folder}: the trie's arrays of level {depth + 1} disagree; build the index again")
         return trie
 
-    def _owner(self, depth: int, children: Ints) -> Ints:
-        """The depth-`depth` node that each of its children (positions, at depth L) belongs to: the last to start at
-        or before it."""
-        starts = self._starts[depth]
+    def owner(self, depth: int, children: Ints) -> Ints:
+        """(n,) the depth-`depth` node that each child (a node one deeper; at depth L, a position) belongs to."""
+        starts = self._starts[depth]  # it is the last to start at or before the child
         return np.searchsorted(starts, children.astype(starts.dtype), "right") - 1
 
     def _arrays(self) -> dict[str, UInts]:
@@ -191,6 +191,20 @@ class Allowed:
         padded = np.append(mask, False)  # so that N itself has a word to be counted in
         flags = _node_flags(trie, mask)
         return cls(trie, bits.pack(padded), [level.filtered(flags[d]) for d, level in enumerate(trie._levels, start=1)])
+
+    def without(self, positions: Ints) -> Allowed:
+        """The same filter without these positions: a copy, patched where they stood."""
+        kept = bits.cleared(self._positions, positions)
+        counted = Allowed(self.trie, kept, self._levels)
+        levels, gone = list(self._levels), positions
+        for depth in range(self.trie.levels, 0, -1):  # up from the IDs, as long as prefixes fall empty
+            gone = np.unique(self.trie.owner(depth, gone))
+            gone = gone[counted.count(depth, gone) == 0]
+            if not len(gone):
+                break
+            parents = self.trie.owner(depth - 1, gone)
+            levels[depth - 1] = self.trie._levels[depth - 1].without(levels[depth - 1], parents, gone)
+        return Allowed(self.trie, kept, levels)
 
     @property
     def nbytes(self) -> int:
@@ -297,9 +311,9 @@ def _level_of(arrays: dict[str, UInts], depth: int, size: int) -> Level:
     return Level(size, arrays[f"codes{depth}"], arrays[f"starts{depth}"], sets)
 
 
-def _checked(codes: npt.ArrayLike, codebook_sizes: Sequence[int]) -> npt.NDArray[Any]:
+def check_codes(array: npt.NDArray[Any], codebook_sizes: Sequence[int]) -> None:
+    """A GenretError unless these are (N, L) codes of codebooks of these sizes."""
     sizes = Vocab(codebook_sizes).codebook_sizes
-    array = np.asarray(codes)
     if array.ndim != 2 or array.shape[1] != len(sizes) or (array.size and array.dtype.kind not in "iu"):
         raise GenretError(
             f"codes of shape {array.shape} and type {array.dtype}; expected (N, {len(sizes)}) integers, "
@@ -310,7 +324,6 @@ def _checked(codes: npt.ArrayLike, codebook_sizes: Sequence[int]) -> npt.NDArray
         if len(column) and (column.min() < 0 or column.max() >= size):
             row = int(np.flatnonzero((column < 0) | (column >= size))[0])
             raise GenretError(f"row {row}: code {column[row]} at level {level + 1}, but that codebook has {size} codes")
-    return array
 
 
 def _mapped(path: Path) -> UInts:

@@ -18,7 +18,7 @@ LAYERS = [
     {"artifacts", "bits", "settings", "vocab"},
     {"data", "idmap", "level", "overlay", "trie"},
     {"embed", "filter_text", "filters", "pruning", "ranking", "tokenizer", "pseudo", "text"},
-    {"beam", "exact", "logits", "index", "changes", "snapshot"},
+    {"beam", "exact", "logits", "index", "changes", "live", "snapshot"},
     {"decoder", "model", "training"},
     {"retriever"},
     {"pipeline"},

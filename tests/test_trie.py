@@ -247,3 +247,24 @@ def test_bits_pack_and_unpack(count: int, seed: int) -> None:
     flags = np.random.default_rng(seed).random((3, count)) < 0.5
     assert np.array_equal(bits.unpack(bits.pack(flags), count), flags)
     assert np.array_equal(bits.test(bits.pack(flags[0]), np.arange(count)), flags[0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=cases(), some=st.sampled_from([0.0, 1e9]))
+def test_a_patched_filter_is_the_filter_compiled_anew(case: Case, some: float) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(level, "BYTES_A_CHILD_OF_SOME", some)
+        patch.setattr(level, "SHARE_OF_SOME", 0.0)
+        trie, _ = Trie.build(case.codes, case.sizes)
+    rng = np.random.default_rng(case.seed)
+    gone = np.flatnonzero(rng.random(len(case.mask)) < rng.random())
+    mask = case.mask.copy()
+    mask[gone] = False
+    patched, anew = Allowed.from_positions(trie, case.mask).without(gone), Allowed.from_positions(trie, mask)
+    assert np.array_equal(patched.mask(), mask)
+    assert patched.num_allowed == anew.num_allowed
+    for depth in range(trie.levels):
+        nodes = np.arange(-1, trie.num_nodes(depth))
+        assert np.array_equal(patched.count(depth, nodes), anew.count(depth, nodes))
+        masks = [trie.children_mask(depth, nodes, allowed) for allowed in (patched, anew)]
+        assert np.array_equal(*masks)

@@ -1,0 +1,212 @@
+"""The changes of an index since its base was written, in memory. Knows products and codes: no files, no locks.
+
+Products that came lie in lists that only grow, so that older snapshots may share them; an id tells which place is its
+current one. Deleted products of the base are marked. `snapshot()` sorts what is current into a small trie and lays it
+over the base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from genret.bits import Ints
+from genret.changes import Change, Kind
+from genret.data.records import Catalogue
+from genret.errors import GenretError
+from genret.filters import Condition
+from genret.snapshot import Base, Delta, Floats, Snapshot
+from genret.trie import Allowed, Trie, check_codes
+from genret.types import Product
+
+
+class Rows:
+    """An (n, W) array that grows; what was handed out is never written again."""
+
+    def __init__(self, width: int, dtype: npt.DTypeLike) -> None:
+        self._array: npt.NDArray[Any] = np.empty((1024, width), dtype)
+        self._count = 0
+
+    def extend(self, rows: npt.NDArray[Any]) -> None:
+        end = self._count + len(rows)
+        if end > len(self._array):
+            larger = np.empty((max(end, 2 * len(self._array)), self._array.shape[1]), self._array.dtype)
+            larger[: self._count] = self._array[: self._count]
+            self._array = larger
+        self._array[self._count : end] = rows
+        self._count = end
+
+    @property
+    def values(self) -> npt.NDArray[Any]:
+        return self._array[: self._count]
+
+
+class Pending:
+    """What has changed since the base."""
+
+    def __init__(self, base: Base) -> None:
+        self.base = base
+        self._products: list[Product] = []
+        self._tables: list[pa.Table] = []  # the same, as columns; the last ones yet to come
+        self._codes = Rows(base.trie.levels, np.int64)
+        self._points = Rows(1, np.int64)
+        self._embeddings = None if base.embeddings is None else Rows(base.embeddings.shape[1], base.embeddings.dtype)
+        self._current: dict[str, int] = {}  # product id -> its place in the lists
+        self._dead: set[int] = set()  # base positions
+        self._newly_dead: list[int] = []  # ... not in `_live` yet
+        self._live: Allowed | None = None
+        self._order: list[tuple[tuple[int, ...], float, str, int]] = []  # of the last snapshot: ID, rank, id, place
+
+    @property
+    def size(self) -> int:
+        return len(self._current) + len(self._dead)
+
+    def __contains__(self, product_id: object) -> bool:
+        return isinstance(product_id, str) and (product_id in self._current or self._base_position(product_id) >= 0)
+
+    def check_ids(self, kind: Kind, ids: Sequence[str]) -> None:
+        """A GenretError unless the ids are new ones (to insert), or known ones (to update or delete), each once."""
+        if len(set(ids)) != len(ids):
+            twice = next(one for i, one in enumerate(ids) if one in ids[:i])
+            raise GenretError(f"{kind}: product {twice!r} is given twice; give each once")
+        for one in ids:
+            if not isinstance(one, str) or not one:
+                raise GenretError(f"{kind}: product id {one!r}; expected text")
+            if kind == "insert" and one in self:
+                raise GenretError(f"insert: product {one!r} is in the index already; use update to replace it")
+            if kind != "insert" and one not in self:
+                raise GenretError(f"{kind}: no product {one!r} in the index")
+
+    def checked(
+        self, kind: Kind, products: list[Product], codes: npt.ArrayLike | None, embeddings: npt.ArrayLike | None
+    ) -> Change:
+        """The change, if it can be made as a whole; else a GenretError."""
+        ids = [product.id for product in products]
+        self.check_ids(kind, ids)
+        if kind == "update" and codes is None:
+            codes = [self._codes_of(one) for one in ids]
+        array = np.asarray(codes, np.int64) if len(ids) else np.zeros((0, self.base.trie.levels), np.int64)
+        if array.shape[:1] != (len(ids),):
+            raise GenretError(
+                f"{kind}: codes of shape {array.shape} for {len(ids)} products; expected one row a product"
+            )
+        check_codes(array, self.base.trie.codebook_sizes)
+        return Change(kind, ids, products, array, self._checked_embeddings(kind, ids, embeddings))
+
+    def apply(self, change: Change) -> None:
+        """Make a change that was checked."""
+        for one, position in zip(change.ids, self.base.positions_of(change.ids).tolist(), strict=True):
+            self._current.pop(one, None)
+            if position >= 0 and position not in self._dead:
+                self._dead.add(position)
+                self._newly_dead.append(position)
+        if not change.products:
+            return
+        place = len(self._products)
+        self._products.extend(change.products)
+        self._codes.extend(change.codes)
+        self._points.extend(self.base.points(change.codes, change.products)[:, None])
+        if self._embeddings is not None and change.embeddings is not None:
+            self._embeddings.extend(change.embeddings)
+        self._current.update({one: place + i for i, one in enumerate(change.ids)})
+
+    def replay(self, changes: Iterable[Change]) -> None:
+        """Make changes that were made before: only what each product came to in the end."""
+        last: dict[str, tuple[Change, int] | None] = {}
+        for change in changes:
+            for i, one in enumerate(change.ids):
+                last.pop(one, None)
+                last[one] = (change, i) if change.products else None
+        gone = [one for one, found in last.items() if found is None]
+        kept = [found for found in last.values() if found is not None]
+        if gone:
+            self.apply(Change("delete", gone))
+        if kept:
+            products = [change.products[i] for change, i in kept]
+            codes = np.stack([change.codes[i] for change, i in kept])
+            vectors = [change.embeddings[i] for change, i in kept if change.embeddings is not None]
+            ids = [product.id for product in products]
+            self.apply(Change("update", ids, products, codes, np.stack(vectors) if vectors else None))
+
+    def snapshot(self, names: Mapping[str, Condition]) -> Snapshot:
+        """The base with the changes so far; later ones do not touch it."""
+        if self._newly_dead:
+            live = self._live or Allowed.from_positions(self.base.trie, np.ones(self.base.trie.num_products, np.bool_))
+            self._live, self._newly_dead = live.without(np.array(self._newly_dead)), []
+        dead = np.array(sorted(self._dead), np.int64)
+        return Snapshot(self.base, self._delta() if self._current else None, dead, self._live, names)
+
+    def contents(self) -> tuple[Catalogue, Ints, Floats | None]:
+        """All products as they now are, with their codes and embeddings."""
+        alive = np.ones(self.base.trie.num_products, np.bool_)
+        alive[list(self._dead)] = False
+        kept, places = np.flatnonzero(alive), np.array(list(self._current.values()), np.int64)
+        came = Catalogue.from_products([self._products[place] for place in places])
+        catalogue = Catalogue(pa.concat_tables([self.base.catalogue.take(kept).table, came.table]))
+        codes = np.concatenate([self.base.trie.id_of(kept), self._codes.values[places]])
+        if self.base.embeddings is None or self._embeddings is None:
+            return catalogue, codes, None
+        return catalogue, codes, np.concatenate([self.base.embeddings[kept], self._embeddings.values[places]])
+
+    def _delta(self) -> Delta:
+        self._sort()
+        rows = np.fromiter((entry[3] for entry in self._order), np.int64, len(self._order))
+        trie, _ = Trie.build(self._codes.values[rows], self.base.trie.codebook_sizes)  # in order already
+        vectors = None if self._embeddings is None else self._embeddings.values
+        return Delta(trie, self._points.values[rows, 0], rows, self._products, self._columns(), vectors)
+
+    def _sort(self) -> None:
+        """Bring `_order` up to date: what is still current, in order already, and then what is new."""
+        kept = [entry for entry in self._order if self._current.get(entry[2]) == entry[3]]
+        known = {entry[3] for entry in kept}
+        for place in self._current.values():
+            if place not in known:
+                product = self._products[place]
+                kept.append((tuple(self._codes.values[place].tolist()), -product.popularity, product.id, place))
+        kept.sort()  # fast where most are in order
+        self._order = kept
+
+    def _columns(self) -> list[pa.Table]:
+        """The products as tables; small ones are joined, so that there are few."""
+        done = sum(table.num_rows for table in self._tables)
+        if done < len(self._products):
+            self._tables = [*self._tables, Catalogue.from_products(self._products[done:]).table]
+        while len(self._tables) > 1 and self._tables[-1].num_rows * 2 > self._tables[-2].num_rows:
+            self._tables = [*self._tables[:-2], pa.concat_tables(self._tables[-2:]).combine_chunks()]
+        return self._tables
+
+    def _base_position(self, product_id: str) -> int:
+        position = int(self.base.positions_of([product_id])[0])
+        return -1 if position in self._dead else position
+
+    def _codes_of(self, product_id: str) -> Sequence[int]:
+        place = self._current.get(product_id)
+        return self.base.idmap.semantic_id(product_id) if place is None else self._codes.values[place].tolist()
+
+    def _embedding_of(self, product_id: str) -> Floats:
+        place = self._current.get(product_id)
+        if place is not None and self._embeddings is not None:
+            return self._embeddings.values[place]
+        assert self.base.embeddings is not None
+        return np.asarray(self.base.embeddings[self._base_position(product_id)])
+
+    def _checked_embeddings(self, kind: Kind, ids: Sequence[str], embeddings: npt.ArrayLike | None) -> Floats | None:
+        if self.base.embeddings is None:
+            if embeddings is not None:
+                raise GenretError(f"{kind}: embeddings given, but this index holds none; leave them out")
+            return None
+        width = self.base.embeddings.shape[1]
+        if embeddings is None and kind == "insert":
+            raise GenretError(f"insert: this index holds embeddings; give ({len(ids)}, {width}) of them")
+        if embeddings is None:
+            return np.stack([self._embedding_of(one) for one in ids]).astype(np.float32) if ids else None
+        vectors = np.asarray(embeddings, np.float32)
+        if vectors.shape != (len(ids), width) or not np.isfinite(vectors).all():
+            raise GenretError(
+                f"{kind}: embeddings of shape {vectors.shape}; expected ({len(ids)}, {width}) finite numbers"
+            )
+        return vectors
