@@ -21,6 +21,7 @@ from genret.errors import GenretError
 from genret.filters import Condition
 from genret.index import Index
 from genret.model import GenretForConditionalGeneration
+from genret.snapshot import Snapshot
 from genret.trie import Allowed
 from genret.types import Hit, SearchResult
 
@@ -33,7 +34,7 @@ class Batch(NamedTuple):
 
     queries: list[str]
     result: BeamResult
-    index: Index
+    index: Snapshot  # type: ignore[assignment]  # hides tuple.index, which nobody needs
 
 
 class Retriever:
@@ -150,7 +151,7 @@ class Retriever:
     def _beam(
         self,
         queries: Sequence[str],
-        index: Index,
+        index: Snapshot,
         settings: BeamSettings,
         allowed: Allowed | None,
         trace: BeamTrace | None = None,
