@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from genret.errors import GenretError
-from genret.pruning import NEVER, Dropped, drop_below, keep_all, keep_beam
+from genret.pruning import NEVER, Dropped, keep_above, keep_beam
 from genret.ranking import FullGroups, product_span, rank_products
 
 if TYPE_CHECKING:
@@ -145,13 +145,35 @@ class LevelTrace(NamedTuple):
     pruned_products: Ints
 
 
-class _Beam(NamedTuple):
-    """The kept prefixes of one level, in ID order within a query; dead rows score -inf."""
+class _Task(NamedTuple):
+    """What stays the same through a search."""
 
-    nodes: Ints  # (Q, B), -1 where dead
-    codes: Ints  # (Q, B, l)
+    decoder: Decoder
+    trie: Trie
+    settings: BeamSettings
+    allowed: Allowed | None
+
+    @property
+    def group_depth(self) -> int:
+        return min(self.settings.prefix_levels, self.trie.levels)
+
+
+class _Beam(NamedTuple):
+    """The kept prefixes of one level, in ID order within a query; dead rows have node -1 and score -inf."""
+
+    nodes: Ints  # (Q, B)
     groups: Ints  # (Q, B) the node at depth `prefix_levels`, -1 above it
     scores: Tensor  # (Q, B) float32
+    codes: Tensor | None  # (Q, B) the last codes
+    parents: Tensor | None  # (Q, B) the rows of the beam before that they continue
+
+
+class _Candidates(NamedTuple):
+    """The prefixes one code longer that the trie and the filter have, in ID order within a query."""
+
+    scores: Tensor  # (Q, M) float32, -inf where a query has fewer than M
+    cells: Ints  # (Q, M) row * K + code, rows counted over all queries
+    groups: Ints  # (Q, M) those of the rows, or (Q, 1) -1 where nothing is capped
 
 
 class _Floor(NamedTuple):
@@ -187,100 +209,95 @@ def beam_search(
             f"the decoder spells codebooks {decoder.codebook_sizes}, the trie holds {trie.codebook_sizes}; "
             "use the model that was trained on this index's semantic IDs"
         )
-    result, floor = _search(decoder, trie, settings, allowed, None, trace)
+    task = _Task(decoder, trie, settings, allowed)
+    result, floor = _search(task, None, trace)
     if settings.exact and not result.proven.all():
-        result = _exact(decoder, trie, settings, allowed, result, floor)
+        result = _exact(task, result, floor)
     return result
 
 
-def _search(
-    decoder: Decoder,
-    trie: Trie,
-    settings: BeamSettings,
-    allowed: Allowed | None,
-    floor: _Floor | None,
-    trace: BeamTrace | None,
-) -> tuple[BeamResult, _Floor]:
+def _search(task: _Task, floor: _Floor | None, trace: BeamTrace | None) -> tuple[BeamResult, _Floor]:
     """One pass over the levels: the best `beam_width` prefixes, or with a floor all that reach it."""
-    queries, rows, dropped = decoder.num_queries, 0, list[Dropped]()
-    beam = _root(queries, trie, settings, allowed)
-    codes = parents = None
-    for level in range(trie.levels):
-        if not queries or not (beam.nodes >= 0).any():
+    settings, levels = task.settings, task.trie.levels
+    beam, rows, dropped = _root(task), 0, list[Dropped]()
+    for level in range(levels):
+        if not (beam.nodes >= 0).any():
             break
         rows += beam.nodes.shape[1]
-        candidates = _candidates(decoder, trie, level, beam, codes, parents, allowed)  # (Q, B, K)
-        last = level == trie.levels - 1
+        candidates = _candidates(task, level, beam)
+        last = level == levels - 1
         if floor is None:
-            index, lost = keep_beam(candidates, beam.groups, settings.beam_width, settings.rows_per_prefix)
+            index, lost = keep_beam(candidates.scores, candidates.groups, settings.beam_width, settings.rows_per_prefix)
         else:
-            drop_below(candidates, floor.of(beam.groups))
-            spare = settings.max_rows - rows - (trie.levels - level - 2)  # later levels need a row at least
-            budget = candidates[0].numel() if last else spare  # complete IDs need no rows
-            index, lost = keep_all(candidates, budget)
+            spare = settings.max_rows - rows - (levels - level - 2)  # later levels need a row at least
+            budget = candidates.cells.size if last else spare  # complete IDs need none
+            index, lost = keep_above(candidates.scores, floor.of(candidates.groups), budget)
         if not last:  # complete IDs are ranked among themselves: one that was dropped has k better ones before it
-            dropped += lost
+            dropped.append(lost)
         if trace is not None:
-            trace.levels.append(_trace_level(trie, level, beam, candidates, index, trace.max_pruned, allowed))
-        beam, codes, parents = _advance(trie, level, beam, candidates, index, settings)
-    return _result(trie, settings, allowed, beam, dropped, rows, floor)
+            trace.levels.append(_trace_level(task, level, beam, candidates, index, trace.max_pruned))
+        beam = _advance(task, level, beam, candidates, index)
+    return _result(task, beam, dropped, rows, floor)
 
 
-def _root(queries: int, trie: Trie, settings: BeamSettings, allowed: Allowed | None) -> _Beam:
-    start, stop = product_span(trie, 0, np.full(1, trie.root), allowed)
-    node = trie.root if stop[0] > start[0] else -1
-    shape = (queries, 1)
-    return _Beam(np.full(shape, node), np.empty((*shape, 0), np.int64), np.full(shape, -1), torch.zeros(shape))
+def _root(task: _Task) -> _Beam:
+    _, stop = product_span(task.trie, 0, np.full(1, task.trie.root), task.allowed)
+    shape = (task.decoder.num_queries, 1)
+    nodes = np.full(shape, task.trie.root if stop[0] else -1)
+    return _Beam(nodes, np.full(shape, -1), torch.zeros(shape), None, None)
 
 
-def _candidates(
-    decoder: Decoder,
-    trie: Trie,
-    level: int,
-    beam: _Beam,
-    codes: Tensor | None,
-    parents: Tensor | None,
-    allowed: Allowed | None,
-) -> Tensor:
-    """(Q, B, K) scores of every prefix one code longer, -inf where the trie or the filter has none."""
-    scores = decoder.step(level, codes, parents)
-    mask = trie.children_mask(level, beam.nodes.reshape(-1), allowed)  # (Q * B, K)
-    outside = torch.from_numpy(~mask).view(scores.shape).to(scores.device)
-    # A log-probability is at most 0; rounding may say otherwise, and the bound must hold to the last bit.
-    return scores.clamp_(max=0.0).add_(beam.scores.to(scores.device)[:, :, None]).masked_fill_(outside, NEVER)
+def _candidates(task: _Task, level: int, beam: _Beam) -> _Candidates:
+    """All ways to go on from the beam: the decoder's next step, read where the trie has a child."""
+    scores = task.decoder.step(level, beam.codes, beam.parents)  # (Q, B, K)
+    scores += beam.scores.to(scores.device)[:, :, None]
+    mask = task.trie.children_mask(level, beam.nodes.reshape(-1), task.allowed)  # (Q * B, K)
+    cells, missing = _by_query(np.flatnonzero(mask), len(beam.nodes), mask.size // len(beam.nodes))
+    found = scores.view(-1).index_select(0, torch.from_numpy(cells.reshape(-1)).to(scores.device)).view(cells.shape)
+    if missing is not None:
+        found.masked_fill_(torch.from_numpy(missing).to(found.device), NEVER)
+    capped = task.settings.max_per_prefix is not None
+    groups = beam.groups.reshape(-1).take(cells // scores.shape[2]) if capped else np.full((len(cells), 1), -1)
+    return _Candidates(found, cells, groups)
 
 
-def _advance(
-    trie: Trie, level: int, beam: _Beam, candidates: Tensor, index: Tensor, settings: BeamSettings
-) -> tuple[_Beam, Tensor, Tensor]:
-    """The beam of the kept `index` (Q, W) into the flat candidates, with its last codes and the rows it continues."""
-    size = candidates.shape[2]
-    scores = candidates.flatten(1).gather(1, index)  # (Q, W)
+def _by_query(cells: Ints, queries: int, size: int) -> tuple[Ints, Bools | None]:
+    """Ascending (n,) cells, `size` of them a query -> (Q, M), and where that is padding (with any cell)."""
+    bounds = np.searchsorted(cells, np.arange(queries + 1) * size)
+    place = bounds[:-1, None] + np.arange(max(1, np.diff(bounds).max()))  # (Q, M)
+    missing = place >= bounds[1:, None]
+    return cells.take(place, mode="clip"), missing if missing[:, -1].any() else None
+
+
+def _advance(task: _Task, level: int, beam: _Beam, candidates: _Candidates, index: Tensor) -> _Beam:
+    """The beam of the candidates at `index` (Q, W)."""
+    scores = candidates.scores.gather(1, index)  # (Q, W)
     if torch.isnan(scores).any():
         raise GenretError("the model's log-probabilities are not numbers (NaN); train it again at a lower rate")
-    parents, codes = index // size, index % size
-    row, code = parents.cpu().numpy(), codes.cpu().numpy()
-    dead = torch.isneginf(scores).cpu().numpy()
-    above = np.where(dead, -1, np.take_along_axis(beam.nodes, row, 1))
-    nodes = trie.child(level, above.reshape(-1), code.reshape(-1)).reshape(row.shape)
-    history = np.concatenate([np.take_along_axis(beam.codes, row[..., None], 1), code[..., None]], axis=2)
-    depth = min(settings.prefix_levels, trie.levels)
-    groups = nodes if level + 1 == depth else np.take_along_axis(beam.groups, row, 1)
-    return _Beam(nodes, history, groups, scores), codes, parents
+    nodes, row, code = _children(task.trie, level, beam, candidates, index)
+    groups = nodes if level + 1 == task.group_depth else beam.groups.reshape(-1).take(row)
+    parents = row - (np.arange(len(row)) * beam.nodes.shape[1])[:, None]
+    return _Beam(
+        nodes, groups, scores, torch.from_numpy(code).to(scores.device), torch.from_numpy(parents).to(scores.device)
+    )
+
+
+def _children(trie: Trie, level: int, beam: _Beam, candidates: _Candidates, index: Tensor) -> tuple[Ints, Ints, Ints]:
+    """(Q, W) nodes (-1 where there is none), rows and codes of the candidates at `index` (Q, W)."""
+    real = (candidates.scores.gather(1, index) > NEVER).cpu().numpy()
+    chosen = np.take_along_axis(candidates.cells, index.cpu().numpy(), 1)
+    row, code = np.divmod(chosen, trie.codebook_sizes[level])
+    row = np.where(real, row, (np.arange(len(row)) * beam.nodes.shape[1])[:, None])  # padding may be another query's
+    above = np.where(real, beam.nodes.reshape(-1).take(row), -1)
+    return trie.child(level, above.reshape(-1), code.reshape(-1)).reshape(row.shape), row, code
 
 
 def _result(
-    trie: Trie,
-    settings: BeamSettings,
-    allowed: Allowed | None,
-    beam: _Beam,
-    dropped: list[Dropped],
-    rows: int,
-    floor: _Floor | None,
+    task: _Task, beam: _Beam, dropped: list[Dropped], rows: int, floor: _Floor | None
 ) -> tuple[BeamResult, _Floor]:
     """The products below the complete IDs of the last beam, and what is proven about them."""
-    scores = beam.scores.cpu().numpy()
-    ranking = rank_products(trie, beam.nodes, scores, beam.groups, settings.k, settings.max_per_prefix, allowed)
+    trie, settings, scores = task.trie, task.settings, beam.scores.cpu().numpy()
+    ranking = rank_products(trie, beam.nodes, scores, beam.groups, settings.k, settings.max_per_prefix, task.allowed)
     least = ranking.scores[:, -1]  # -inf if fewer than k
     bound = np.full(len(least), NEVER, np.float32)
     for lost in dropped:  # a group that shows its fill already has no use for worse prefixes
@@ -302,14 +319,7 @@ def _ids(trie: Trie, positions: Ints) -> Ints:
     return trie.id_of(np.maximum(positions, 0).reshape(-1)).reshape(*positions.shape, trie.levels)
 
 
-def _exact(
-    decoder: Decoder,
-    trie: Trie,
-    settings: BeamSettings,
-    allowed: Allowed | None,
-    first: BeamResult,
-    floor: _Floor,
-) -> BeamResult:
+def _exact(task: _Task, first: BeamResult, floor: _Floor) -> BeamResult:
     """`first`, with the queries that it did not prove searched again above the floor of their k-th hit."""
     positions, scores, ids = first.positions.copy(), first.scores.copy(), first.ids.copy()
     proven, bound = first.proven.copy(), first.bound.copy()
@@ -317,8 +327,8 @@ def _exact(
     todo = np.flatnonzero(~first.proven)
     todo = todo[np.argsort(-floor.queries[todo], kind="stable")]  # queries that need alike many rows side by side
     for queries in np.array_split(todo, -(-len(todo) // QUERIES_AT_ONCE)):
-        part = decoder.select(torch.from_numpy(queries))
-        again, _ = _search(part, trie, settings, allowed, floor.lowered(queries), None)
+        part = task._replace(decoder=task.decoder.select(torch.from_numpy(queries)))
+        again, _ = _search(part, floor.lowered(queries), None)
         better = again.proven | _is_better(again, first, queries)
         chosen = queries[better]
         positions[chosen], scores[chosen], ids[chosen] = (
@@ -345,27 +355,19 @@ def _is_better(again: BeamResult, first: BeamResult, queries: Ints) -> Bools:
 
 
 def _trace_level(
-    trie: Trie, level: int, beam: _Beam, candidates: Tensor, index: Tensor, pruned: int, allowed: Allowed | None
+    task: _Task, level: int, beam: _Beam, candidates: _Candidates, index: Tensor, max_pruned: int
 ) -> LevelTrace:
     """What one level kept, and the best of what it dropped, best first."""
-    flat = candidates.flatten(1)
-    rest = flat.scatter(1, index, NEVER)
-    kept = index.gather(1, flat.gather(1, index).argsort(stable=True, dim=1, descending=True))
-    lost = rest.topk(min(pruned, rest.shape[1]), 1).indices
-    return LevelTrace(
-        *_traced(trie, level, beam, flat, kept, allowed), *_traced(trie, level, beam, rest, lost, allowed)
-    )
+    kept = index.gather(1, candidates.scores.gather(1, index).argsort(stable=True, dim=1, descending=True))
+    rest = candidates._replace(scores=candidates.scores.scatter(1, index, NEVER))
+    lost = rest.scores.topk(min(max_pruned, rest.scores.shape[1]), 1).indices
+    return LevelTrace(*_traced(task, level, beam, candidates, kept), *_traced(task, level, beam, rest, lost))
 
 
-def _traced(
-    trie: Trie, level: int, beam: _Beam, flat: Tensor, index: Tensor, allowed: Allowed | None
-) -> tuple[Ints, Floats, Ints]:
+def _traced(task: _Task, level: int, beam: _Beam, candidates: _Candidates, index: Tensor) -> tuple[Ints, Floats, Ints]:
     """Codes (Q, n, l + 1), scores (Q, n) and products below (Q, n) of the candidates at `index` (Q, n)."""
-    size = flat.shape[1] // beam.nodes.shape[1]
-    row, code = (index // size).cpu().numpy(), (index % size).cpu().numpy()
-    scores = flat.gather(1, index).cpu().numpy()
-    above = np.where(np.isneginf(scores), -1, np.take_along_axis(beam.nodes, row, 1))
-    nodes = trie.child(level, above.reshape(-1), code.reshape(-1)).reshape(row.shape)
-    start, stop = product_span(trie, level + 1, nodes, allowed)
-    codes = np.concatenate([np.take_along_axis(beam.codes, row[..., None], 1), code[..., None]], axis=2)
-    return codes, scores, stop - start
+    nodes, _, _ = _children(task.trie, level, beam, candidates, index)
+    first, _ = product_span(task.trie, level + 1, nodes, None)
+    start, stop = product_span(task.trie, level + 1, nodes, task.allowed)
+    codes = np.where((nodes >= 0)[..., None], _ids(task.trie, first)[..., : level + 1], -1)
+    return codes, candidates.scores.gather(1, index).cpu().numpy(), stop - start

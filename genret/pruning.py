@@ -22,45 +22,37 @@ NEVER = float("-inf")
 
 
 class Dropped(NamedTuple):
-    """Prefixes not followed: (Q, n) scores and the groups that they belong to."""
+    """Prefixes not followed: (Q, n) scores and the groups that they belong to, -1 for none."""
 
     scores: Floats
     groups: Ints
 
 
-def keep_beam(candidates: Tensor, groups: Ints, width: int, cap: int | None) -> tuple[Tensor, list[Dropped]]:
-    """(Q, W) the best `width` of (Q, B, K) candidates of each query, ascending indices; and what was dropped for them.
+def keep_beam(scores: Tensor, groups: Ints, width: int, cap: int | None) -> tuple[Tensor, Dropped]:
+    """(Q, W) the best `width` of (Q, M) candidates of each query, ascending indices; and what was dropped for them.
 
-    `groups` (Q, B) are those of the rows, -1 above the groups' depth; below it, at most `cap` of a group are kept.
+    At most `cap` candidates of a group are kept; `groups` (Q, M), or (Q, 1) for all, are -1 where there is none yet.
     """
     if cap is None or (groups < 0).all():
-        index, best = keep_best(candidates.flatten(1), width)
-        return index, [Dropped(best[:, None].cpu().numpy(), np.full((len(groups), 1), -1))]
-    queries, beams, size = candidates.shape
-    index, best = keep_best(candidates.flatten(0, 1), cap)  # (Q * B, c): no row gives more than its group may
-    most = index.shape[1]
-    index = (index.view(queries, beams, most) + torch.arange(beams).to(index)[:, None] * size).flatten(1)
-    scores, wide = candidates.flatten(1).gather(1, index), np.repeat(groups, most, axis=1)  # (Q, B * c)
-    crowded = torch.from_numpy(rank_in_group(scores.cpu().numpy(), wide) >= cap).to(scores.device)
-    chosen, _ = keep_best(scores.masked_fill(crowded, NEVER), width)
-    lost = scores.scatter(1, chosen, NEVER)
-    return index.gather(1, chosen), [
-        Dropped(best.view(queries, beams).cpu().numpy(), groups),
-        Dropped(lost.cpu().numpy(), wide),
-    ]
+        return _with_best_dropped(*keep_best(scores, width))
+    crowded = torch.from_numpy(rank_in_group(scores.cpu().numpy(), groups) >= cap).to(scores.device)
+    index, _ = keep_best(scores.masked_fill(crowded, NEVER), width)
+    return index, Dropped(scores.scatter(1, index, NEVER).cpu().numpy(), groups)
 
 
-def keep_all(candidates: Tensor, budget: int) -> tuple[Tensor, list[Dropped]]:
-    """The same for every candidate above -inf, as far as `budget` rows go."""
-    flat = candidates.flatten(1)
-    width = int((flat > NEVER).sum(1).max())
-    index, best = keep_best(flat, max(1, min(width, budget)))
-    return index, [Dropped(best[:, None].cpu().numpy(), np.full((len(flat), 1), -1))]
+def keep_above(scores: Tensor, floor: Floats, budget: int) -> tuple[Tensor, Dropped]:
+    """The same for every candidate that reaches its floor (Q, M or 1), as far as `budget` rows a query go.
+
+    Candidates below the floor are put at -inf, in place: they count neither as kept nor as dropped.
+    """
+    scores.masked_fill_(scores < torch.from_numpy(floor).to(scores), NEVER)
+    width = int((scores > NEVER).sum(1).max())
+    return _with_best_dropped(*keep_best(scores, max(1, min(width, budget))))
 
 
 def keep_best(scores: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """(n, w) ascending indices of the best `width` of (n, C) scores, the lower index where scores tie; (n,) the best
-    score left out, -inf if none. w is `width`, or less where no row has so many scores above -inf; at least 1."""
+    """(Q, w) ascending indices of the best `width` of (Q, M) scores, the lower index where scores tie; and (Q,) the
+    best score left out, -inf if none. w is `width`, or less where no query has so many above -inf; at least 1."""
     width = min(width, scores.shape[1])
     values, index = scores.topk(min(width + 1, scores.shape[1]), dim=1)
     if values.shape[1] == width:
@@ -68,7 +60,7 @@ def keep_best(scores: Tensor, width: int) -> tuple[Tensor, Tensor]:
     tied = (values[:, width - 1] == values[:, width]) & (values[:, width] > NEVER)
     if tied.any():  # topk takes any of them
         index[tied, :width] = _first_of_ties(scores[tied], values[tied, width - 1], width)
-    live = max(1, int((values[:, :width] > NEVER).sum(1).max()))
+    live = max(1, int((values[:, :width] > NEVER).sum(1).max())) if len(values) else 1
     return index[:, :live].sort(1).values, values[:, width]
 
 
@@ -79,7 +71,5 @@ def _first_of_ties(scores: Tensor, least: Tensor, width: int) -> Tensor:
     return (above | (equal & (equal.cumsum(1) <= room))).nonzero()[:, 1].view(-1, width)
 
 
-def drop_below(candidates: Tensor, floor: Floats) -> None:
-    """Drop, in place, those of (Q, B, K) candidates that don't reach the (Q, B) floor of their row."""
-    least = torch.from_numpy(floor).to(candidates)[:, :, None]
-    candidates.masked_fill_(candidates < least, NEVER)
+def _with_best_dropped(index: Tensor, best: Tensor) -> tuple[Tensor, Dropped]:
+    return index, Dropped(best[:, None].cpu().numpy(), np.full((len(best), 1), -1))
