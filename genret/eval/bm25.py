@@ -102,9 +102,13 @@ def tune(
             "on; tune on another split, or use the untuned BM25"
         )
     trials: list[tuple[BM25Settings, float]] = []
+    tried: list[list[list[str]]] = []
     for stem, fields in itertools.product(grid.stem, grid.fields):
         base = BM25Settings(stem=stem, fields=fields)
         tokens = catalogue_tokens(dataset.catalogue, base)
+        if tokens in tried:  # the further fields are empty in this catalogue
+            continue
+        tried.append(tokens)
         for k1, b in itertools.product(grid.k1, grid.b):
             settings = replace(base, k1=k1, b=b)
             run = BM25(dataset.catalogue, settings, tokens).search(queries, 100)
