@@ -39,7 +39,7 @@ TOKEN = re.compile(
   | (?P<mark>[(),])
   | (?P<end>$)
     )""",
-    re.VERBOSE,
+    re.VERBOSE | re.DOTALL,
 )
 
 
@@ -190,13 +190,7 @@ class _Parser:
 
 
 def _unquoted(text: str) -> str:
-    escapes = {"n": "\n", "t": "\t", "r": "\r"}
-    return re.sub(
-        r"\\(u[0-9a-fA-F]{4}|.)",
-        lambda match: chr(int(match[1][1:], 16)) if len(match[1]) == 5 else escapes.get(match[1], match[1]),
-        text[1:-1],
-        flags=re.DOTALL,
-    )
+    return re.sub(r"\\(.)", r"\1", text[1:-1], flags=re.DOTALL)
 
 
 def _fail(at: int, message: str) -> NoReturn:

@@ -14,7 +14,6 @@ What a product does not say (no price, no such attribute) meets no comparison; `
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -290,7 +289,8 @@ def split_path(path: str | Iterable[str]) -> tuple[str, ...]:
 def quote(value: Value) -> str:
     """A value as it stands in the text form."""
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
     return (
         str(value).lower() if isinstance(value, bool) else f"{value:g}" if float(f"{value:g}") == value else repr(value)
     )
