@@ -85,7 +85,9 @@ class Shoppers:
             key = normalise(text)
             if key and key not in asked:
                 asked[key] = Asked(text, intent, self._weight(intent))
-        return list(asked.values())
+        queries = list(asked.values())
+        self.rng.shuffle(queries)  # the common ones were drawn first
+        return queries
 
     def _draw(self, kind: str, item: Item) -> tuple[str, Intent]:
         if kind == "use_case" and self._uses:

@@ -52,20 +52,21 @@ def frequency_band(query: Query) -> str:
 def write_log(shelf: Shelf, products: list[Product], settings: GrocerySettings) -> QueryLog:
     """The queries of all splits, distinct by `words.normalise` across them, and every judgement."""
     counts = {split: settings.count(f"{split}_queries") for split in SPLITS}
-    asked = Shoppers(shelf, settings).ask(sum(counts.values()))
+    asked = Shoppers(shelf, settings).ask(round(1.05 * sum(counts.values())))
     frequency = _frequencies(asked)
     splits = _split(shelf, asked, counts)
     clerk = _Clerk(shelf, products, settings)
-    queries: dict[Split, list[Query]] = {}
-    judgements: list[Judgement] = []
+    log = QueryLog({}, [])
     for split in SPLITS:
-        queries[split] = [
-            Query(f"q{row:06d}", asked[row].text, asked[row].intent.kind, frequency[row]) for row in splits[split]
-        ]
-        for row, query in zip(splits[split], queries[split], strict=True):
-            grade = clerk.clicks if split == "train" else clerk.truth
-            judgements += grade(query, asked[row].intent)
-    return QueryLog(queries, judgements)
+        grade = clerk.clicks if split == "train" else clerk.truth
+        kept = log.queries.setdefault(split, [])
+        for row in splits[split]:
+            query = Query(f"q{row:06d}", asked[row].text, asked[row].intent.kind, frequency[row])
+            judged = grade(query, asked[row].intent)
+            if judged and len(kept) < counts[split]:  # what nobody clicked leaves no trace in a click log
+                kept.append(query)
+                log.judgements.extend(judged)
+    return log
 
 
 def _frequencies(asked: list[Asked]) -> list[int]:
@@ -90,7 +91,7 @@ def _split(shelf: Shelf, asked: list[Asked], counts: dict[Split, int]) -> dict[S
     for split in ("test", "dev"):
         splits[split] = _fill(judged, counts[split])
     taken = {row for rows in splits.values() for row in rows}
-    splits["train"] = [row for row in range(len(asked)) if row not in taken][: counts["train"]]
+    splits["train"] = [row for row in range(len(asked)) if row not in taken]
     return splits
 
 

@@ -35,16 +35,7 @@ _ORDERS = (
     "{diet} {variety} {name} {form} ({size})",
     "{name} {variety} {form} {diet} by {brand}, {size}",
 )
-_OPENERS = (
-    "Enjoy our",
-    "Discover",
-    "Meet the",
-    "This is the",
-    "A better",
-    "Everyday",
-    "Carefully made",
-    "Delivering a",
-)
+_OPENERS = ("Enjoy our", "Discover", "Meet the", "Try our", "Better", "Everyday", "Carefully made", "Say hello to our")
 
 
 class House(NamedTuple):
@@ -129,7 +120,7 @@ class Writer:
         rng, house = self.rng, self._house(item.brand)
         name = self._name(item.brand, item.concept)
         variety = "" if item.variety in PLAIN and rng.random() < 0.6 else item.variety
-        if variety and rng.random() < 0.07:  # "Nonna Bruna Roasted Garlic 24 oz": the shelf tells what it is
+        if variety and rng.random() < 0.1:  # "Nonna Bruna Roasted Garlic 24 oz": the shelf tells what it is
             name = ""
         largest = item.size == len(leaf.sizes) - 1 and rng.random() < 0.3
         claims = [rng.choice(DIETS[letter].label) for letter in _letters(item.claims) if rng.random() < 0.8]
@@ -152,13 +143,13 @@ class Writer:
 
     def _description(self, item: Item, leaf: Leaf, concept: Concept) -> str:
         rng = self.rng
-        if rng.random() < 0.15:
+        if rng.random() < 0.25:
             return ""
         name = rng.choice(concept.names) if rng.random() < 0.3 else self._name(item.brand, item.concept)
-        claims = " and ".join(rng.choice(DIETS[letter].label).lower() for letter in _letters(item.claims))
+        claims = " and ".join(rng.choice(DIETS[letter].label) for letter in _letters(item.claims))
         maker = f" from {item.brand}" if rng.random() < 0.3 else ""
         lead = f"{rng.choice(_OPENERS)} {' '.join((item.variety, name)).strip()}{maker}."
-        sentences = [lead if rng.random() < 0.7 else ""]
+        sentences = [lead if rng.random() < 0.6 else ""]
         sentences.append(f"It is {claims}." if claims and rng.random() < 0.5 else "")
         sentences += rng.sample(FOOD_LINES if leaf.food else HOME_LINES, rng.choice((0, 1, 1, 2)))
         partners = self.complements[concept.leaf]

@@ -158,7 +158,7 @@ HOME_LINES = (
     "Works the first time, every time.",
     "Recyclable packaging made with less plastic.",
     "Read the label before use.",
-    "Dermatologist reviewed and tough when it matters.",
+    "Made for busy homes.",
     "Compare to the leading brand and save.",
 )
 BOILERPLATE = (
