@@ -1,0 +1,474 @@
+"""The speed benchmark: constrained beam search against what people use today, in one process, by one command.
+
+    python eval/speed.py                       # the grid; table and JSON to eval/results/speed/
+    python eval/speed.py --quick --json FILE   # Q = 16, B = 50, N = 100,000 in under a minute
+
+The systems answer the same queries with the same model on the same threads, in turns, and a ratio is the median over
+turns of the quotient of one turn's two times:
+
+    constrained     genret: encoder and beam search over the trie, top 10
+    dict            transformers.generate, prefix_allowed_tokens_fn over nested Python dicts
+    marisa          the same over a marisa trie as GENRE does it: one chr a token, keys() of the whole subtree
+    unconstrained   transformers.generate alone
+    floor           the decoder's layers and heads over as many (row, step) positions, and nothing else: no encoder, no
+                    softmax, no reordering, no search
+
+Speed does not depend on what the weights are, so the model is drawn at random; what depends on them (how often a beam
+is proven exact, what filters cost) is measured by eval/exactness.py on a trained run.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import platform
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import marisa_trie
+import numpy as np
+import numpy.typing as npt
+import torch
+import transformers
+from transformers import GenerationConfig, PrefixConstrainedLogitsProcessor
+
+from genret.artifacts import write_json
+from genret.beam import BeamSettings, beam_search
+from genret.logits import TrieLogitsProcessor
+from genret.model import GenretConfig, GenretForConditionalGeneration
+from genret.trie import Allowed, Trie
+from genret.vocab import PAD, START, Vocab
+
+Ints = npt.NDArray[np.int64]
+Times = dict[str, list[float]]
+"""System -> seconds, turn by turn; fewer turns for slow systems."""
+
+SIZES = (256, 256, 256, 256)
+TEXT_TOKENS = 8
+K = 10
+MASK_ROWS = 400
+RESULTS = Path(__file__).parent / "results" / "speed"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The decoder: by default that of TIGER (Rajput et al. 2023), four layers of width 128 with 1024 in between."""
+
+    d_model: int = 128
+    layers: int = 4
+    heads: int = 4
+    ffn: int = 1024
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the grid."""
+
+    queries: int
+    beams: int
+    ids: int
+
+
+class Catalogue:
+    """Random skewed IDs as our trie, as nested dicts and as GENRE's marisa trie (the last two on first use)."""
+
+    def __init__(self, count: int, seed: int = 0) -> None:
+        self.codes = skewed_codes(count, seed)
+        self.trie = Trie.build(self.codes, SIZES).trie
+        self._dict: dict[int, Any] | None = None
+        self._marisa: GenreMarisaTrie | None = None
+
+    def dict_children(self, _: int, tokens: torch.Tensor) -> list[int]:
+        node = self.dicts
+        for token in tokens[1:].tolist():
+            node = node.get(token, {})
+        return list(node) or [PAD]
+
+    def marisa_children(self, _: int, tokens: torch.Tensor) -> list[int]:
+        return self.marisa.get(tokens.tolist()) or [PAD]
+
+    @property
+    def dicts(self) -> dict[int, Any]:
+        if self._dict is None:
+            self._dict = {}
+            for a, b, c, d in Vocab(SIZES).encode(self.codes).tolist():
+                self._dict.setdefault(a, {}).setdefault(b, {}).setdefault(c, {})[d] = {}
+        return self._dict
+
+    @property
+    def marisa(self) -> GenreMarisaTrie:
+        if self._marisa is None:
+            tokens = np.unique(Vocab(SIZES).encode(self.codes), axis=0)
+            self._marisa = GenreMarisaTrie([[START, *row] for row in tokens.tolist()])
+        return self._marisa
+
+
+class GenreMarisaTrie:
+    """As in GENRE (De Cao et al. 2021), genre/trie.py, for token ids below 55,000."""
+
+    def __init__(self, sequences: Sequence[Sequence[int]]) -> None:
+        self.zero_iter = list({sequence[0] for sequence in sequences})
+        self.first_iter = list({sequence[1] for sequence in sequences})
+        self.trie = marisa_trie.Trie("".join(map(chr, sequence)) for sequence in sequences)
+
+    def get(self, prefix: list[int]) -> list[int]:
+        if not prefix:
+            return self.zero_iter
+        if len(prefix) == 1 and self.zero_iter == prefix:
+            return self.first_iter
+        key = "".join(map(chr, prefix))
+        return list({ord(entry[len(key)]) for entry in self.trie.keys(key) if len(entry) > len(key)})
+
+
+class Systems:
+    """The five systems on one cell, each a function of no arguments."""
+
+    def __init__(self, model: GenretForConditionalGeneration, catalogue: Catalogue, cell: Cell) -> None:
+        generator = torch.Generator().manual_seed(1)
+        words = model.config.encoder.vocab_size
+        self.inputs = torch.randint(5, words, (cell.queries, TEXT_TOKENS), generator=generator)
+        self.mask = torch.ones_like(self.inputs)
+        self.model, self.catalogue, self.cell = model, catalogue, cell
+        self.settings = BeamSettings(k=min(K, cell.beams), beam_width=cell.beams)
+        self.widths = [1, *(min(cell.beams, SIZES[0]) for _ in SIZES[1:])]
+        with torch.inference_mode():
+            encoded = model.encoder(self.inputs, self.mask)
+            self.memory = model.decoder.memory(encoded.last_hidden_state)
+            self.memory_mask = torch.zeros(cell.queries, 1, 1, TEXT_TOKENS)
+
+    def constrained(self) -> npt.NDArray[np.float32]:
+        decoder = self.model.decoder_for(self.inputs, self.mask)
+        return beam_search(decoder, self.catalogue.trie, self.settings).scores
+
+    def dict(self) -> npt.NDArray[np.float32]:
+        return self._generate(self.catalogue.dict_children)
+
+    def marisa(self) -> npt.NDArray[np.float32]:
+        return self._generate(self.catalogue.marisa_children)
+
+    def unconstrained(self) -> npt.NDArray[np.float32]:
+        return self._generate(None)
+
+    @torch.inference_mode()
+    def floor(self) -> None:
+        decoder = self.model.decoder
+        past: list[list[torch.Tensor]] = [[] for _ in decoder.layers]
+        for level, width in enumerate(self.widths):
+            tokens = torch.full((self.cell.queries, width), START)
+            x = decoder.tokens(tokens) + decoder.levels.weight[level]
+            for layer, memory, before in zip(decoder.layers, self.memory, past, strict=True):
+                x, key_value = layer.step(x, memory, self.memory_mask, before)
+                before.append(key_value)
+            decoder.logits(level, decoder.norm(x), None)
+
+    @torch.inference_mode()
+    def _generate(self, children: Callable[[int, torch.Tensor], list[int]] | None) -> npt.NDArray[np.float32]:
+        out = self.model.generate(
+            input_ids=self.inputs,
+            attention_mask=self.mask,
+            prefix_allowed_tokens_fn=children,
+            num_beams=self.cell.beams,
+            num_return_sequences=self.settings.k,
+            max_new_tokens=len(SIZES),
+            do_sample=False,
+            length_penalty=0.0,
+            return_dict_in_generate=True,
+            output_scores=True,
+        )
+        scores: npt.NDArray[np.float32] = out.sequences_scores.numpy().reshape(self.cell.queries, -1)
+        return scores
+
+
+def skewed_codes(count: int, seed: int) -> Ints:
+    """(count, 4) random codes; a code c of a level is drawn with a density that falls as 1 / sqrt(c)."""
+    rng = np.random.default_rng(seed)
+    return np.stack([(size * rng.random(count) ** 2).astype(np.int64) for size in SIZES], 1)
+
+
+def take_turns(systems: Mapping[str, Callable[[], Any]], turns: Mapping[str, int]) -> Times:
+    """Each system's times; systems take turns, so that what disturbs the machine disturbs them alike."""
+    times: Times = {name: [] for name in systems}
+    for turn in range(max(turns.values())):
+        for name, run in systems.items():
+            if turn < turns[name]:
+                start = time.perf_counter()
+                run()
+                times[name].append(time.perf_counter() - start)
+    return times
+
+
+def ratio(times: Times, above: str, below: str) -> float | None:
+    """The median over turns of one system's time by another's; None where one was not run."""
+    pairs = list(zip(times.get(above, []), times.get(below, []), strict=False))
+    return round(statistics.median(a / b for a, b in pairs), 3) if pairs else None
+
+
+def measure_cell(
+    model: GenretForConditionalGeneration, catalogue: Catalogue, cell: Cell, turns: Mapping[str, int]
+) -> dict[str, Any]:
+    """One row of the table."""
+    systems = Systems(model, catalogue, cell)
+    chosen = {name: getattr(systems, name) for name in turns if turns[name]}
+    for name in chosen:  # the first call builds tries and warms caches
+        if name != "marisa":
+            chosen[name]()
+    times = take_turns(chosen, turns)
+    same = None
+    if "dict" in chosen:
+        distinct = catalogue.trie.num_ids == catalogue.trie.num_products  # else ours lists products, theirs IDs
+        same = bool(np.allclose(systems.constrained(), systems.dict(), atol=1e-4)) if distinct else None
+    return {
+        **asdict(cell),
+        "turns": {name: len(values) for name, values in times.items()},
+        "seconds": {name: round(statistics.median(values), 4) for name, values in times.items()},
+        "vs_dict": ratio(times, "dict", "constrained"),
+        "vs_marisa": ratio(times, "marisa", "constrained"),
+        "vs_unconstrained": ratio(times, "unconstrained", "constrained"),
+        "vs_floor": ratio(times, "constrained", "floor"),
+        "queries_per_second": round(cell.queries / statistics.median(times["constrained"]), 1),
+        "same_scores_as_dict": same,
+    }
+
+
+def measure_mask(catalogue: Catalogue, turns: int, with_dict: bool) -> dict[str, Any]:
+    """The mask step alone for 400 rows below random products: mean over levels 2 to 4 of the median over turns."""
+    trie, rng = catalogue.trie, np.random.default_rng(2)
+    codes = catalogue.codes[rng.integers(0, len(catalogue.codes), MASK_ROWS)]
+    allowed = Allowed.from_positions(trie, rng.random(trie.num_products) < 0.1)
+    scores = torch.zeros(MASK_ROWS, len(Vocab(SIZES)))
+    ours = TrieLogitsProcessor(trie, Vocab(SIZES), GenerationConfig())
+    theirs = PrefixConstrainedLogitsProcessor(catalogue.dict_children, 50)
+    medians: dict[str, list[float]] = {"mask": [], "filtered": [], "child": [], "processor": [], "dict": []}
+    for level in range(1, len(SIZES)):
+        nodes = np.zeros(MASK_ROWS, np.int64)
+        for above in range(level):
+            nodes = trie.child(above, nodes, codes[:, above])
+        tokens = torch.full((MASK_ROWS, level + 1), START)
+        tokens[:, 1:] = torch.from_numpy(Vocab(SIZES).encode(codes[:, :level]))
+        runs = {
+            "mask": lambda level=level, nodes=nodes: trie.children_mask(level, nodes),
+            "filtered": lambda level=level, nodes=nodes: trie.children_mask(level, nodes, allowed),
+            "child": lambda level=level, nodes=nodes: trie.child(level, nodes, codes[:, level]),
+            "processor": lambda tokens=tokens: ours(tokens, scores),
+            "dict": lambda tokens=tokens: theirs(tokens, scores),
+        }
+        if not with_dict:
+            del runs["dict"]
+        times = take_turns(runs, {name: max(3, turns // 5) if name == "dict" else turns for name in runs})
+        for name, values in times.items():
+            medians[name].append(statistics.median(values))
+    mean = {name: statistics.mean(values) * 1e3 for name, values in medians.items() if values}
+    return {
+        "ids": len(codes) and trie.num_products,
+        "mask_ms": round(mean["mask"], 4),
+        "mask_ms_by_level": [round(value * 1e3, 4) for value in medians["mask"]],
+        "filtered_mask_ms": round(mean["filtered"], 4),
+        "child_ms": round(mean["child"], 4),
+        "processor_ms": round(mean["processor"], 4),
+        "mask_vs_dict": round(mean["dict"] / mean["mask"], 1) if "dict" in mean else None,
+        "processor_vs_dict": round(mean["dict"] / mean["processor"], 1) if "dict" in mean else None,
+    }
+
+
+def measure_index(count: int) -> dict[str, Any]:
+    """Build time, bytes an ID, opening time, and the peak memory of a process that builds it and nothing else."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return dict(pool.apply(_index_numbers, (count,)))
+
+
+def _index_numbers(count: int) -> dict[str, Any]:
+    codes = skewed_codes(count, 0).astype(np.uint8)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    trie = Trie.build(codes, SIZES).trie
+    built = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with tempfile.TemporaryDirectory() as folder:
+        trie.save(folder)
+        size = sum(file.stat().st_size for file in Path(folder).iterdir())
+        start = time.perf_counter()
+        Trie.open(folder)
+        opened = time.perf_counter() - start
+    return {
+        "ids": trie.num_ids,
+        "build_s": round(built, 3),
+        "bytes_per_id_disk": round(size / trie.num_ids, 2),
+        "bytes_per_id_memory": round(trie.nbytes / trie.num_ids, 2),
+        "open_ms": round(opened * 1e3, 2),
+        "peak_memory_mb": round(peak / 1024),
+        "peak_memory_before_building_mb": round(before / 1024),
+    }
+
+
+def measure_latency(model: GenretForConditionalGeneration, catalogue: Catalogue, turns: int) -> dict[str, float]:
+    """Milliseconds of a single query at B = 50, encoder included."""
+    run = Systems(model, catalogue, Cell(1, 50, len(catalogue.codes))).constrained
+    run()
+    times = [seconds * 1e3 for seconds in take_turns({"one": run}, {"one": turns})["one"]]
+    return {"p50_ms": round(float(np.percentile(times, 50)), 2), "p95_ms": round(float(np.percentile(times, 95)), 2)}
+
+
+def environment() -> dict[str, Any]:
+    return {
+        "cpu": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+        "dtype": "float32",
+    }
+
+
+def make_model(shape: Shape) -> GenretForConditionalGeneration:
+    torch.manual_seed(0)
+    config = GenretConfig(
+        codebook_sizes=SIZES, d_model=shape.d_model, layers=shape.layers, heads=shape.heads, ffn=shape.ffn
+    )
+    return GenretForConditionalGeneration(config).eval()
+
+
+def quick(model: GenretForConditionalGeneration, shape: Shape, turns: int) -> dict[str, Any]:
+    """One cell, in under a minute."""
+    catalogue = Catalogue(100_000)
+    every = {"constrained": turns, "floor": turns, "unconstrained": turns, "dict": turns, "marisa": 1}
+    cell = measure_cell(model, catalogue, Cell(16, 50, 100_000), every)
+    mask = measure_mask(catalogue, turns * 10, with_dict=True)
+    latency = measure_latency(model, catalogue, turns * 5)
+    return {**cell, **mask, "latency": latency, "decoder": asdict(shape), "environment": environment()}
+
+
+def grid(model: GenretForConditionalGeneration, shape: Shape, counts: Sequence[int], turns: int) -> dict[str, Any]:
+    """All cells; slow systems get fewer turns, or none where one call would take minutes (see `turns_for`)."""
+    results: dict[str, Any] = {"decoder": asdict(shape), "environment": environment(), "cells": [], "mask": []}
+    results["index"] = [measure_index(count) for count in counts]
+    results["latency"] = []
+    for count in counts:
+        catalogue = Catalogue(count)
+        with_dict = count <= 1_000_000  # ten million would take some 10 GB of Python dicts
+        results["mask"].append(measure_mask(catalogue, turns * 10, with_dict))
+        results["latency"].append({"ids": count, **measure_latency(model, catalogue, 20)})
+        for cell in (Cell(queries, beams, count) for queries in (1, 16, 64) for beams in (10, 50, 200)):
+            results["cells"].append(measure_cell(model, catalogue, cell, turns_for(cell, turns, with_dict)))
+            click.echo(cell_line(results["cells"][-1]))
+    return results
+
+
+def turns_for(cell: Cell, turns: int, with_dict: bool) -> dict[str, int]:
+    """Turns a system: GENRE's trie reads N / 256 keys a row at level 2, 0.5 µs each; above a minute it is left out."""
+    rows = cell.queries * cell.beams
+    marisa_seconds = rows * cell.ids / 100 * 0.5e-6
+    slow = 1 if rows > 3_000 else max(1, turns // 2) if rows > 800 else turns
+    return {
+        "constrained": turns,
+        "floor": turns,
+        "unconstrained": slow,
+        "dict": slow if with_dict else 0,
+        "marisa": int(marisa_seconds < 60),
+    }
+
+
+HEAD = ("Q", "B", "N", "constrained ms", "floor ms", "× floor", "vs dict", "vs marisa", "vs unconstrained", "q/s")
+
+
+def cell_line(cell: Mapping[str, Any]) -> str:
+    seconds = cell["seconds"]
+    values = (
+        cell["queries"],
+        cell["beams"],
+        f"{cell['ids']:,}",
+        f"{seconds['constrained'] * 1e3:.1f}",
+        f"{seconds['floor'] * 1e3:.1f}",
+        cell["vs_floor"],
+        *(cell[name] if cell[name] is not None else "–" for name in ("vs_dict", "vs_marisa", "vs_unconstrained")),
+        cell["queries_per_second"],
+    )
+    return "| " + " | ".join(map(str, values)) + " |"
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Flat records as a markdown table."""
+    if rows:
+        yield "| " + " | ".join(rows[0]) + " |"
+        yield "|" + "---|" * len(rows[0])
+    for row in rows:
+        yield "| " + " | ".join("–" if value is None else str(value) for value in row.values()) + " |"
+
+
+def report(results: Mapping[str, Any], command: str) -> str:
+    lines = [
+        "# Speed",
+        "",
+        f"`{command}`; decoder {results['decoder']}, {results['environment']}.",
+        "",
+        "Times are medians; ratios are medians over paired turns: `× floor` is ours by the floor (lower is better), "
+        "the others say how many times faster ours is. – : not run, one call would take minutes or gigabytes.",
+        "",
+        "| " + " | ".join(HEAD) + " |",
+        "|" + "---|" * len(HEAD),
+        *map(cell_line, results["cells"]),
+        "",
+        "## Mask step, 400 rows",
+        "",
+        *table(results["mask"]),
+        "",
+        "## Index",
+        "",
+        *table(results["index"]),
+        "",
+        "## One query at B = 50",
+        "",
+        *table(results["latency"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@click.command()
+@click.option("--quick", "is_quick", is_flag=True, help="One cell in under a minute: Q = 16, B = 50, N = 100,000.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures to this file.")
+@click.option("--turns", default=5, show_default=True, help="Turns of each system that is not slow.")
+@click.option("--threads", type=int, help="Of torch; default: what torch takes.")
+@click.option("--max-ids", default=10_000_000, show_default=True, help="Leave out larger catalogues.")
+@click.option("--d-model", default=Shape.d_model, show_default=True)
+@click.option("--layers", default=Shape.layers, show_default=True)
+@click.option("--ffn", default=Shape.ffn, show_default=True)
+def main(
+    is_quick: bool,
+    json_file: Path | None,
+    turns: int,
+    threads: int | None,
+    max_ids: int,
+    d_model: int,
+    layers: int,
+    ffn: int,
+) -> None:
+    """Measure constrained beam search against its alternatives."""
+    if threads:
+        torch.set_num_threads(threads)
+    shape = Shape(d_model, layers, Shape.heads, ffn)
+    model = make_model(shape)
+    if is_quick:
+        results = quick(model, shape, turns)
+        click.echo(json.dumps(results, indent=2))
+    else:
+        counts = [count for count in (10_000, 100_000, 1_000_000, 10_000_000) if count <= max_ids]
+        results = grid(model, shape, counts, turns)
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        write_json(RESULTS / "speed.json", results)
+        text = report(results, f"python eval/speed.py --turns {turns} --max-ids {max_ids}")
+        (RESULTS / "speed.md").write_text(text, encoding="utf-8")
+    if json_file:
+        write_json(json_file, results)
+
+
+if __name__ == "__main__":
+    main()
