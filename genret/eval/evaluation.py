@@ -35,7 +35,7 @@ def evaluate_run(
     queries: Sequence[Query] | None = None,
     grading: Grading | None = None,
     systems: Sequence[str] = STANDARD,
-    baselines: Sequence[str] = ("bm25", "bm25-tuned"),
+    baseline: str | Sequence[str] = ("bm25", "bm25-tuned"),
     settings: SystemSettings | None = None,
     free_decode: bool = True,
     out: str | Path | None = None,
@@ -59,7 +59,7 @@ def evaluate_run(
             "give another split, or judgements over this catalogue"
         )
     bench = Bench(dataset, queries, settings or SystemSettings(), Path(folder), progress=progress)
-    return evaluate_bench(bench, grading, name, systems, baselines, free_decode, out)
+    return evaluate_bench(bench, grading, name, systems, baseline, free_decode, out)
 
 
 def evaluate_bench(
@@ -67,11 +67,12 @@ def evaluate_bench(
     grading: Grading,
     split: str,
     systems: Sequence[str],
-    baselines: Sequence[str],
+    baseline: str | Sequence[str],
     free_decode: bool = False,
     out: str | Path | None = None,
 ) -> EvalResult:
-    """Run the systems of a bench, score them, and write the result if `out` is given."""
+    """Run the systems of a bench, score and test them against one baseline or several; written if `out` is given."""
+    baselines = (baseline,) if isinstance(baseline, str) else tuple(baseline)
     answers = {name: bench.answer(name) for name in dict.fromkeys(systems)}
     runs = {name: answer.run for name, answer in answers.items()}
     generative = [name for name in runs if name.startswith("generative")]

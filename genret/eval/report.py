@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
+from genret import __version__
 from genret.errors import require
 from genret.eval.measures import MEASURES
 from genret.eval.plots import Dot, bars, dots, grouped_dots
@@ -17,39 +18,40 @@ from genret.eval.plots import Dot, bars, dots, grouped_dots
 PLOTTED = "recall@10"
 
 
-class Next(TypedDict):
-    """A command to try, and what it shows."""
-
-    command: str
-    what: str
-
-
 class Summary(TypedDict, total=False):
-    """What the report prints; JSON-able. `summary.json` of a demo is one."""
+    """What the report prints; JSON-able. `summary.json` of a demo is one: an `EvalResult.to_json()` and more."""
 
     title: str
     command: str
     """The command that made all of it."""
-    version: str
+    facts: Mapping[str, Any]
+    """Labelled facts for the head of the page, besides those that the summary has anyway."""
     seed: int
-    dataset: Mapping[str, Any]
-    """Labelled facts about the data: {"products": 20000, "leaves": 250, ...}."""
-    stages: Sequence[Mapping[str, Any]]
-    """{"name", "seconds", "reused"} each, in order."""
     settings: Mapping[str, Any]
     """Settings by stage."""
-    evaluation: Mapping[str, Any]
-    """`EvalResult.to_json()`."""
+    seconds: Mapping[str, Any]
+    """Wall time by stage, of the run beside it (a mapping of its own), and in all (`total`)."""
+    dataset: str
+    split: str
+    products: int
+    queries: int
+    left_out: int
+    relevant_at: float
+    systems: Sequence[Mapping[str, Any]]
+    comparisons: Sequence[Mapping[str, Any]]
+    details: Mapping[str, Any]
+    """Invalid IDs and collisions."""
     substitutes: Mapping[str, Any]
-    """`compare_lambdas(...)`."""
+    """`Contrast.to_json()`."""
     health: Mapping[str, Mapping[str, Any]]
-    """Name of a tokenizer ("λ = 0.01") -> its `Health.to_json()`, the one in use first."""
+    """λ of a tokenizer ("0.01") -> its `Health.to_json()`, the one in use first."""
     beam: Mapping[str, Any]
-    """{"query", "tree": `tree_json(...)`, "hits": [title, ...]}."""
-    next: Sequence[Next]
+    """{"query", "exact", "tree": `tree_json(...)`, "hits": [{"rank", "score", "title", "semantic_id"}, ...]}."""
+    next: Sequence[str]
+    """Commands to try."""
 
 
-def write_report(summary: Summary, path: str | Path) -> Path:
+def write_report(summary: Mapping[str, Any], path: str | Path) -> Path:
     """Write the page to `path`, whole or not at all, and return it. Needs no network to be read."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,33 +61,44 @@ def write_report(summary: Summary, path: str | Path) -> Path:
     return path
 
 
-def render(summary: Summary) -> str:
-    """The page as HTML. The same summary gives the same bytes."""
+def render(summary: Mapping[str, Any]) -> str:
+    """The page of a `Summary` as HTML. The same summary gives the same bytes."""
     jinja2 = require("jinja2", "report")
     markup = require("markupsafe", "report").Markup
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("genret.eval"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.PackageLoader("genret.eval"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.ChainableUndefined,
     )
     environment.filters |= {"figure": figure, "percent": percent, "duration": duration, "p": p_value, "points": points}
     plots = {name: markup(svg) for name, svg in _plots(summary).items()}
     return str(
         environment.get_template("report.html").render(
-            s=summary, plots=plots, headline=headline(summary), measures=MEASURES, id_line=id_line(summary)
+            s=summary,
+            plots=plots,
+            title=summary.get("title") or f"genret on {summary.get('dataset', 'a catalogue')}",
+            headline=headline(summary),
+            id_line=id_line(summary),
+            stages=stages(summary.get("seconds") or {}),
+            tested=tested(summary),
+            measures=MEASURES,
+            version=__version__,
         )
     )
 
 
-def headline(summary: Summary) -> str:
+def headline(summary: Mapping[str, Any]) -> str:
     """One sentence: generative recall@10 against untuned BM25, and whether the difference could be chance."""
-    evaluation = summary.get("evaluation") or {}
-    found = {system["name"]: system["measures"][PLOTTED] for system in evaluation.get("systems", ())}
+    found = {system["name"]: system["measures"][PLOTTED] for system in summary.get("systems", ())}
     if "generative" not in found:
         return ""
     sentence = f"Generative search finds {percent(found['generative']['value'])} of the relevant products in its top 10"
     test = next(
         (
             c
-            for c in evaluation.get("comparisons", ())
+            for c in summary.get("comparisons", ())
             if (c["system"], c["baseline"], c["measure"]) == ("generative", "bm25", PLOTTED)
         ),
         None,
@@ -97,9 +110,9 @@ def headline(summary: Summary) -> str:
     return f"{sentence}, {way} untuned BM25's {percent(found['bm25']['value'])} ({sure})."
 
 
-def id_line(summary: Summary) -> str:
+def id_line(summary: Mapping[str, Any]) -> str:
     """What the free decode invented, what the trie let through, and how many products share an ID."""
-    details = (summary.get("evaluation") or {}).get("details") or {}
+    details = summary.get("details") or {}
     parts = []
     invalid = details.get("invalid_ids") or {}
     if "constrained" in invalid:
@@ -119,6 +132,26 @@ def id_line(summary: Summary) -> str:
             f"share theirs, at most {shared['largest_bucket']:,} one ID. All of them can be retrieved."
         )
     return " ".join(parts)
+
+
+def stages(seconds: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Stage and wall time, those of a run beside it as `run: stage`; the total last."""
+    rows: list[tuple[str, float]] = []
+    for name, value in seconds.items():
+        if isinstance(value, Mapping):
+            rows += [(f"{name}: {stage}", float(time)) for stage, time in value.items()]
+        elif name != "total":
+            rows.append((name, float(value)))
+    return rows + ([("all of it, side by side", float(seconds["total"]))] if "total" in seconds else [])
+
+
+def tested(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The comparisons worth a line: the generative systems, and every system on recall@10."""
+    return [
+        c
+        for c in summary.get("comparisons", ())
+        if c["measure"] == PLOTTED or (c["system"].startswith("generative") and c["measure"] == "nDCG@10")
+    ]
 
 
 def figure(value: float) -> str:
@@ -148,23 +181,21 @@ def duration(seconds: float) -> str:
     return f"{int(seconds) // 60} min {int(seconds) % 60:02d} s"
 
 
-def _plots(summary: Summary) -> dict[str, str]:
+def _plots(summary: Mapping[str, Any]) -> dict[str, str]:
     plots: dict[str, str] = {}
-    evaluation = summary.get("evaluation")
-    if evaluation:
-        plots |= _recall_plots(evaluation)
+    if summary.get("systems"):
+        plots |= _recall_plots(summary["systems"])
     substitutes = summary.get("substitutes")
     if substitutes:
-        rows = [Dot(r["name"], *_triple(r["difference"]), not r["within_noise"]) for r in substitutes["agreement"]]
-        axis = f"share of pairs, {substitutes['after']} minus {substitutes['before']}"
+        rows = [_difference(row) for row in substitutes["agreement"]]
+        axis = f"share of pairs, λ = {substitutes['lam_after']:g} minus λ = {substitutes['lam_before']:g}"
         plots["substitutes"] = dots(rows, axis, "Substitutes that agree, difference", zero=True, percent=True)
     if summary.get("health"):
-        plots |= _health_plots(summary["health"])
+        plots |= _health_plots({f"λ = {lam}": one for lam, one in summary["health"].items()})
     return plots
 
 
-def _recall_plots(evaluation: Mapping[str, Any]) -> dict[str, str]:
-    systems = evaluation["systems"]
+def _recall_plots(systems: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     rows = [Dot(s["name"], *_triple(s["measures"][PLOTTED]), s["name"].startswith("generative")) for s in systems]
     plots = {"recall": dots(rows, PLOTTED, "Recall at 10 by system")}
     shown = {s["name"]: s["by_kind"] for s in systems if s["name"] in ("generative", "bm25", "dense") and s["by_kind"]}
@@ -194,6 +225,11 @@ def _health_plots(health: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
         purity["shuffled codes"] = first["purity_shuffled"]
         plots["purity"] = bars(depths, purity, "in the majority leaf", "Purity of prefixes by depth")
     return plots
+
+
+def _difference(row: Mapping[str, Any]) -> Dot:
+    value, low, high = row["difference"]
+    return Dot(row["name"], value, low, high, not row["within_noise"])
 
 
 def _triple(interval: Mapping[str, float]) -> tuple[float, float, float]:

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from genret.eval.plots import Dot, bars, dots, grouped_dots
-from genret.eval.report import duration, headline, id_line, percent, render, write_report
+from genret.eval.report import duration, headline, id_line, percent, render, stages, write_report
 
 
 def interval(value: float, spread: float = 0.02) -> dict[str, float]:
@@ -67,9 +67,9 @@ def evaluation(p: float = 0.0001, difference: float = 0.1) -> dict:
 def paired(name: str, within: bool) -> dict:
     return {
         "name": name,
-        "before": interval(0.5),
-        "after": interval(0.6),
-        "difference": interval(0.1),
+        "before": [0.5, 0.48, 0.52],
+        "after": [0.6, 0.58, 0.62],
+        "difference": [0.1, 0.08, 0.12],
         "within_noise": within,
     }
 
@@ -85,30 +85,26 @@ def summary() -> dict:
     node = {"prefix": [1], "score": -0.5, "products": 40, "label": "Pasta Sauces", "children": [leaf]}
     node["pruned"] = [[[1, 9], -4.0, 2]]
     root = {"prefix": [], "score": 0.0, "products": 20000, "label": "", "children": [node], "pruned": []}
+    hit = {"rank": 1, "score": -1.0, "title": "Rao's <b>Marinara</b>", "semantic_id": [1, 2]}
     return {
         "title": "genret on the grocery catalogue",
         "command": "genret demo",
-        "version": "0.1.0",
         "seed": 0,
-        "dataset": {"products": 20000, "leaves": 260},
-        "stages": [
-            {"name": "embed", "seconds": 12.3, "reused": False},
-            {"name": "train", "seconds": 95, "reused": True},
-        ],
+        "facts": {"leaves": 260},
+        "seconds": {"embed": 12.3, "lambda0": {"tokenizer": 20.0}, "total": 95.0},
         "settings": {"tokenizer": {"lam": 0.01}},
-        "evaluation": evaluation(),
+        **evaluation(),
         "substitutes": {
-            "before": "λ = 0",
-            "after": "λ = 0.01",
+            "lam_before": 0.0,
+            "lam_after": 0.01,
             "pairs": 4321,
             "agreement": [paired("L1", False), paired("L1-L2", True)],
-            "verdict": "λ = 0.01 raises L1 by +10.0 points.",
-            "beams": [{"width": 10, "rows": [paired("both found", True)]}],
-            "beam_verdicts": ["Beam 10: within noise."],
+            "same_beam": {"10": [paired("both found", True)]},
+            "verdicts": ["λ = 0.01 raises L1 by +10.0 points.", "Beam of 10: within noise."],
         },
-        "health": {"λ = 0.01": health, "λ = 0": health},
-        "beam": {"query": "marinara sauce", "tree": root, "hits": ["Rao's <b>Marinara</b>"]},
-        "next": [{"command": "genret search cola", "what": "search"}],
+        "health": {"0.01": health, "0": health},
+        "beam": {"query": "marinara sauce", "exact": False, "tree": root, "hits": [hit]},
+        "next": ["genret search cola"],
     }
 
 
@@ -181,31 +177,42 @@ def test_the_same_summary_gives_the_same_bytes_also_after_json():
     assert once == render(json.loads(json.dumps(summary())))
 
 
-@pytest.mark.parametrize("part", ["title", "evaluation", "health"])
+@pytest.mark.parametrize("part", ["title", "details", "health"])
 def test_any_part_may_be_missing(part):
     less = summary()
     del less[part]
     parsed(render(less))
 
 
-@pytest.mark.parametrize("part", [*summary()])
-def test_any_part_may_stand_alone(part):
+@pytest.mark.parametrize("part", ["title", "seconds", "settings", "substitutes", "health", "beam", "next", "details"])
+def test_a_part_may_stand_alone(part):
     parsed(render({part: summary()[part]}))
 
 
+def test_an_evaluation_may_stand_alone_and_so_may_nothing():
+    parsed(render(evaluation()))
+    parsed(render({}))
+
+
+def test_stages_name_the_run_beside_and_end_with_the_total():
+    rows = stages(summary()["seconds"])
+    assert rows == [("embed", 12.3), ("lambda0: tokenizer", 20.0), ("all of it, side by side", 95.0)]
+    assert stages({}) == []
+
+
 def test_headline_follows_the_numbers():
-    assert headline({"evaluation": evaluation()}) == (
+    assert headline(evaluation()) == (
         "Generative search finds 60 % of the relevant products in its top 10, "
         "more than untuned BM25's 50 % (p < 0.001)."
     )
-    worse = headline({"evaluation": evaluation(p=0.02, difference=-0.1)})
+    worse = headline(evaluation(p=0.02, difference=-0.1))
     assert "fewer than untuned BM25's 50 % (p = 0.020)" in worse
-    assert "a difference within noise" in headline({"evaluation": evaluation(p=0.4)})
+    assert "a difference within noise" in headline(evaluation(p=0.4))
     assert headline({}) == ""
 
 
 def test_id_line_follows_the_numbers():
-    line = id_line({"evaluation": evaluation()})
+    line = id_line(evaluation())
     assert "0 of 98,700 IDs did not exist" in line
     assert "99 invented IDs among 9,870 (1.0 %)" in line
     assert "1,500 of them share theirs, at most 9 one ID" in line
