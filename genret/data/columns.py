@@ -126,8 +126,8 @@ class Columns:
         best: dict[str, tuple[int, str]] = {}
         taken = set(self.chosen.values())
         for column in columns:
-            claim = None if column in taken else self._claim(column)
-            if claim is not None and (claim[0] not in best or claim[1] < best[claim[0]][0]):
+            claim = self._claim_of[column] if column in self._claim_of else self._claim(column)
+            if claim is not None and column not in taken and (claim[0] not in best or claim[1] < best[claim[0]][0]):
                 best[claim[0]] = (claim[1], column)
         fields = {field: column for field, (_, column) in best.items()}
         fields |= {field: column for field, column in self.chosen.items() if column in columns}
@@ -135,9 +135,8 @@ class Columns:
         return Plan(fields, tuple(column for column in columns if column not in used))
 
     def _claim(self, column: str) -> tuple[str, int] | None:
-        if column not in self._claim_of:
-            self._claim_of[column] = self._claims.get(_key(column))
-        return self._claim_of[column]
+        claim = self._claim_of[column] = self._claims.get(_key(column))
+        return claim
 
 
 def columns_for(columns: Mapping[str, str] | None, part: str) -> dict[str, str]:

@@ -251,7 +251,7 @@ def _scalar(field: str, value: object) -> str:
         if not math.isfinite(value):
             raise BadField(field, value, "text or a finite number")
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    if isinstance(value, (list, Mapping, bytes)):
+    if isinstance(value, (list, dict, bytes)):
         raise BadField(field, value, "text")
     return str(value)
 
