@@ -7,6 +7,7 @@ over the base.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -87,6 +88,8 @@ class Pending:
         """The change, if it can be made as a whole; else a GenretError."""
         ids = [product.id for product in products]
         self.check_ids(kind, ids)
+        for product in products:
+            _check_product(kind, product)
         if kind == "update" and codes is None:
             codes = [self._codes_of(one) for one in ids]
         array = np.asarray(codes, np.int64) if len(ids) else np.zeros((0, self.base.trie.levels), np.int64)
@@ -210,3 +213,15 @@ class Pending:
                 f"{kind}: embeddings of shape {vectors.shape}; expected ({len(ids)}, {width}) finite numbers"
             )
         return vectors
+
+
+def _check_product(kind: Kind, product: Product) -> None:
+    """What a catalogue's readers would have refused, and the order of products relies on."""
+    if not product.title.strip():
+        raise GenretError(f"{kind}: product {product.id!r} has no title")
+    if not (math.isfinite(product.popularity) and product.popularity > 0):
+        raise GenretError(
+            f"{kind}: product {product.id!r} has popularity {product.popularity}; expected a number above 0"
+        )
+    if product.price is not None and not math.isfinite(product.price):
+        raise GenretError(f"{kind}: product {product.id!r} has price {product.price}; expected a number, or None")
