@@ -10,7 +10,7 @@ from genret.data.benchmarks import read_beir, read_esci, read_wands
 from genret.data.files import JudgementRow, query_rows
 from genret.data.folders import SourceSettings, find_queries, read_folder
 from genret.data.records import Dataset
-from genret.data.rows import FORMATS, Format
+from genret.data.rows import FORMATS, Format, format_of
 from genret.data.scales import SCALES, Scale, read_scale
 from genret.data.shops import read_chorus, read_grocerydb, read_homedepot, read_instacart
 from genret.data.validate import BadRows, OnBadRow, ReadReport
@@ -80,7 +80,7 @@ class Attached(NamedTuple):
 def attach_judgements(
     dataset: Dataset,
     path: str | Path,
-    format: str,
+    format: str | None = None,
     *,
     queries: str | Path | None = None,
     columns: Mapping[str, str] | None = None,
@@ -90,12 +90,14 @@ def attach_judgements(
     """The queries and judgements of the file `path` that the data set's catalogue can answer.
 
     format: one of `JUDGEMENT_FORMATS`: a public set's way of writing them, which also fixes the grades that count as
-        relevant, or csv, tsv, jsonl, parquet, trec, whose grades are taken to be on the data set's own scale.
+        relevant, or csv, tsv, jsonl, parquet, trec, whose grades are taken to be on the data set's own scale. By default
+        what the file's extension says.
     queries: a file with the texts of the queries, where the judgement file names ids only; by default the file that
         the format keeps beside it (wands' query.csv, beir's queries.jsonl), else the data set's own queries.
     columns: field -> column for csv, tsv, jsonl and parquet.
     Raises GenretError if nothing is left, saying which side does not match.
     """
+    format = format_of(path) if format is None else format
     if format not in JUDGEMENT_FORMATS:
         raise GenretError(f"format={format!r} for judgements, expected one of {', '.join(JUDGEMENT_FORMATS)}")
     path, bad = Path(path), BadRows(on_bad_row, rejects)

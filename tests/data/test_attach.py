@@ -54,12 +54,15 @@ def test_esci_parquet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("format", "name", "content"),
     [
+        (None, "heldout.qrels", "q1 0 1 3\nq1 0 2 0\nq2 0 1 1\n"),
         ("trec", "qrels.txt", "q1 0 1 3\nq1 0 2 0\nq2 0 1 1\n"),
         ("tsv", "j.tsv", "query_id\tproduct_id\tgrade\nq1\t1\t3\nq1\t2\t0\nq2\t1\t1\n"),
         ("beir", "test.tsv", "query-id\tcorpus-id\tscore\nq1\t1\t3\nq1\t2\t0\nq2\t1\t1\n"),
     ],
 )
-def test_formats_without_texts_use_the_data_sets_queries(tmp_path: Path, format: str, name: str, content: str) -> None:
+def test_formats_without_texts_use_the_data_sets_queries(
+    tmp_path: Path, format: str | None, name: str, content: str
+) -> None:
     (tmp_path / name).write_text(content)
     attached = attach_judgements(DATASET, tmp_path / name, format)
     assert attached.queries == [Query("q1", "fizzy drink")]
