@@ -172,7 +172,8 @@ class _Candidates(NamedTuple):
     """The prefixes one code longer that the trie and the filter have, in ID order within a query."""
 
     scores: Tensor  # (Q, M) float32, -inf where a query has fewer than M
-    cells: Ints  # (Q, M) row * K + code, rows counted over all queries
+    cells: Ints  # (n,) row * K + code of all of them, rows counted over all queries
+    starts: Ints  # (Q, 1) where those of a query begin
     groups: Ints  # (Q, M) those of the rows, or (Q, 1) -1 where nothing is capped
 
 
@@ -230,7 +231,7 @@ def _search(task: _Task, floor: _Floor | None, trace: BeamTrace | None) -> tuple
             index, lost = keep_beam(candidates.scores, candidates.groups, settings.beam_width, settings.rows_per_prefix)
         else:
             spare = settings.max_rows - rows - (levels - level - 2)  # later levels need a row at least
-            budget = candidates.cells.size if last else spare  # complete IDs need none
+            budget = len(candidates.cells) if last else spare  # complete IDs need none
             index, lost = keep_above(candidates.scores, floor.of(candidates.groups), budget)
         if not last:  # complete IDs are ranked among themselves: one that was dropped has k better ones before it
             dropped.append(lost)
@@ -252,21 +253,17 @@ def _candidates(task: _Task, level: int, beam: _Beam) -> _Candidates:
     scores = task.decoder.step(level, beam.codes, beam.parents)  # (Q, B, K)
     scores += beam.scores.to(scores.device)[:, :, None]
     mask = task.trie.children_mask(level, beam.nodes.reshape(-1), task.allowed)  # (Q * B, K)
-    cells, missing = _by_query(np.flatnonzero(mask), len(beam.nodes), mask.size // len(beam.nodes))
-    found = scores.view(-1).index_select(0, torch.from_numpy(cells.reshape(-1)).to(scores.device)).view(cells.shape)
-    if missing is not None:
-        found.masked_fill_(torch.from_numpy(missing).to(found.device), NEVER)
-    capped = task.settings.max_per_prefix is not None
-    groups = beam.groups.reshape(-1).take(cells // scores.shape[2]) if capped else np.full((len(cells), 1), -1)
-    return _Candidates(found, cells, groups)
-
-
-def _by_query(cells: Ints, queries: int, size: int) -> tuple[Ints, Bools | None]:
-    """Ascending (n,) cells, `size` of them a query -> (Q, M), and where that is padding (with any cell)."""
-    bounds = np.searchsorted(cells, np.arange(queries + 1) * size)
-    place = bounds[:-1, None] + np.arange(max(1, np.diff(bounds).max()))  # (Q, M)
-    missing = place >= bounds[1:, None]
-    return cells.take(place, mode="clip"), missing if missing[:, -1].any() else None
+    cells = np.flatnonzero(mask)
+    bounds = np.searchsorted(cells, np.arange(0, mask.size + 1, mask.size // len(beam.nodes)))[:, None]
+    counts = np.diff(bounds, axis=0)  # (Q, 1)
+    real = np.arange(counts.max()) < counts  # (Q, M)
+    found = scores.view(-1).index_select(0, torch.from_numpy(cells).to(scores.device))
+    table = scores.new_full(real.shape, NEVER).masked_scatter_(torch.from_numpy(real).to(scores.device), found)
+    groups = np.full((len(real), 1), -1)
+    if task.settings.max_per_prefix is not None:
+        groups = np.full(real.shape, -1)
+        groups[real] = beam.groups.reshape(-1)[cells // scores.shape[2]]
+    return _Candidates(table, cells, bounds[:-1], groups)
 
 
 def _advance(task: _Task, level: int, beam: _Beam, candidates: _Candidates, index: Tensor) -> _Beam:
@@ -285,9 +282,9 @@ def _advance(task: _Task, level: int, beam: _Beam, candidates: _Candidates, inde
 def _children(trie: Trie, level: int, beam: _Beam, candidates: _Candidates, index: Tensor) -> tuple[Ints, Ints, Ints]:
     """(Q, W) nodes (-1 where there is none), rows and codes of the candidates at `index` (Q, W)."""
     real = (candidates.scores.gather(1, index) > NEVER).cpu().numpy()
-    chosen = np.take_along_axis(candidates.cells, index.cpu().numpy(), 1)
+    chosen = candidates.cells.take(candidates.starts + index.cpu().numpy(), mode="clip")  # another query's if not real
     row, code = np.divmod(chosen, trie.codebook_sizes[level])
-    row = np.where(real, row, (np.arange(len(row)) * beam.nodes.shape[1])[:, None])  # padding may be another query's
+    row = np.where(real, row, (np.arange(len(row)) * beam.nodes.shape[1])[:, None])
     above = np.where(real, beam.nodes.reshape(-1).take(row), -1)
     return trie.child(level, above.reshape(-1), code.reshape(-1)).reshape(row.shape), row, code
 
