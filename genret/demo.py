@@ -112,7 +112,7 @@ def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any
         "next": _next(out),
     }
     write_json(out / "summary.json", summary)
-    write_report(out / "report.html", summary)
+    write_report(summary, out / "report.html")
     return summary
 
 

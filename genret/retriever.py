@@ -72,9 +72,29 @@ class Retriever:
         return cls(model.to(device), text_tokenizer, index, folder)
 
     @overload
-    def search(self, queries: str, k: int = ..., **options: Any) -> SearchResult: ...
+    def search(  # type: ignore[overload-overlap]  # a string is a sequence of strings, and is not meant as one
+        self,
+        queries: str,
+        k: int = ...,
+        *,
+        beam_width: int = ...,
+        exact: bool = ...,
+        where: Condition | str | None = ...,
+        max_per_prefix: int | None = ...,
+        rescore: bool = ...,
+    ) -> SearchResult: ...
     @overload
-    def search(self, queries: Sequence[str], k: int = ..., **options: Any) -> list[SearchResult]: ...
+    def search(
+        self,
+        queries: Sequence[str],
+        k: int = ...,
+        *,
+        beam_width: int = ...,
+        exact: bool = ...,
+        where: Condition | str | None = ...,
+        max_per_prefix: int | None = ...,
+        rescore: bool = ...,
+    ) -> list[SearchResult]: ...
     def search(
         self,
         queries: str | Sequence[str],

@@ -16,12 +16,12 @@ from genret.types import SPLITS
 if TYPE_CHECKING:
     from genret.data.sources import Attached
     from genret.eval.result import Grading
-    from genret.types import Query
+    from genret.types import Query, Split
 
 
 @click.command("eval")
 @run_argument
-@click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True)
+@click.option("--split", type=click.Choice(SPLITS), help="Default: test, or dev where there are no test queries.")
 @click.option("--judgements", type=click.Path(path_type=Path), help="Other judgements over the same catalogue.")
 @click.option(
     "--format", "format_name", help="How they are written: homedepot, chorus, esci, wands, beir, trec, csv ..."
@@ -55,6 +55,7 @@ def evaluate(
     if not run.is_dir():
         raise GenretError(f"{run}: no such run folder; make one with `genret demo` or `genret build`")
     asked, grading = _given(run, judgements, format_name, queries) if judgements else (None, None)
+    split = split or _last_split(run)
     result = evaluate_run(
         run,
         split,
@@ -78,13 +79,20 @@ def evaluate(
         write_json(json_file, report)
 
 
+def _last_split(run: Path) -> Split:
+    """test where it has queries, else dev, as in data sets that are published without test judgements."""
+    from genret.data import load_dataset
+
+    return "test" if load_dataset(run / "data")[0].queries.get("test") else "dev"
+
+
 def _given(run: Path, judgements: Path, format_name: str | None, queries: Path | None) -> tuple[list[Query], Grading]:
     """Queries and grading from a judgement file, over the run's catalogue."""
     from genret.data import attach_judgements, load_dataset
     from genret.eval.result import Grading
 
     dataset, _ = load_dataset(run / "data")
-    found: Attached = attach_judgements(dataset, judgements, format_name or _suffix(judgements), queries=queries)
+    found: Attached = attach_judgements(dataset, judgements, format_name, queries=queries)
     left_out = found.unknown_products + found.unknown_queries
     if left_out:
         click.echo(
@@ -93,8 +101,3 @@ def _given(run: Path, judgements: Path, format_name: str | None, queries: Path |
             err=True,
         )
     return found.queries, Grading(found.judgements, found.relevant_at, found.irrelevant_grade)
-
-
-def _suffix(path: Path) -> str:
-    """The format that a file's name says: csv, tsv, jsonl, parquet or trec."""
-    return path.name.removesuffix(".gz").rpartition(".")[2]

@@ -139,6 +139,5 @@ def _lines(file: Path) -> list[str]:
 
 
 def _safe(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)
+    """`text` with nothing in it that rich would take for markup."""
+    return text.replace("\\", "\\\\").replace("[", "\\[")
