@@ -26,10 +26,13 @@ def brute_force(
     decoder: Decoder, trie: Trie, settings: BeamSettings | None = None, allowed: Allowed | None = None
 ) -> BeamResult:
     """What `beam_search` approximates: every ID scored, then ranked by the same rule. `beam_width` plays no part."""
-    settings = settings or BeamSettings()
-    ids, queries = all_ids(trie), decoder.num_queries
-    scores, nodes = score_ids(decoder, ids), np.arange(len(ids))  # (Q, num_ids), (num_ids,)
-    groups = _prefix_of_each(ids, settings.prefix_levels)
+    return rank_all(trie, score_ids(decoder, all_ids(trie)), settings or BeamSettings(), allowed)
+
+
+def rank_all(trie: Trie, scores: Floats, settings: BeamSettings, allowed: Allowed | None = None) -> BeamResult:
+    """The answer that (Q, num_ids) scores of all IDs give."""
+    queries, ids = len(scores), all_ids(trie)
+    nodes, groups = np.arange(len(ids)), _prefix_of_each(ids, settings.prefix_levels)
     if not len(ids):  # one row that holds nothing
         scores, nodes, groups = np.full((queries, 1), -np.inf, np.float32), np.array([-1]), np.array([-1])
     nodes, groups = np.broadcast_to(nodes, scores.shape), np.broadcast_to(groups, scores.shape)
@@ -39,7 +42,7 @@ def brute_force(
     found[hit] = trie.id_of(ranking.positions[hit])
     everything, nothing = np.ones(queries, bool), np.zeros(queries, bool)
     bound = np.full(queries, -np.inf, np.float32)
-    rows = np.full(queries, sum(len(np.unique(_prefix_of_each(ids, depth))) for depth in range(trie.levels)))
+    rows = np.full(queries, sum(trie.num_nodes(depth) for depth in range(trie.levels)))
     return BeamResult(ranking.positions, ranking.scores, found, everything, bound, rows, nothing)
 
 

@@ -1,0 +1,221 @@
+"""How often a beam is already right, what certainty costs, and what a filter does to a beam; on a trained run.
+
+    python eval/exactness.py --run runs/demo        # tables and JSON to eval/results/exactness/NAME
+
+Three tables over the run's test queries, each against scoring every ID of the catalogue:
+
+    beams      share of queries whose top k is proven exact by a plain beam of 10, 20, 50 and 100, and is exact in fact
+    exact      what exact=True adds in decoder rows and time, from each of these beams
+    filters    hits returned of k asked, and recall of the true filtered top k, for random stocks of 50, 10, 1 and
+               0.1 % of the products: filtered inside the beam, exact inside the beam, and decoded then filtered
+
+Knows the search and its arrays; nothing of judgements or of the quality of the answers (see eval/recall.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import click
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from genret.artifacts import write_json
+from genret.beam import BeamResult, BeamSettings, Decoder, beam_search
+from genret.data.records import load_dataset
+from genret.errors import GenretError
+from genret.exact import all_ids, rank_all, score_ids
+from genret.retriever import Retriever
+from genret.trie import Allowed, Trie
+
+T = TypeVar("T")
+Ints = npt.NDArray[np.int64]
+
+K = 10
+BATCH = 16
+BEAMS = (10, 20, 50, 100)
+SHARES = (0.5, 0.1, 0.01, 0.001)
+RESULTS = Path(__file__).parent / "results" / "exactness"
+
+
+class Run(NamedTuple):
+    """A trained model's test queries, ready to be decoded batch after batch."""
+
+    retriever: Retriever
+    queries: list[str]
+    trie: Trie
+
+    def decoders(self) -> Iterator[Decoder]:
+        for start in range(0, len(self.queries), BATCH):
+            yield self.retriever.decoder(self.queries[start : start + BATCH])
+
+    def search(self, settings: BeamSettings, allowed: Allowed | None = None) -> BeamResult:
+        return _joined(beam_search(decoder, self.trie, settings, allowed) for decoder in self.decoders())
+
+    def scores(self) -> npt.NDArray[np.float32]:
+        """(Q, num_ids) of every query and ID."""
+        ids = all_ids(self.trie)
+        return np.concatenate([score_ids(decoder, ids) for decoder in self.decoders()])
+
+
+def load(folder: Path, limit: int) -> Run:
+    """The run's test queries, or the first `limit` of them (0: all)."""
+    retriever = Retriever.load(folder)
+    texts = [query.text for query in load_dataset(folder / "data")[0].queries["test"]]
+    if not texts:
+        raise GenretError(f"{folder}: no test queries in this run's data")
+    return Run(retriever, texts[: limit or None], retriever.index.snapshot().trie)
+
+
+def beams_table(run: Run, truth: BeamResult) -> list[dict[str, Any]]:
+    rows = []
+    for beam in BEAMS:
+        plain, seconds = timed(lambda beam=beam: run.search(BeamSettings(k=K, beam_width=beam)))
+        exact, exact_seconds = timed(lambda beam=beam: run.search(BeamSettings(k=K, beam_width=beam, exact=True)))
+        same = (plain.positions == truth.positions).all(1)
+        rows.append(
+            {
+                "beam": beam,
+                "proven": share(plain.proven),
+                "exact in fact": share(same),
+                "recall of true top k": recall(plain.positions, truth.positions),
+                "rows a query": mean(plain.rows),
+                "ms a query": ms(seconds, run),
+                "exact=True: certified": share(exact.proven),
+                "equal to brute force": share(_agree(exact, truth)),
+                "rows a query (exact)": mean(exact.rows),
+                "most rows": int(exact.rows.max()),
+                "ms a query (exact)": ms(exact_seconds, run),
+            }
+        )
+    return rows
+
+
+def filters_table(run: Run, scores: npt.NDArray[np.float32], beam: int) -> list[dict[str, Any]]:
+    rows, rng = [], np.random.default_rng(0)
+    for asked in SHARES:
+        mask = rng.random(run.trie.num_products) < asked
+        allowed = Allowed.from_positions(run.trie, mask)
+        truth = rank_all(run.trie, scores, BeamSettings(k=K), allowed)
+        possible = min(K, int(mask.sum()))
+        inside = run.search(BeamSettings(k=K, beam_width=beam), allowed)
+        exact = run.search(BeamSettings(k=K, beam_width=beam, exact=True), allowed)
+        after = _filtered(run.search(BeamSettings(k=beam, beam_width=beam)).positions, mask)
+        variants = (
+            ("inside", inside.positions, share(inside.proven), mean(inside.rows)),
+            ("exact", exact.positions, share(exact.proven), mean(exact.rows)),
+            ("decode, then filter", after, None, None),
+        )
+        for name, found, proven, spent in variants:
+            rows.append(
+                {
+                    "allowed": f"{asked:.1%}",
+                    "products": int(mask.sum()),
+                    "filter": name,
+                    "fill": round(float((found >= 0).sum(1).mean()) / possible, 4) if possible else None,
+                    "recall of true top k": recall(found, truth.positions),
+                    "proven": proven,
+                    "rows a query": spent,
+                }
+            )
+    return rows
+
+
+def _filtered(positions: Ints, mask: npt.NDArray[np.bool_]) -> Ints:
+    """(Q, B) products of an unfiltered beam -> (Q, K): the first k that the mask allows, -1 after them."""
+    keep = (positions >= 0) & mask[positions]
+    order = np.argsort(~keep, axis=1, kind="stable")[:, :K]
+    return np.where(np.take_along_axis(keep, order, 1), np.take_along_axis(positions, order, 1), -1)
+
+
+def recall(found: Ints, truth: Ints) -> float:
+    """The share of the true top k that was found."""
+    hit = ((found[:, :, None] == truth[:, None, :]) & (truth[:, None, :] >= 0)).any(1)
+    return round(float(hit.sum() / max(1, (truth >= 0).sum())), 4)
+
+
+def _agree(found: BeamResult, truth: BeamResult) -> npt.NDArray[np.bool_]:
+    """The same products, or others whose scores are the same to rounding (another batch, another last digit)."""
+    same = (found.positions == truth.positions).all(1)
+    return same | np.isclose(found.scores, truth.scores, atol=1e-4).all(1)
+
+
+def _joined(results: Iterator[BeamResult]) -> BeamResult:
+    return BeamResult(*(np.concatenate(parts) for parts in zip(*results, strict=True)))
+
+
+def timed(run: Callable[[], T]) -> tuple[T, float]:
+    start = time.perf_counter()
+    result = run()
+    return result, time.perf_counter() - start
+
+
+def share(flags: npt.NDArray[np.bool_]) -> float:
+    return round(float(flags.mean()), 4)
+
+
+def mean(values: Ints) -> float:
+    return round(float(values.mean()), 1)
+
+
+def ms(seconds: float, run: Run) -> float:
+    return round(seconds / len(run.queries) * 1e3, 2)
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield "| " + " | ".join(rows[0]) + " |"
+    yield "|" + "---|" * len(rows[0])
+    for row in rows:
+        yield "| " + " | ".join("–" if value is None else str(value) for value in row.values()) + " |"
+
+
+@click.command()
+@click.option("--run", "folder", type=click.Path(path_type=Path), required=True, help="A run folder with a model.")
+@click.option("--limit", default=0, help="Take the first so many test queries; 0: all.")
+@click.option("--beam", default=50, show_default=True, help="Beam width of the filter table.")
+@click.option("--out", type=click.Path(path_type=Path), help="Default: eval/results/exactness/NAME OF THE RUN.")
+def main(folder: Path, limit: int, beam: int, out: Path | None) -> None:
+    """Measure certainty and filters on a trained run."""
+    run = load(folder, limit)
+    scores, seconds = timed(run.scores)
+    truth = rank_all(run.trie, scores, BeamSettings(k=K))
+    results = {
+        "run": folder.name,
+        "queries": len(run.queries),
+        "products": run.trie.num_products,
+        "ids": run.trie.num_ids,
+        "k": K,
+        "batch": BATCH,
+        "threads": torch.get_num_threads(),
+        "brute force ms a query": ms(seconds, run),
+        "beams": beams_table(run, truth),
+        "filters": filters_table(run, scores, beam),
+    }
+    beams, filters = results.pop("beams"), results.pop("filters")
+    text = "\n".join(
+        [
+            f"# Certainty and filters: {folder.name}",
+            "",
+            ", ".join(f"{name}: {value}" for name, value in results.items()),
+            "",
+            *table(beams),
+            "",
+            f"## Filters, k = {K}, beam {beam}",
+            "",
+            *table(filters),
+            "",
+        ]
+    )
+    out = out or RESULTS / folder.name
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "exactness.json", {**results, "beams": beams, "filters": filters})
+    (out / "exactness.md").write_text(text, encoding="utf-8")
+    click.echo(text)
+
+
+if __name__ == "__main__":
+    main()
