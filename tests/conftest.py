@@ -15,7 +15,8 @@ SMALL = {
     "grocery": {"products": 600, "train_queries": 600, "dev_queries": 60, "test_queries": 80},
     "embed": {"dim": 32},
     "tokenizer": {"codebook_sizes": (16, 16, 16, 16), "steps": 150, "batch_size": 128},
-    "train": {"max_steps": 60},
+    "model": {"d_model": 64, "ffn": 128, "text_vocab": 2048},
+    "train": {"max_steps": 60, "batch_size": 64},
 }
 
 
@@ -42,7 +43,7 @@ def built_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data_stage(run, lambda: make_grocery(grocery), {"format": "grocery"})
     embed_stage(run, EmbedSettings(**SMALL["embed"]), progress=False)
     tokenize_stage(run, TokenizerSettings(**SMALL["tokenizer"]), progress=False)
-    train_stage(run, ModelSettings(), TrainSettings(**SMALL["train"]))
+    train_stage(run, ModelSettings(**SMALL["model"]), TrainSettings(**SMALL["train"]))
     index_stage(run)
     return run
 

@@ -171,5 +171,5 @@ def test_the_same_seed_makes_the_same_tokenizer_and_model_byte_for_byte(run_copy
     for name in before:
         shutil.rmtree(run_copy / name)
     tokenize_stage(run_copy, TokenizerSettings(**SMALL["tokenizer"]), progress=False)
-    train_stage(run_copy, ModelSettings(), TrainSettings(**SMALL["train"]))
+    train_stage(run_copy, ModelSettings(**SMALL["model"]), TrainSettings(**SMALL["train"]))
     assert {name: read_artifact(run_copy / name, name).fingerprint for name in before} == before
