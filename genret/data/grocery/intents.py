@@ -64,9 +64,10 @@ class Shoppers:
         self._demand = [item**0.5 for item in shelf.popularity.tolist()]
         self._senses: dict[str, tuple[int, ...]] = {}
         for row, concept in enumerate(shelf.lexicon.concepts):
-            for name in concept.names if len(shelf.of_concept[row]) else ():
-                key = _singular(normalise(name))
-                self._senses[key] = (*self._senses.get(key, ()), row)
+            if len(shelf.of_concept[row]):
+                names = (*concept.names, *shelf.lexicon.leaves[concept.leaf].generics)
+                for key in dict.fromkeys(_singular(normalise(name)) for name in names):
+                    self._senses[key] = (*self._senses.get(key, ()), row)
         self._uses = [
             (wordings, stocked)
             for wordings, concepts in shelf.lexicon.uses
@@ -109,9 +110,11 @@ class Shoppers:
         return demand**0.6 * math.exp(_BREADTH[intent.kind] + self.rng.gauss(0, 1.0))
 
     def _thing(self, item: Item) -> tuple[str, tuple[int, ...]]:
-        """A shopper's name for the item's concept, and every concept that goes by that name."""
-        names = self.shelf.lexicon.concepts[item.concept].names
+        """A shopper's name for the item's concept or leaf, and every concept that goes by that name."""
+        names, generics = self.shelf.lexicon.concepts[item.concept].names, self.shelf.leaf_of(item).generics
         name = self.rng.choices(names, (1.3, *([1.0] * (len(names) - 1))))[0]
+        if generics and self.rng.random() < 0.12:
+            name = self.rng.choice(generics)
         concepts = self._senses.get(_singular(normalise(name)), (item.concept,))
         draw = self.rng.random()
         if draw < 0.1:
@@ -121,9 +124,9 @@ class Shoppers:
         return name.lower(), concepts
 
     def _category(self, item: Item) -> tuple[str, Intent]:
-        """The thing, one time in eight its whole leaf."""
+        """The thing, at times by what the shop's menu calls its leaf."""
         name, concepts = self._thing(item)
-        if self.rng.random() < 0.12:
+        if self.rng.random() < 0.06:
             leaf = self.shelf.leaf_of(item)
             name, concepts = leaf.path[-1].lower().replace(" &", self.rng.choice((" and", ""))), leaf.concepts
         draw = self.rng.random()

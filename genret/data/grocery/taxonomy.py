@@ -2,11 +2,11 @@
 
 A *concept* is what a shopper means by one word ("marinara sauce"); it has several surface names and lives in one leaf.
 The format of a table: `== Department > Aisle | key=value …` opens an aisle, `- Leaf | key=value …` a leaf, every other
-line is a concept with its names (`=` between them); `/` lists the leaf's varieties, `%` its forms; an indented line
-continues the one above. Keys: `brands`, `sizes`, `diets` (letters of `words.DIETS`), `price` (low-high), `x` (how much
-shelf the leaf gets), `implied` (claims that everything here meets, printed or not), and the bare word `strict` where
-the leaf's concepts do not stand in for each other (lemons and oranges). After a concept, `[g]` are claims that it
-meets by nature, and `!` says that the leaf's varieties and claims are not for it.
+line is a concept with its names (`=` between them); `~` lists names of the whole leaf, `/` its varieties, `%` its
+forms; an indented line continues the one above. Keys: `brands`, `sizes`, `diets` (letters of `words.DIETS`), `price`
+(low-high), `x` (how much shelf the leaf gets), `implied` (claims that everything here meets, printed or not), and the
+bare word `strict` where the leaf's concepts do not stand in for each other (lemons and oranges). After a concept, `[g]`
+are claims that it meets by nature, and `!` says that the leaf's varieties and claims are not for it.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ class Leaf(NamedTuple):
     """True where sibling concepts are no substitutes."""
     varieties: tuple[str, ...]
     forms: tuple[str, ...]
+    generics: tuple[str, ...]
+    """What shoppers call anything in this leaf; several leaves may share such a name."""
 
     @property
     def food(self) -> bool:
@@ -113,6 +115,8 @@ def _read_table(table: str, areas: dict[str, tuple[str, ...]], leaves: list[Leaf
             leaves.append(_leaf((*aisle, head), keys, areas))
         elif line[0] == "/":
             leaves[-1] = leaves[-1]._replace(varieties=_split(line[1:], ","))
+        elif line[0] == "~":
+            leaves[-1] = leaves[-1]._replace(generics=_split(line[1:], "="))
         elif line[0] == "%":
             leaves[-1] = leaves[-1]._replace(forms=_split(line[1:], ","))
         else:
@@ -139,6 +143,7 @@ def _leaf(path: CategoryPath, keys: dict[str, str], areas: dict[str, tuple[str, 
         strict="strict" in keys,
         varieties=(),
         forms=(),
+        generics=(),
     )
 
 

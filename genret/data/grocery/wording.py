@@ -151,7 +151,7 @@ class Writer:
         lead = f"{rng.choice(_OPENERS)} {' '.join((item.variety, name)).strip()}{maker}."
         sentences = [lead if rng.random() < 0.6 else ""]
         sentences.append(f"It is {claims}." if claims and rng.random() < 0.5 else "")
-        sentences += rng.sample(FOOD_LINES if leaf.food else HOME_LINES, rng.choice((0, 1, 1, 2)))
+        sentences += rng.sample(FOOD_LINES if leaf.food else HOME_LINES, rng.choice((0, 0, 1, 1, 2)))
         partners = self.complements[concept.leaf]
         if partners and rng.random() < 0.22:
             partner = self.shelf.lexicon.leaves[rng.choice(partners)]

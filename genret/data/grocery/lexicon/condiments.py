@@ -6,6 +6,7 @@ TABLE = """
 ketchup = catsup = tomato ketchup = fry sauce
 / original, spicy, simply
 - Mustard
+~ mustard = mostaza
 yellow mustard = hot dog mustard
 dijon mustard = french mustard = grey dijon
 honey mustard = sweet mustard
@@ -16,15 +17,18 @@ vegan mayo = eggless dressing = plant spread [v]
 garlic aioli = aioli
 / real, olive oil, avocado oil, chipotle
 - Barbecue Sauce
+~ grill sauce = bbq
 barbecue sauce = bbq sauce = grilling sauce
 / hickory, honey, sweet & spicy, kansas city, carolina gold, mesquite
 - Hot Sauce | sizes=5 oz,10 oz,17 oz
+~ hot sauces = salsa picante = spicy sauce
 hot sauce = pepper sauce = louisiana hot sauce
 buffalo sauce = wing sauce
 chipotle sauce = smoky pepper sauce
 sriracha = rooster sauce = thai chili garlic sauce
 / original, habanero, mild, extra hot
 - Pickles | sizes=16 oz,24 oz,32 oz,46 oz
+~ pickles = pickled veg
 dill pickles = kosher dills = pickled cucumbers = gherkins
 bread and butter pickles = sweet pickles
 pickle relish = sweet relish = hot dog relish
@@ -49,14 +53,17 @@ lemon herb marinade = chicken marinade = 30 minute marinade
 mojo marinade = citrus garlic marinade
 == Pantry > Salad Dressings | brands=condiment | sizes=8 oz,12 oz,16 oz,24 oz | diets=ogfkvz | price=2.5-6
 - Ranch Dressing
+~ salad dressing
 ranch dressing = ranch = buttermilk dressing = veggie dip dressing
 / classic, avocado, bacon, spicy
 - Vinaigrettes
+~ light salad dressing = oil and vinegar dressing
 italian dressing = zesty italian = herb vinaigrette
 balsamic vinaigrette = balsamic dressing
 greek dressing = feta vinaigrette
 raspberry vinaigrette = berry dressing
 - Creamy Dressings
+~ creamy salad dressing
 caesar dressing = romaine dressing
 blue cheese dressing = bleu cheese dip
 thousand island = russian dressing = burger sauce
@@ -70,10 +77,12 @@ salad topping = crispy onions = tortilla strips
 bacon bits = imitation bacon pieces
 == Pantry > Oils & Vinegars | brands=oil | sizes=8.5 oz,16.9 oz,25.4 oz,48 oz | diets=omk | price=3-18
 - Olive Oil | x=2
+~ olive oil = aceite de oliva
 extra virgin olive oil = evoo = cold pressed olive oil
 light olive oil = pure olive oil = cooking olive oil
 / robust, mild, unfiltered, lemon infused, single estate
 - Cooking Oil
+~ oil = cooking fat = frying fat
 vegetable oil = soybean oil = frying oil
 canola oil = rapeseed oil
 avocado oil = high heat oil
@@ -111,6 +120,7 @@ garlic powder = granulated garlic
 onion powder = dried minced onion
 garlic salt = garlic pepper
 - Dried Herbs | strict
+~ herbs = dried seasoning
 oregano = dried oregano leaves
 basil leaves = dried basil
 italian seasoning = pizza herbs = mixed italian herbs
@@ -119,6 +129,7 @@ bay leaves = laurel leaves
 dill weed = dried dill
 crushed red pepper = chili flakes = pizza pepper
 - Rubs & Grill Blends
+~ meat rub = bbq seasoning = spice rub
 steak seasoning = montreal spice
 poultry rub = chicken seasoning = rotisserie seasoning
 cajun seasoning = creole blend = blackening spice
@@ -142,6 +153,7 @@ peanut butter = pb = ground peanut spread = groundnut butter
 powdered peanut butter = peanut powder
 / creamy, crunchy, honey roasted, no stir
 - Almond & Other Nut Butters
+~ nut butter = nut spread
 almond butter = ground almond spread
 cashew butter = cashew spread
 sunflower seed butter = sunflower spread = seed butter [n]
@@ -150,6 +162,7 @@ tahini = sesame paste = ground sesame
 hazelnut spread = chocolate spread = gianduja = cocoa hazelnut cream
 cookie butter = speculoos spread = biscuit spread
 - Jam & Preserves | sizes=10 oz,12 oz,18 oz,32 oz
+~ jam = jelly = fruit spread
 strawberry jam = strawberry preserves = strawberry jelly
 grape jelly = concord grape spread
 raspberry jam = raspberry preserves
@@ -179,6 +192,7 @@ enchilada sauce = red chile sauce
 green enchilada sauce = hatch chile sauce
 mole sauce = mole poblano
 - Taco Shells & Kits | sizes=5.8 oz,8.8 oz,10 oz
+~ taco shells and kits = tacos
 taco shells = crunchy shells = hard shells
 taco kit = taco dinner = dinner kit
 tostada shells = tostadas = flat corn shells
@@ -189,6 +203,7 @@ chipotle in adobo = chipotles
 hominy = pozole corn = maiz blanco
 == Pantry > Asian Foods | brands=asian | sizes=8 oz,10 oz,15 oz,20 oz | diets=ogsvm | price=2-7
 - Soy & Stir Fry Sauces | x=2
+~ asian sauce = stir fry sauces
 soy sauce = shoyu = light soy
 tamari = wheat free soy sauce [g]
 coconut aminos = soy sauce alternative [g]
@@ -203,6 +218,7 @@ red curry paste = thai curry
 green curry paste = green thai curry
 tikka masala sauce = indian simmer sauce = butter chicken sauce
 - Asian Noodles | sizes=8 oz,12 oz,14 oz
+~ asian noodles = oriental noodles
 rice noodles = pad thai noodles = rice sticks [g]
 udon = thick japanese noodles
 soba = buckwheat noodles

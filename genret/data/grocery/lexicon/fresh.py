@@ -3,6 +3,7 @@
 TABLE = """
 == Produce > Fresh Fruit | brands=produce | sizes=each,1 lb,2 lb bag,3 lb bag | diets=om | price=1-7
 - Apples & Pears | x=1.5
+~ apples = manzanas
 gala apples = sweet red apples
 honeycrisp apples = crisp eating apples
 granny smith apples = green apples = tart baking apples
@@ -54,12 +55,14 @@ scallions = green onions = spring onions = cebollitas
 shallots = eschalots
 garlic bulbs = fresh garlic = ajo
 - Potatoes | sizes=1.5 lb,3 lb bag,5 lb bag,10 lb bag
+~ potatoes = spuds = papas
 russet potatoes = baking potatoes = idaho style potatoes
 yukon gold potatoes = yellow potatoes
 red potatoes = new potatoes
 sweet potatoes = yams = camote
 baby potatoes = fingerlings = creamer potatoes
 - Tomatoes
+~ fresh tomatoes = tomates
 roma tomatoes = plum tomatoes fresh
 cherry tomatoes = grape tomatoes = snacking tomatoes
 vine tomatoes = tomatoes on the vine
@@ -71,6 +74,7 @@ mini sweet peppers = lunchbox peppers
 poblano peppers = chile para rellenar
 / red, green, yellow, tri color
 - Leafy Greens | x=1.5 | sizes=5 oz,8 oz,10 oz,16 oz
+~ salad greens = lettuce = leafy veg
 baby spinach = spinach leaves = espinaca
 kale = lacinato = curly kale
 arugula = rocket = roquette
@@ -78,6 +82,7 @@ romaine hearts = cos lettuce
 iceberg lettuce = crisphead lettuce = head of lettuce
 spring mix = mesclun = baby greens
 - Salad Kits | sizes=10 oz,12 oz,14 oz
+~ bagged salad = ready salad
 caesar salad kit = bagged caesar
 chopped salad kit = salad in a bag
 coleslaw mix = shredded cabbage = slaw
@@ -106,6 +111,7 @@ corn on the cob = sweet corn ears = elote
 snap peas = sugar snaps
 asparagus = spargel spears
 - Mushrooms | sizes=6 oz,8 oz,16 oz
+~ mushrooms = fungi = hongos
 white mushrooms = button mushrooms = champignons
 cremini mushrooms = baby bella mushrooms
 portobello caps = grilling mushrooms
@@ -147,6 +153,7 @@ prunes = dried plums
 dried mango = mango strips
 dried apricots = orejones
 - Trail Mix
+~ snack mix
 trail mix = hiking mix = gorp = nut and fruit mix
 / tropical, sweet & salty, mountain, energy, chocolate
 == Meat & Seafood > Beef | brands=meat | sizes=12 oz,1 lb,2 lb,3 lb | diets=or | price=5-22
@@ -155,6 +162,7 @@ ground beef = hamburger meat = minced beef = ground chuck
 beef patties = burger patties = hamburgers
 / 80% lean, 85% lean, 93% lean
 - Steaks
+~ steak = beef steaks = bistec
 ribeye steak = rib eye = delmonico
 sirloin steak = top sirloin
 new york strip = strip loin steak
@@ -168,6 +176,7 @@ brisket = beef brisket
 short ribs = galbi ribs
 == Meat & Seafood > Poultry | brands=meat | sizes=12 oz,1 lb,2.5 lb,5 lb | diets=ou | price=3-16
 - Chicken | x=1.5
+~ chicken = pollo = poultry
 chicken breasts = boneless skinless breast = pechuga
 chicken thighs = boneless thighs
 chicken wings = wingettes = drumettes
@@ -183,10 +192,12 @@ whole turkey = thanksgiving bird
 duck breast = whole duck
 == Meat & Seafood > Pork | brands=meat | sizes=12 oz,1 lb,2 lb,4 lb | diets=osz | price=3-14
 - Bacon
+~ tocino
 bacon = breakfast strips = smoked pork belly slices
 turkey bacon = lean breakfast strips
 / thick cut, center cut, applewood smoked, peppered, maple
 - Sausages
+~ sausages = bangers = links
 italian sausage = salsiccia
 bratwurst = brats = german sausage
 breakfast sausage = sausage links = morning patties
@@ -195,6 +206,7 @@ kielbasa = polska sausage = smoked sausage rope
 hot dogs = frankfurters = wieners = franks
 / mild, hot, sweet, smoked, maple
 - Pork Cuts
+~ pork = cerdo
 pork chops = pork loin chops = chuletas
 pork tenderloin = pork filet
 pork shoulder = boston butt = carnitas meat
@@ -202,6 +214,7 @@ baby back ribs = spare ribs
 ham = spiral ham = holiday ham
 == Meat & Seafood > Seafood | brands=seafood | sizes=6 oz,12 oz,1 lb,2 lb | diets=os | price=6-24
 - Fish Fillets
+~ fish = pescado = fresh fish
 salmon fillet = atlantic salmon = salmon portions
 cod fillets = white fish fillets = bacalao fresco
 tilapia = mild white fish
@@ -221,16 +234,19 @@ imitation crab = surimi = krab
 fish roe = caviar = tobiko
 == Deli > Lunch Meat | brands=deli | sizes=7 oz,9 oz,16 oz,22 oz | diets=ogsm | price=3.5-10
 - Sliced Turkey & Chicken
+~ lunch meat = cold cuts = sandwich meat
 turkey breast slices = deli turkey = lunchmeat turkey
 chicken breast slices = rotisserie deli chicken
 / oven roasted, honey smoked, mesquite, cracked pepper
 - Sliced Ham & Beef
+~ cold cuts = sandwich meat = lunch meat
 ham slices = deli ham = jamon
 roast beef slices = deli beef
 bologna = baloney = mortadella
 pastrami = corned beef slices
 / honey, black forest, brown sugar, virginia
 - Salami & Charcuterie
+~ cured meat = italian meats = salumi
 salami = genoa = hard salami
 pepperoni = pizza pepperoni = turkey pepperoni
 prosciutto = italian dry cured ham
@@ -241,6 +257,7 @@ protein snack box = cheese nut and meat snack = bistro box
 / turkey & cheddar, ham & american, pizza, nacho
 == Deli > Prepared Foods | brands=deli | sizes=8 oz,12 oz,16 oz,32 oz | diets=ogv | price=4-13
 - Hummus & Dips | x=1.5 | sizes=8 oz,10 oz,17 oz
+~ dip = dips = party dip
 hummus = chickpea dip = garbanzo spread
 guacamole = avocado dip = guac
 tzatziki = cucumber yogurt dip
@@ -249,6 +266,7 @@ french onion dip = chip dip
 bean dip = layered dip = seven layer dip
 / classic, roasted garlic, roasted red pepper, jalapeno, everything
 - Deli Salads
+~ picnic salad = deli sides
 potato salad = picnic potatoes
 macaroni salad = pasta salad
 coleslaw = creamy slaw
@@ -260,6 +278,7 @@ fresh soup tub = refrigerated soup
 meal bowl = heat and eat entree = prepared dinner
 sushi tray = california roll
 - Fresh Pasta | brands=italian | sizes=9 oz,18 oz,20 oz
+~ fresh pasta = refrigerated pasta
 cheese tortellini = filled pasta rings
 ravioli = stuffed pasta pillows
 fresh fettuccine = refrigerated noodles

@@ -3,10 +3,12 @@
 TABLE = """
 == Household > Laundry | brands=clean | sizes=37 fl oz,50 fl oz,92 fl oz,150 fl oz | diets=xae | price=4-22
 - Laundry Detergent | x=1.5
+~ detergent = laundry = jabon para ropa
 liquid laundry detergent = laundry soap = washing liquid = clothes wash
 powder detergent = washing powder
 / fresh linen, lavender, mountain spring, sensitive, with oxygen boost
 - Laundry Pods | sizes=16 ct,31 ct,42 ct,81 ct
+~ detergent = laundry
 laundry pods = detergent pacs = washing capsules
 laundry sheets = detergent strips
 / original, spring meadow, cold water
@@ -25,6 +27,7 @@ dish soap = washing up liquid = dishwashing liquid = lavaplatos
 dish spray = power dish foam
 / original, lemon, apple, green tea
 - Dishwasher Detergent | sizes=20 ct,43 ct,62 ct,90 ct
+~ dishwasher soap = dishwasher detergent
 dishwasher pods = dishwasher tabs = dish pacs
 dishwasher gel = automatic dish detergent
 rinse aid = dish dryer
@@ -34,12 +37,14 @@ steel wool = soap pads
 dish brush = bottle brush
 == Household > Cleaning | brands=clean | sizes=16 fl oz,24 fl oz,32 fl oz,1 gal | diets=xe | price=2.5-12
 - Surface Cleaners | x=1.5
+~ cleaner = cleaning spray = household cleaner
 all purpose cleaner = multi surface spray = kitchen spray
 disinfecting wipes = sanitizing wipes = antibacterial wipes
 glass cleaner = window spray
 granite cleaner = stone spray
 / lemon, lavender, fresh scent, orange
 - Bathroom Cleaners
+~ bathroom cleaner = restroom cleaner
 toilet bowl cleaner = toilet gel
 shower cleaner = tub and tile spray = soap scum remover
 drain opener = clog remover
@@ -50,6 +55,7 @@ wet mop pads = mop refills = dust mop pads
 carpet cleaner = rug shampoo
 wood polish = furniture polish
 - Air Care
+~ air freshener = room scent
 air freshener spray = room spray = odor eliminator
 scented candles = jar candle
 plug in refills = scented oil refill
@@ -61,6 +67,7 @@ roach killer = insect killer spray
 mouse traps = rodent bait
 == Household > Kitchen Supplies | brands=paper | sizes=20 ct,40 ct,75 ct,150 ct | diets=e | price=2-14
 - Trash Bags
+~ bags for trash = refuse sacks
 trash bags = garbage bags = bin liners = rubbish bags
 kitchen bags = tall drawstring bags
 compost bags = compostable liners
@@ -86,10 +93,12 @@ light bulbs = led lamps
 lighters and matches = fire starters = firelogs
 == Household > Paper Goods | brands=paper | sizes=4 ct,6 ct,12 ct,24 ct | diets=xe | price=3-25
 - Toilet Paper
+~ bathroom tissue
 toilet paper = bath tissue = loo roll = tp
 flushable wipes = wet toilet wipes
 / ultra soft, ultra strong, septic safe, bamboo
 - Paper Towels
+~ kitchen towels
 paper towels = kitchen roll = select a size towels
 shop towels = heavy duty blue towels
 - Facial Tissue
@@ -98,6 +107,7 @@ pocket tissues = travel tissue packs
 / with lotion, soft, cube
 == Personal Care > Hair Care | brands=beauty | sizes=8 fl oz,12 fl oz,20 fl oz,28 fl oz | diets=xocv | price=3-12
 - Shampoo
+~ hair cleanser
 shampoo = hair wash = champu
 dandruff shampoo = scalp care shampoo = flake control
 dry shampoo = waterless hair cleanser
@@ -115,6 +125,7 @@ hair mousse = volume foam
 hair dye = permanent hair color = root touch up
 == Personal Care > Bath & Body | brands=beauty | sizes=4 ct,8 fl oz,18 fl oz,33 fl oz | diets=xocva | price=2.5-12
 - Body Wash & Soap | x=1.5
+~ soap = body cleanser
 body wash = shower gel = liquid bath soap
 bar soap = soap bars = jabon
 hand soap = liquid hand wash
@@ -122,16 +133,19 @@ bubble bath = bath foam = epsom salt soak
 hand sanitizer = alcohol gel
 / shea butter, cucumber, lavender, coconut
 - Lotion
+~ skin cream = lotion
 body lotion = moisturizer = crema corporal
 hand cream = cracked hand balm
 petroleum jelly = healing ointment
 / cocoa butter, oatmeal, aloe
 - Deodorant | sizes=1.7 oz,2.6 oz,2.6 oz 2 pk
+~ underarm protection
 deodorant = antiperspirant = underarm stick
 natural deodorant = aluminum free deodorant
 body spray = body mist
 / fresh, powder, sport, coconut
 - Sun Care
+~ sun protection lotion
 sunscreen = sunblock = spf lotion
 after sun gel = aloe vera gel
 lip balm = lip moisturizer
@@ -141,6 +155,7 @@ razors = disposable shavers
 razor blades = cartridge refills
 shaving cream = shave gel
 - Skin & Face Care
+~ skincare = face care
 face wash = facial cleanser
 face moisturizer = day cream = anti aging cream
 makeup remover wipes = cleansing towelettes
@@ -152,6 +167,7 @@ cotton rounds = cotton balls
 nail polish remover = acetone
 == Personal Care > Oral Care | brands=beauty | sizes=3 oz,4.8 oz,1 ct,4 ct | diets=zv | price=2-12
 - Toothpaste
+~ dentifrice
 toothpaste = dental paste = pasta de dientes
 sensitive toothpaste = enamel repair paste
 kids toothpaste = children's tooth gel
@@ -168,6 +184,7 @@ denture cleanser = denture tablets
 denture adhesive = denture cream
 == Personal Care > Feminine & Adult Care | brands=beauty | sizes=18 ct,28 ct,36 ct,64 ct | diets=xoa | price=4-18
 - Period Care
+~ feminine hygiene = menstrual products
 pads = sanitary napkins = maxi pads
 tampons = tampones
 panty liners = daily liners
@@ -177,6 +194,7 @@ bladder pads = incontinence liners
 adult briefs = protective underwear
 == Health > Medicine | brands=health | sizes=24 ct,50 ct,100 ct,200 ct | diets=yz | price=4-20
 - Pain Relief
+~ painkillers = pain killers = pain reliever
 ibuprofen = nsaid tablets = headache relief pills
 acetaminophen = paracetamol = fever reducer
 aspirin = low dose heart tablets
@@ -184,6 +202,7 @@ naproxen = all day pain relief
 pain relief cream = muscle rub = joint ointment
 / caplets, gelcaps, liquid, extra strength
 - Cold & Flu
+~ cold medicine = flu medicine
 cold and flu medicine = daytime cold relief = severe cold caplets
 nighttime cold medicine = pm cold syrup
 cough syrup = cough suppressant
@@ -191,10 +210,12 @@ cough drops = throat lozenges
 nasal spray = decongestant
 / cherry, honey lemon, menthol, berry
 - Allergy
+~ allergy medicine = allergy relief
 cetirizine = allergy tablets = antihistamine
 loratadine = non drowsy hay fever pills
 allergy nasal spray = fluticasone spray
 - Digestive Health
+~ stomach medicine = digestive aid
 antacid = heartburn tablets = stomach acid chews
 laxative = constipation relief = fiber laxative
 anti diarrheal = loperamide
@@ -206,6 +227,7 @@ melatonin = sleep gummies
 sleep aid tablets = diphenhydramine pm
 == Health > Vitamins & Supplements | brands=health | sizes=30 ct,60 ct,120 ct,250 ct | diets=ovgzm | price=6-30
 - Multivitamins | x=1.3
+~ vitamins = vitamin supplement
 multivitamin = daily vitamins = all in one vitamin
 prenatal vitamins = pregnancy vitamins
 kids vitamins = children's gummy vitamins
@@ -240,21 +262,25 @@ covid test = home test kit
 pregnancy test = early result test
 == Baby > Baby Food & Formula | brands=baby | sizes=4 oz,3.5 oz 6 pk,12.5 oz,30 oz | diets=onglm | price=1.3-34
 - Baby Formula
+~ formula = infant milk
 infant formula = baby milk powder = newborn formula
 toddler formula = follow on milk
 sensitive formula = gentle formula = hypoallergenic infant milk
 - Baby Food
+~ baby food = infant food
 baby food pouches = puree pouches = squeeze pouch baby
 baby food jars = stage 2 puree
 infant cereal = baby rice cereal
 / apple, banana, pear & spinach, sweet potato, mango
 - Toddler Snacks
+~ baby snacks
 baby puffs = dissolvable puffs = melt snacks
 teething wafers = teething biscuits
 yogurt melts = freeze dried yogurt drops
 / strawberry, banana, veggie
 == Baby > Diapers & Baby Care | brands=baby | sizes=24 ct,56 ct,84 ct,164 ct | diets=xae | price=4-45
 - Diapers | x=1.5
+~ baby diapers
 diapers = nappies = panales
 training pants = pull ups = potty training underwear
 swim diapers = water nappies
@@ -272,13 +298,16 @@ pacifiers = soothers = dummies
 sippy cups = toddler cup
 == Pets > Dogs | brands=pet | sizes=5 lb,15 lb,30 lb,13 oz 12 pk | diets=ogpm | price=2-60
 - Dry Dog Food
+~ dog food = food for dogs
 dry dog food = kibble = dog chow
 puppy food = puppy kibble
 / chicken & rice, beef, lamb, salmon, small breed, senior
 - Wet Dog Food
+~ dog food = food for dogs
 wet dog food = canned dog food = dog stew
 / beef, chicken, turkey, variety pack
 - Dog Treats | sizes=6 oz,12 oz,25 oz,48 oz
+~ dog snacks = puppy treats
 dog biscuits = dog cookies = training treats
 dog chews = dental sticks = rawhide bones
 / bacon, peanut butter, chicken, mint
@@ -288,13 +317,16 @@ poop bags = dog waste bags
 flea treatment = flea and tick drops
 == Pets > Cats | brands=pet | sizes=3.5 lb,7 lb,16 lb,3 oz 24 pk | diets=ogpm | price=2-40
 - Dry Cat Food
+~ cat food = food for cats
 dry cat food = cat kibble = feline crunchies
 kitten food = kitten kibble
 / chicken, salmon, indoor, ocean fish, hairball
 - Wet Cat Food
+~ cat food = food for cats
 wet cat food = canned cat food = cat pate
 / tuna, chicken, whitefish, variety pack
 - Cat Litter | sizes=10 lb,20 lb,35 lb | diets=xe
+~ litter box filler
 cat litter = kitty litter = clumping litter
 crystal litter = silica litter = low tracking litter
 / multi cat, lightweight, natural

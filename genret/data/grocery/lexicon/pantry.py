@@ -3,18 +3,22 @@
 TABLE = """
 == Pantry > Pasta Sauces | brands=italian | sizes=14 oz,24 oz,32 oz,45 oz | diets=ogsvkzn | price=3-9
 - Marinara | x=3.5 | diets=ogskzm
+~ red sauce = tomato pasta sauce = jarred sauce
 marinara sauce = marinara = spaghetti sauce = tomato basil pasta sauce = red pasta sauce = sugo di pomodoro
 / traditional, roasted garlic, tomato & basil, garden vegetable, mushroom, fire roasted, italian herb, chunky
   garden, sweet onion, cabernet
 - Meat & Bolognese Sauces
+~ sauce with meat
 bolognese sauce = meat sauce = ragu bolognese
 italian sausage pasta sauce = sausage sugo
 / beef, sausage & pepper, slow simmered
 - Spicy Red Sauces
+~ spicy pasta sauce = hot tomato sauce
 arrabbiata sauce = spicy tomato pasta sauce = fra diavolo
 puttanesca sauce = olive and caper pasta sauce
 / calabrian chili, roasted pepper
 - Alfredo & White Sauces
+~ white sauce = creamy sauce
 alfredo sauce = creamy white pasta sauce = parmesan cream sauce
 carbonara sauce = bacon and egg pasta sauce
 four cheese pasta sauce = quattro formaggi
@@ -23,6 +27,7 @@ four cheese pasta sauce = quattro formaggi
 vodka sauce = pink pasta sauce = tomato cream sauce = rosa sauce
 / classic, spicy, creamy
 - Pesto | sizes=6.5 oz,8 oz,10 oz,22 oz
+~ herb sauce for pasta = pesto sauce
 basil pesto = pesto genovese = green pasta sauce
 sun dried tomato pesto = red pesto = pesto rosso
 / classic, with pine nuts, with cashews
@@ -31,12 +36,14 @@ pizza sauce = pie sauce = sauce for pizza dough
 / traditional, sicilian, squeezable
 == Pantry > Dry Pasta | brands=italian | sizes=8 oz,12 oz,16 oz,32 oz | diets=ogwpk | price=1.2-4.5
 - Spaghetti & Long Cuts | x=2
+~ long pasta = noodles = italian noodles
 spaghetti = thin italian noodles = spaghetti noodles
 linguine = flat long pasta
 fettuccine = wide ribbon pasta = tagliatelle
 angel hair = capellini = very thin spaghetti
 bucatini = hollow spaghetti
 - Short Cuts | x=2
+~ short pasta = macaroni = pasta shapes
 penne = mostaccioli = tube pasta
 rigatoni = large ridged tubes
 rotini = fusilli = spiral pasta = corkscrew noodles
@@ -53,6 +60,7 @@ orzo = risoni = rice shaped pasta
 ditalini = small tube soup pasta
 pastina = little stars pasta = stelline
 - Legume Pasta | implied=g | diets=ogvpk | price=3-6
+~ bean noodles = protein pasta = grain free pasta
 chickpea pasta = garbanzo noodles = bean pasta
 red lentil pasta = lentil noodles
 edamame pasta = soybean spaghetti
@@ -63,6 +71,7 @@ spaetzle = german egg dumplings
 / extra wide, wide, fine, homestyle
 == Pantry > Rice & Grains | brands=pantry | sizes=1 lb,2 lb,5 lb,10 lb | diets=ogmw | price=2-9
 - White Rice
+~ rice = arroz
 long grain white rice = plain rice = enriched rice
 basmati rice = indian aromatic rice
 jasmine rice = thai fragrant rice = hom mali rice
@@ -72,6 +81,7 @@ sushi rice = calrose rice = sticky rice
 brown rice = whole grain rice
 wild rice = wild rice blend = multicolor rice mix
 - Ready Rice & Sides | sizes=5.6 oz,7 oz,8.5 oz,8 oz 6 pk | diets=ogvs | price=1.3-4
+~ side dish = instant rice
 ready to heat rice = microwave rice pouch = 90 second rice
 rice pilaf mix = seasoned rice = rice side dish
 spanish rice = mexican rice = arroz rojo mix
@@ -88,6 +98,7 @@ buckwheat groats = kasha
 couscous = moroccan semolina
 polenta = yellow corn grits = cooked polenta log
 - Dry Beans & Lentils | strict | sizes=1 lb,2 lb,4 lb
+~ dried beans = pulses = legumes
 dried lentils = red lentils = masoor dal
 dried chickpeas = dry garbanzo beans
 dried pinto beans = frijoles pintos
@@ -95,6 +106,7 @@ dried black beans = frijoles negros
 split peas = green split peas = soup peas
 == Pantry > Canned Vegetables | brands=canned | sizes=8 oz,15 oz,28 oz,15 oz 4 pk | diets=ogsm | price=0.9-3.5
 - Canned Tomatoes | x=2
+~ tinned tomatoes = canned tomato
 diced tomatoes = chopped tomatoes = petite cut tomatoes
 crushed tomatoes = passata = strained tomatoes
 whole peeled tomatoes = san marzano tomatoes = plum tomatoes in juice
@@ -127,6 +139,7 @@ black beans = frijoles negros = turtle beans
 - Kidney & Red Beans
 kidney beans = red beans = rajma
 - White Beans
+~ white beans = alubias blancas
 cannellini beans = white kidney beans = tuscan white beans
 great northern beans = navy beans = alubias
 butter beans = lima beans
@@ -137,16 +150,19 @@ baked beans = pork and beans = barbecue beans
 refried beans = frijoles refritos = mashed pinto beans
 / traditional, with green chile, with lime, spicy
 - Chili Beans & Chili
+~ chili = canned chili dinner
 chili with beans = canned chili = chili con carne
 chili without beans = hot dog chili
 / mild, hot, turkey, vegetarian
 == Pantry > Soups & Broth | brands=canned | sizes=10.5 oz,14.5 oz,18.8 oz,32 oz | diets=ogsvf | price=1.5-5
 - Chicken Soup | x=2
+~ canned soup = soup
 chicken noodle soup = sick day soup = chicken soup with noodles
 chicken and rice soup = chicken wild rice soup
 chicken tortilla soup = sopa azteca
 / classic, chunky, homestyle
 - Tomato Soup
+~ red soup
 tomato soup = tomato bisque = creamy tomato basil soup
 / condensed, creamy, roasted red pepper
 - Cream Soups
@@ -161,6 +177,7 @@ lentil soup = dal soup
 split pea soup = pea and ham soup
 vegetable soup = garden vegetable broth soup
 - Broth & Stock | x=2
+~ broth = stock = caldo liquido
 chicken broth = chicken stock = cooking stock
 beef broth = beef stock
 vegetable broth = veggie stock
@@ -168,11 +185,13 @@ bone broth = sipping broth = collagen broth
 - Bouillon | strict | sizes=2.25 oz,3.25 oz,8 oz
 bouillon cubes = stock cubes = soup base = caldo
 - Ramen & Noodle Cups | sizes=2.25 oz,3 oz 12 pk,3 oz,3 oz 24 pk | brands=asian | price=0.5-9
+~ instant noodle soup = dorm noodles
 instant ramen = ramen noodles = instant noodles
 cup noodles = noodle cup = just add water noodles
 / chicken, beef, shrimp, spicy, miso
 == Pantry > Canned Fish & Meat | brands=canned+seafood | sizes=2.6 oz,5 oz,12 oz,5 oz 4 pk | diets=osm | price=1.2-9
 - Canned Tuna | x=2
+~ tuna = atun = tinned fish
 canned tuna = chunk light tuna = tuna fish
 albacore tuna = solid white tuna
 tuna pouch = tuna packet = lunch tuna to go

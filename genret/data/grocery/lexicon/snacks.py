@@ -3,15 +3,18 @@
 TABLE = """
 == Snacks > Chips & Crisps | brands=snack | sizes=1 oz,7.75 oz,10 oz,15 oz | diets=ogvsmk | price=1.5-6
 - Potato Chips | x=2
+~ chips = crisps = papas fritas bag
 potato chips = crisps = crispy potato slices
 kettle chips = kettle cooked potato crisps
 ridged chips = wavy chips = ruffled crisps
 / original, barbecue, sour cream & onion, salt & vinegar, jalapeno, cheddar
 - Tortilla Chips | x=1.5
+~ dipping chips = nachos
 tortilla chips = corn chips = nacho chips = totopos
 flavored tortilla chips = cheesy corn triangles
 / white corn, blue corn, nacho cheese, lime, restaurant style, cool ranch
 - Cheese Puffs & Curls
+~ puffs = puffed snack
 cheese puffs = cheese curls = cheesy puffs
 veggie straws = vegetable sticks snack
 / crunchy, baked, white cheddar, flaming hot
@@ -28,11 +31,13 @@ meat sticks = snack sausages = beef sticks
 turkey jerky = poultry jerky
 / original, teriyaki, peppered, hot, hickory
 - Popcorn
+~ popcorn = palomitas
 microwave popcorn = movie butter popcorn bags
 popped popcorn = ready to eat popcorn = bagged popcorn
 popcorn kernels = popping corn
 / butter, kettle corn, white cheddar, sea salt, caramel
 - Pretzels
+~ pretzel
 pretzels = pretzel twists = salted knots
 filled pretzels = peanut butter pretzel nuggets
 chocolate covered pretzels = yogurt pretzels
@@ -43,6 +48,7 @@ crispbread = scandinavian crackers = rye crisps
 / lightly salted, caramel, cheddar, apple cinnamon
 == Snacks > Crackers & Cookies | brands=snack | sizes=4 oz,8 oz,13 oz,20 oz | diets=ogwvns | price=2-6
 - Crackers | x=1.5
+~ crackers = galletas saladas
 saltines = soda crackers = soup crackers
 butter crackers = round crackers = party crackers
 cheese crackers = cheddar squares = fish shaped crackers
@@ -54,6 +60,7 @@ water crackers = cheese board crackers
 peanut butter crackers = sandwich crackers = lunch crackers
 cheese sandwich crackers = cracker snack packs
 - Packaged Cookies | x=1.5
+~ cookies = biscuits = galletas
 sandwich cookies = creme filled chocolate cookies
 chocolate chip cookies = choc chip biscuits
 shortbread = butter cookies = scottish biscuits
@@ -69,11 +76,13 @@ sugar wafers = wafer rolls = pirouettes
 == Snacks > Bars & Fruit Snacks | brands=bar | sizes=1.4 oz,1.4 oz 6 pk,1.4 oz 12 pk,1.4 oz 24 pk | diets=ogvnkpz |
   price=1.2-16
 - Granola Bars
+~ snack bars = cereal snack bar
 granola bars = oat bars = muesli bars
 chewy bars = soft granola bars
 breakfast bars = cereal bars = fruit and grain bars
 / oats & honey, chocolate chip, peanut butter, strawberry, apple cinnamon
 - Protein Bars
+~ energy bars = fitness bars
 protein bars = workout bars = muscle bars
 meal replacement bars = diet bars
 collagen bars = keto bars = low sugar bars [k]
@@ -83,6 +92,7 @@ fruit and nut bars = date bars = raw bars
 nut bars = sweet and salty bars
 / cashew, almond coconut, cherry pie, dark chocolate sea salt
 - Fruit Snacks | sizes=0.8 oz 10 pk,0.8 oz 20 pk,0.8 oz 40 pk
+~ fruit candy snack
 fruit snacks = gummy fruit = chewy fruit pouches
 fruit leather = fruit roll = fruit strips
 freeze dried fruit = crunchy fruit = fruit crisps
@@ -95,6 +105,7 @@ mandarin orange cups = canned mandarins
 / original, cinnamon, strawberry, mixed berry
 == Snacks > Candy & Chocolate | brands=candy | sizes=1.5 oz,3.5 oz,8 oz,12 oz | diets=ogvnz | price=1.2-9
 - Chocolate Bars | x=1.5
+~ chocolate = chocolates
 milk chocolate bar = candy bar = chocolate tablet
 dark chocolate bar = bittersweet chocolate = 70 percent cacao
 white chocolate bar = white chocolate
@@ -107,12 +118,14 @@ candy coated chocolates = chocolate buttons
 truffles = bonbons = boxed chocolates = pralines
 / milk, dark, minis, share size
 - Gummies & Chewy Candy
+~ candy = sweets = gummies
 gummy bears = gummi bears = jelly bears
 sour gummies = sour worms = sour candy
 licorice = liquorice twists = red vines
 fruit chews = taffy = chewy squares
 / original, tropical, wild berry
 - Hard Candy & Mints
+~ candy = sweets
 lollipops = suckers = candy pops
 hard candy = boiled sweets = butterscotch discs
 mints = breath mints = peppermints
@@ -126,12 +139,14 @@ easter eggs candy = jelly beans
 valentine chocolates = heart box
 == Breakfast > Cereal | brands=breakfast | sizes=10 oz,12 oz,18 oz,24 oz | diets=ogwpnz | price=2.5-7
 - Kids Cereal
+~ cereal = sugary cereal = kids breakfast
 marshmallow cereal = magic shapes cereal = charms and oats cereal
 cocoa puffs cereal = chocolate cereal
 fruity rings = fruity hoops cereal = rainbow hoops cereal
 cinnamon squares cereal = cinnamon crunch cereal
 frosted flakes = sugared corn flakes
 - Adult & Fiber Cereal | x=1.5
+~ cereal = healthy cereal
 toasted oat rings = oat o's = heart healthy oat cereal
 corn flakes = plain flakes cereal
 bran flakes = raisin bran = fiber cereal
@@ -140,10 +155,12 @@ wheat and flake cereal = protein cereal
 crispy rice cereal = puffed rice
 / original, honey, strawberry, almond
 - Granola & Muesli
+~ crunchy cereal = yogurt topping
 granola = crunchy oat clusters
 muesli = swiss cereal = bircher
 / vanilla almond, maple pecan, dark chocolate, peanut butter, coconut
 - Oatmeal & Hot Cereal | x=1.5 | sizes=1.5 oz 8 pk,18 oz,24 oz,42 oz
+~ oatmeal = porridge = avena
 rolled oats = old fashioned oats = porridge oats
 instant oatmeal = quick oatmeal packets = hot cereal packets
 steel cut oats = irish oats = pinhead oats
@@ -153,6 +170,7 @@ overnight oats = cold oatmeal cup
 / original, maple & brown sugar, apples & cinnamon, strawberries & cream
 == Breakfast > Pancakes & Pastries | brands=breakfast | sizes=14 oz,20 oz,32 oz,8 ct | diets=ogwpn | price=2.5-7
 - Pancake & Waffle Mix
+~ pancake batter = breakfast mix
 pancake mix = hotcake mix = flapjack mix
 waffle mix = belgian waffle batter
 protein pancake mix = power flapjacks
@@ -166,6 +184,7 @@ breakfast shake = instant breakfast = morning nutrition drink
 chocolate milk powder = cocoa drink powder
 == Baking > Flour & Sugar | brands=baking | sizes=1 lb,2 lb,4 lb,5 lb | diets=ogmwk | price=2-11
 - Flour | x=1.5
+~ flour = harina
 all purpose flour = plain flour = white flour
 bread flour = strong flour
 whole wheat flour = wholemeal flour = atta
@@ -178,6 +197,7 @@ granulated sugar = white sugar = cane sugar
 brown sugar = light brown sugar = dark brown sugar
 powdered sugar = confectioners sugar = icing sugar
 - Sweeteners | sizes=40 ct,80 ct,8 oz,16 oz | diets=okm
+~ sweetener = fake sugar = sugar alternative
 stevia = stevia packets = leaf sweetener [z]
 monk fruit sweetener = lo han sweetener [z]
 erythritol = sugar substitute = zero calorie sweetener [z]
@@ -190,12 +210,14 @@ yeast = dry yeast = bread yeast
 cornstarch = corn starch thickener = maizena
 cocoa powder = baking cocoa
 - Chocolate Chips & Morsels
+~ baking morsels = chips for cookies
 chocolate chips = chocolate morsels = baking chips
 white chips = white baking morsels
 baking chocolate = unsweetened chocolate squares
 peanut butter chips = butterscotch chips
 / semi sweet, milk, dark, mini
 - Baking Mixes
+~ baking mix = box mix
 cake mix = boxed cake = birthday cake mix
 brownie mix = fudge brownie box
 muffin mix = cornbread mix
