@@ -15,7 +15,6 @@ _EXPORTS = {
     "TokenizerSettings": "genret.tokenizer.settings",
     "assign_ids": "genret.tokenizer.assign",
     "format_health": "genret.tokenizer.health",
-    "health": "genret.tokenizer.health",
     "load_health": "genret.tokenizer.health",
     "load_tokenizer": "genret.tokenizer.tokenizer",
     "save_tokenizer": "genret.tokenizer.tokenizer",
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from genret.tokenizer.assign import assign_ids as assign_ids
     from genret.tokenizer.health import Health as Health
     from genret.tokenizer.health import format_health as format_health
-    from genret.tokenizer.health import health as health
     from genret.tokenizer.health import load_health as load_health
     from genret.tokenizer.settings import TokenizerSettings as TokenizerSettings
     from genret.tokenizer.tokenizer import Tokenizer as Tokenizer

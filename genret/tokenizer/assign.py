@@ -31,7 +31,7 @@ class Assignment(NamedTuple):
     codebook_sizes: tuple[int, ...]
     """Codes a level of `codes`."""
     report: dict[str, float]
-    """collisions_before, collisions_after (shares of products that share their ID), moved, error_before, error_after."""
+    """collisions_before and _after (shares of products that share their ID), moved, error_before and _after."""
 
 
 def assign_ids(tokenizer: Tokenizer, embeddings: npt.ArrayLike, policy: Collisions | None = None) -> Assignment:

@@ -55,7 +55,7 @@ class Health:
     products: int
     levels: tuple[LevelHealth, ...]
     hourglass: float | None
-    """Mean normalised entropy of the first and last level less that of the middle ones: above 0, the middle is narrow."""
+    """Mean normalised entropy of the outer levels less that of the middle ones: above 0, the middle is narrow."""
     ids: int
     collisions: float
     """Share of products whose ID is not theirs alone."""
@@ -106,7 +106,7 @@ def health(
     categories: Sequence[CategoryPath],
     substitutes: Sequence[tuple[int, int]] | npt.NDArray[np.int64] = (),
 ) -> Health:
-    """The health of (N, L) codes of (N, D) embeddings; `substitutes` are pairs of rows. The same input, the same output."""
+    """The health of (N, L) codes of (N, D) embeddings; `substitutes` are pairs of rows. A function of its input."""
     array, ids = check_embeddings(embeddings, tokenizer.dim), np.asarray(codes, np.int64)
     if not len(array) == len(ids) == len(categories):
         raise GenretError(
@@ -216,12 +216,12 @@ def format_health(health: Health) -> str:
     lines += [f"{name:<34}" + "".join(f"{share:>8.1%}" for share in shares) for name, shares in rows.items() if shares]
     lines += ["", f"reconstruction   error {health.error:.4f} of the variance, cosine {health.cosine:.4f}"]
     lines += [
-        f"collisions       {health.collisions:.2%} of products share an ID, the largest bucket holds {health.largest_bucket}"
+        f"collisions       {health.collisions:.2%} of products share an ID, at most {health.largest_bucket} products one"
     ]
     if similar is not None:
         lines += [
-            f"similarity-depth rank correlation {_number(similar.correlation)} over ranks, {_number(similar.correlation_random)} "
-            f"over random pairs; {similar.pairs_at_9:,} pairs with cosine >= .9"
+            f"similarity-depth rank correlation {_number(similar.correlation)} over ranks, "
+            f"{_number(similar.correlation_random)} over random pairs; {similar.pairs_at_9:,} pairs with cosine >= .9"
         ]
     if health.hourglass is not None:
         lines += [f"hourglass        {health.hourglass:+.3f} (above 0: the middle levels are narrower)"]

@@ -6,12 +6,16 @@ Knows codebooks and latents; nothing of embeddings, losses or products. Distance
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from genret.tokenizer.settings import Gradient
+
+UNUSED = 1e-3
+"""Running use under which a codeword stays where it is: both of its averages have faded."""
 
 
 class Quantised(NamedTuple):
@@ -26,8 +30,7 @@ class Quantised(NamedTuple):
 
     def cumulative(self) -> list[Tensor]:
         """L x (B, d): the sum of the codewords up to each level, without gradients."""
-        sums = torch.stack([word.detach() for word in self.words]).cumsum(0)
-        return list(sums.unbind())
+        return list(accumulate(word.detach() for word in self.words))
 
 
 class ResidualQuantizer(nn.Module):
@@ -91,7 +94,8 @@ class ResidualQuantizer(nn.Module):
             use, total = self.use(level), self.total(level)
             use.mul_(decay).add_(chosen.sum(0), alpha=1 - decay)
             total.mul_(decay).add_(chosen.T @ residual, alpha=1 - decay)
-            self.codebooks[level].copy_(total / use.clamp(min=1e-6)[:, None])
+            mean = total / use.clamp(min=UNUSED)[:, None]
+            self.codebooks[level].copy_(torch.where(use[:, None] > UNUSED, mean, self.codebooks[level]))
 
     @torch.no_grad()
     def track_use(self, quantised: Quantised, decay: float) -> None:

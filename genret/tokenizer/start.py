@@ -1,4 +1,4 @@
-"""The model before its first step, and codebooks fitted to a whole catalogue. Knows models and embeddings; no losses."""
+"""The model before its first step, and codebooks fitted to a whole catalogue. Knows no losses."""
 
 from __future__ import annotations
 

@@ -43,8 +43,8 @@ def train_tokenizer(
     """A tokenizer for (N, D) embeddings, row by row with their category paths (empty where unknown).
 
     `pairs` (P, 2): rows of products bought together or relevant to one query, for `supervision="pairs"` or `"both"`
-    and for the `twotower` objective. With a `checkpoint` folder, a killed training resumes where it was and ends with the same
-    bytes. Raises GenretError on no products, NaN, lengths that disagree, and on collapsed or dead codebooks.
+    and for the `twotower` objective. With a `checkpoint` folder, a killed training resumes where it was and ends with
+    the same bytes. Raises GenretError on no products, NaN, lengths that disagree, and on collapsed or dead codebooks.
     """
     settings = settings or TokenizerSettings()
     array = check_embeddings(embeddings)
