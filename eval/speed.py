@@ -44,6 +44,7 @@ from genret.artifacts import write_json
 from genret.beam import BeamSettings, beam_search
 from genret.logits import TrieLogitsProcessor
 from genret.model import GenretConfig, GenretForConditionalGeneration
+from genret.training import ModelSettings
 from genret.trie import Allowed, Trie
 from genret.vocab import PAD, START, Vocab
 
@@ -60,12 +61,12 @@ RESULTS = Path(__file__).parent / "results" / "speed"
 
 @dataclass(frozen=True)
 class Shape:
-    """The decoder: by default that of TIGER (Rajput et al. 2023), four layers of width 128 with 1024 in between."""
+    """The decoder: by default the one that `genret train` makes."""
 
-    d_model: int = 128
-    layers: int = 4
-    heads: int = 4
-    ffn: int = 1024
+    d_model: int = ModelSettings.d_model
+    layers: int = ModelSettings.layers
+    heads: int = ModelSettings.heads
+    ffn: int = ModelSettings.ffn
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ class Systems:
             prefix_allowed_tokens_fn=children,
             num_beams=self.cell.beams,
             num_return_sequences=self.settings.k,
-            max_new_tokens=len(SIZES),
+            max_length=1 + len(SIZES),
             do_sample=False,
             length_penalty=0.0,
             return_dict_in_generate=True,
@@ -267,7 +268,7 @@ def measure_mask(catalogue: Catalogue, turns: int, with_dict: bool) -> dict[str,
             medians[name].append(statistics.median(values))
     mean = {name: statistics.mean(values) * 1e3 for name, values in medians.items() if values}
     return {
-        "ids": len(codes) and trie.num_products,
+        "ids": trie.num_products,
         "mask_ms": round(mean["mask"], 4),
         "mask_ms_by_level": [round(value * 1e3, 4) for value in medians["mask"]],
         "filtered_mask_ms": round(mean["filtered"], 4),
@@ -331,9 +332,8 @@ def environment() -> dict[str, Any]:
 
 def make_model(shape: Shape) -> GenretForConditionalGeneration:
     torch.manual_seed(0)
-    config = GenretConfig(
-        codebook_sizes=SIZES, d_model=shape.d_model, layers=shape.layers, heads=shape.heads, ffn=shape.ffn
-    )
+    encoder = {"vocab_size": ModelSettings.text_vocab, "hidden_size": shape.d_model}  # and one layer
+    config = GenretConfig(encoder, SIZES, shape.d_model, shape.layers, shape.heads, shape.ffn)
     return GenretForConditionalGeneration(config).eval()
 
 

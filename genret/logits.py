@@ -153,7 +153,8 @@ def generate_ids(
         logits_processor=LogitsProcessorList([processor]),
         num_beams=num_beams,
         num_return_sequences=num_beams,
-        max_new_tokens=trie.levels,
+        max_length=start + trie.levels,
+        max_new_tokens=None,
         do_sample=False,
         length_penalty=0.0,  # sums, not means
         early_stopping=False,
