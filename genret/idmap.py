@@ -27,7 +27,9 @@ class IdMap:
 
     @classmethod
     def build(cls, ids: Sequence[str], codes: npt.NDArray[np.integer]) -> IdMap:
-        """The map of N product ids and their (N, L) codes."""
+        """The map of N product ids and their (N, L) codes. A GenretError for an id that holds the character NUL."""
+        for one in ids:
+            check_id(one)
         rows = [tuple(row) for row in codes.tolist()]
         of_product = marisa_trie.RecordTrie(_record(codes.shape[1]), zip(ids, rows, strict=True))
         of_id = marisa_trie.BytesTrie((_key(row), one.encode()) for one, row in zip(ids, rows, strict=True))
@@ -46,10 +48,15 @@ class IdMap:
 
     def semantic_id(self, product_id: str) -> SemanticId:
         """The semantic ID of a product; a GenretError if there is no such product."""
-        found = self._of_product.get(product_id)
-        if not found:
+        found = self.find(product_id)
+        if found is None:
             raise GenretError(f"no product {product_id!r} among the {len(self)} of this index")
-        return tuple(found[0])
+        return found
+
+    def find(self, product_id: str) -> SemanticId | None:
+        """The semantic ID of a product, None if there is no such product."""
+        found = self._of_product.get(product_id)
+        return tuple(found[0]) if found else None
 
     def save(self, folder: Path) -> None:
         """Write the two tries into `folder`."""
@@ -64,6 +71,12 @@ class IdMap:
             return cls(of_product, marisa_trie.BytesTrie().mmap(str(folder / IDS)))
         except (RuntimeError, OSError) as error:
             raise GenretError(f"{folder}: cannot map its marisa tries ({error}); build the index again") from None
+
+
+def check_id(product_id: str) -> None:
+    """A GenretError unless marisa-trie can hold the id: its records are wrong for keys with the character NUL."""
+    if not isinstance(product_id, str) or not product_id or "\0" in product_id:
+        raise GenretError(f"product id {product_id!r}: expected text of at least one character, and no NUL")
 
 
 def _record(levels: int) -> str:

@@ -20,13 +20,14 @@ from genret.changes import Change, Kind
 from genret.data.records import Catalogue
 from genret.errors import GenretError
 from genret.filters import Condition
-from genret.snapshot import Base, Delta, Floats, Snapshot
+from genret.idmap import check_id
+from genret.snapshot import Base, Delta, Floats, RankKey, Snapshot, bucket_points, rank_key
 from genret.trie import Allowed, Trie, check_codes
 from genret.types import Product
 
 
 class Rows:
-    """An (n, W) array that grows; what was handed out is never written again."""
+    """An (n, W) array that grows; growing never moves or changes what was handed out."""
 
     def __init__(self, width: int, dtype: npt.DTypeLike) -> None:
         self._array: npt.NDArray[Any] = np.empty((1024, width), dtype)
@@ -55,31 +56,34 @@ class Pending:
         self._tables: list[pa.Table] = []  # the same, as columns; the last ones yet to come
         self._codes = Rows(base.trie.levels, np.int64)
         self._points = Rows(1, np.int64)
+        self._is_current = Rows(1, np.bool_)
         self._embeddings = None if base.embeddings is None else Rows(base.embeddings.shape[1], base.embeddings.dtype)
         self._current: dict[str, int] = {}  # product id -> its place in the lists
         self._dead: set[int] = set()  # base positions
         self._newly_dead: list[int] = []  # ... not in `_live` yet
         self._live: Allowed | None = None
-        self._order: list[tuple[tuple[int, ...], float, str, int]] = []  # of the last snapshot: ID, rank, id, place
+        self._fresh: list[int] = []  # places that `_order` does not hold yet
+        self._order = np.zeros(0, np.int64)  # places in trie order, as of the last snapshot
+        self._trie = Trie.build(self._codes.values, base.trie.codebook_sizes).trie  # of these
 
     @property
     def size(self) -> int:
         return len(self._current) + len(self._dead)
 
     def __contains__(self, product_id: object) -> bool:
-        return isinstance(product_id, str) and (product_id in self._current or self._base_position(product_id) >= 0)
+        return isinstance(product_id, str) and bool(self._holds([product_id])[0])
 
     def check_ids(self, kind: Kind, ids: Sequence[str]) -> None:
         """A GenretError unless the ids are new ones (to insert), or known ones (to update or delete), each once."""
+        for one in ids:
+            check_id(one)
         if len(set(ids)) != len(ids):
             twice = next(one for i, one in enumerate(ids) if one in ids[:i])
             raise GenretError(f"{kind}: product {twice!r} is given twice; give each once")
-        for one in ids:
-            if not isinstance(one, str) or not one:
-                raise GenretError(f"{kind}: product id {one!r}; expected text")
-            if kind == "insert" and one in self:
+        for one, held in zip(ids, self._holds(ids), strict=True):
+            if kind == "insert" and held:
                 raise GenretError(f"insert: product {one!r} is in the index already; use update to replace it")
-            if kind != "insert" and one not in self:
+            if kind != "insert" and not held:
                 raise GenretError(f"{kind}: no product {one!r} in the index")
 
     def checked(
@@ -103,7 +107,9 @@ class Pending:
     def apply(self, change: Change) -> None:
         """Make a change that was checked."""
         for one, position in zip(change.ids, self.base.positions_of(change.ids).tolist(), strict=True):
-            self._current.pop(one, None)
+            old = self._current.pop(one, None)
+            if old is not None:
+                self._is_current.values[old] = False
             if position >= 0 and position not in self._dead:
                 self._dead.add(position)
                 self._newly_dead.append(position)
@@ -111,6 +117,8 @@ class Pending:
             return
         place = len(self._products)
         self._products.extend(change.products)
+        self._fresh.extend(range(place, len(self._products)))
+        self._is_current.extend(np.ones((len(change.ids), 1), np.bool_))
         self._codes.extend(change.codes)
         self._points.extend(self.base.points(change.codes, change.products)[:, None])
         if self._embeddings is not None and change.embeddings is not None:
@@ -140,7 +148,7 @@ class Pending:
         if self._newly_dead:
             live = self._live or Allowed.from_positions(self.base.trie, np.ones(self.base.trie.num_products, np.bool_))
             self._live, self._newly_dead = live.without(np.array(self._newly_dead)), []
-        dead = np.array(sorted(self._dead), np.int64)
+        dead = np.fromiter(self._dead, np.int64, len(self._dead))
         return Snapshot(self.base, self._delta() if self._current else None, dead, self._live, names)
 
     def contents(self) -> tuple[Catalogue, Ints, Floats | None]:
@@ -157,21 +165,24 @@ class Pending:
 
     def _delta(self) -> Delta:
         self._sort()
-        rows = np.fromiter((entry[3] for entry in self._order), np.int64, len(self._order))
-        trie, _ = Trie.build(self._codes.values[rows], self.base.trie.codebook_sizes)  # in order already
+        points = self._points.values[self._order, 0]
         vectors = None if self._embeddings is None else self._embeddings.values
-        return Delta(trie, self._points.values[rows, 0], rows, self._products, self._columns(), vectors)
+        return Delta(self._trie, points, self._order, self._products, self._columns(), vectors)
 
     def _sort(self) -> None:
-        """Bring `_order` up to date: what is still current, in order already, and then what is new."""
-        kept = [entry for entry in self._order if self._current.get(entry[2]) == entry[3]]
-        known = {entry[3] for entry in kept}
-        for place in self._current.values():
-            if place not in known:
-                product = self._products[place]
-                kept.append((tuple(self._codes.values[place].tolist()), -product.popularity, product.id, place))
-        kept.sort()  # fast where most are in order
-        self._order = kept
+        """Bring `_order` and its trie up to date: merge what is new into what is in order already."""
+        fresh = [place for place in self._fresh if self._current.get(self._products[place].id) == place]
+        fresh.sort(key=lambda place: (*self._codes.values[place].tolist(), rank_key(self._products[place])))
+        added = np.array(fresh, np.int64)
+        points = bucket_points(self._trie, self._codes.values[added], [self._products[p] for p in fresh], self._key)
+        order = np.insert(self._order, points, added)
+        self._order = order[self._is_current.values[order, 0]]
+        self._trie = Trie.build(self._codes.values[self._order], self.base.trie.codebook_sizes).trie  # sorted already
+        self._fresh = []
+
+    def _key(self, position: int) -> RankKey:
+        """The rank key at a position of the last snapshot's delta."""
+        return rank_key(self._products[self._order[position]])
 
     def _columns(self) -> list[pa.Table]:
         """The products as tables; small ones are joined, so that there are few."""
@@ -182,9 +193,13 @@ class Pending:
             self._tables = [*self._tables[:-2], pa.concat_tables(self._tables[-2:]).combine_chunks()]
         return self._tables
 
-    def _base_position(self, product_id: str) -> int:
-        position = int(self.base.positions_of([product_id])[0])
-        return -1 if position in self._dead else position
+    def _holds(self, ids: Sequence[str]) -> Sequence[bool]:
+        """Whether each product is in the index as it now is."""
+        positions = self.base.positions_of(ids).tolist()
+        return [
+            one in self._current or (position >= 0 and position not in self._dead)
+            for one, position in zip(ids, positions, strict=True)
+        ]
 
     def _codes_of(self, product_id: str) -> Sequence[int]:
         place = self._current.get(product_id)
@@ -195,7 +210,7 @@ class Pending:
         if place is not None and self._embeddings is not None:
             return self._embeddings.values[place]
         assert self.base.embeddings is not None
-        return np.asarray(self.base.embeddings[self._base_position(product_id)])
+        return np.asarray(self.base.embeddings[self.base.positions_of([product_id])[0]])
 
     def _checked_embeddings(self, kind: Kind, ids: Sequence[str], embeddings: npt.ArrayLike | None) -> Floats | None:
         if self.base.embeddings is None:

@@ -7,8 +7,9 @@ as they were at one moment, laid over each other, less what was deleted.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -32,6 +33,7 @@ from genret.types import Product, SemanticId
 
 Floats: TypeAlias = npt.NDArray[Any]
 """float32, or float16 as it lies on disk."""
+RankKey: TypeAlias = tuple[float, str]
 CACHE_BYTES = 256 << 20
 """Compiled filters kept, besides those that were given a name."""
 
@@ -109,37 +111,23 @@ class Base:
     def positions_of(self, ids: Sequence[str]) -> Ints:
         """(n,) the position of each product id; -1 for those the base does not hold."""
         result = np.full(len(ids), -1, np.int64)
-        known = np.array([i for i, one in enumerate(ids) if one in self.idmap], np.int64)
-        if len(known):
-            start, stop = self._bucket(np.array([self.idmap.semantic_id(ids[i]) for i in known]))
-            for i, first, last in zip(known.tolist(), start.tolist(), stop.tolist(), strict=True):
+        known = {i: found for i, one in enumerate(ids) if (found := self.idmap.find(one)) is not None}
+        if known:
+            start, stop = self._bucket(np.array(list(known.values())))
+            for i, first, last in zip(known, start.tolist(), stop.tolist(), strict=True):
                 within = 0 if last - first == 1 else pc.index(self._ids.slice(first, last - first), ids[i]).as_py()
                 result[i] = first + within
         return result
 
     def points(self, codes: Ints, products: Sequence[Product]) -> Ints:
-        """(n,) for each product, the position that it would stand before."""
-        start, stop = self._bucket(codes)
-        points = np.where(stop > start, start, self.trie.insertion_point(codes))
-        for i in np.flatnonzero(stop > start).tolist():
-            points[i] += self._rank_in_bucket(int(start[i]), int(stop[i]), products[i])
-        return points
+        """(n,) for each product, with its (n, L) codes, the position that it would stand before."""
+        return bucket_points(self.trie, codes, products, self._key)
+
+    def _key(self, position: int) -> RankKey:
+        return -float(self._popularity[position]), self._ids[position].as_py()
 
     def _bucket(self, codes: Ints) -> tuple[Ints, Ints]:
         return self.trie.product_range(self.trie.levels, self.trie.find(codes))
-
-    def _rank_in_bucket(self, start: int, stop: int, product: Product) -> int:
-        """How many of the bucket's products come before this one: popularity descending, then id."""
-        popularity = -self._popularity[start:stop]
-        low = int(np.searchsorted(popularity, -product.popularity, "left"))
-        high = int(np.searchsorted(popularity, -product.popularity, "right"))
-        while low < high:
-            middle = (low + high) >> 1
-            if self._ids[start + middle].as_py() < product.id:
-                low = middle + 1
-            else:
-                high = middle
-        return low
 
 
 class Delta(NamedTuple):
@@ -286,6 +274,23 @@ class _LaidEmbeddings:
         result[~of_delta] = base[own[~of_delta]]
         result[of_delta] = delta.embeddings[delta.rows[own[of_delta]]]
         return result.reshape(*asked.shape, base.shape[1])
+
+
+def rank_key(product: Product) -> RankKey:
+    """What orders the products of one ID: popularity, the highest first, then the product's id."""
+    return -product.popularity, product.id
+
+
+def bucket_points(trie: Trie, codes: Ints, products: Sequence[Product], key_at: Callable[[int], RankKey]) -> Ints:
+    """(n,) for each product, with its (n, L) codes, the position of `trie` that it would stand before.
+
+    `key_at` tells the rank key of the product at a position.
+    """
+    start, stop = trie.product_range(trie.levels, trie.find(codes))
+    points = np.where(stop > start, start, trie.insertion_point(codes))
+    for i in np.flatnonzero(stop > start).tolist():
+        points[i] = bisect_left(range(stop[i]), rank_key(products[i]), lo=start[i], key=key_at)
+    return points
 
 
 def attribute_names(table: pa.Table) -> frozenset[str]:
