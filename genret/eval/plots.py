@@ -78,7 +78,15 @@ def grouped_dots(groups: Sequence[str], series: Mapping[str, Sequence[float]], a
     axes.set_xlabel(axis)
     axes.tick_params(axis="y", length=0)
     axes.grid(color=GRID)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False, fontsize=9)
+    axes.legend(
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=min(3, len(series)),
+        columnspacing=1.2,
+        handletextpad=0.4,
+        frameon=False,
+        fontsize=9,
+    )
     return _svg(figure, title)
 
 
