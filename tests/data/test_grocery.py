@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -116,6 +119,27 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
     assert files == sorted(path.name for path in folders[1].iterdir())
     for name in files:
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes(), name
+
+
+def test_the_order_of_sets_does_not_show() -> None:
+    """Two processes whose string hashes differ write the same rows."""
+    script = (
+        "import hashlib; from genret.data.grocery import GrocerySettings, make_grocery;"
+        "d = make_grocery(GrocerySettings(products=120));"
+        "rows = (list(d.catalogue), d.queries, d.judgements, d.substitutes, d.sessions, d.true_categories);"
+        "print(hashlib.sha256(repr(rows).encode()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
 
 
 def test_another_seed_gives_another_catalogue(small: Dataset) -> None:

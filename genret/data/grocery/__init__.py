@@ -1,6 +1,6 @@
 """The embedded grocery catalogue: a seeded, procedural shop with shoppers, whose truth is known. No download.
 
-`make_grocery()` gives a `Dataset` of about 20,000 products in 315 leaves under 67 aisles and 15 departments, queries in
+`make_grocery()` gives a `Dataset` of about 20,000 products in 315 leaves under 67 aisles and 18 departments, queries in
 three splits with ESCI grades, substitute pairs, co-purchase sessions and the true categories.
 
 **What is modelled.** Every leaf holds concepts ("marinara sauce") that go by several names, often without a common word

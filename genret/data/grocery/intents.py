@@ -7,6 +7,7 @@ Kinds: `category` ("spaghetti sauce"), `attribute` ("gluten free bow ties"), `br
 from __future__ import annotations
 
 import math
+from collections import Counter
 from random import Random
 from typing import NamedTuple
 
@@ -25,7 +26,7 @@ from genret.data.grocery.words import (
 
 KINDS = {"category": 0.24, "attribute": 0.28, "brand": 0.16, "product": 0.07, "use_case": 0.1, "typo": 0.15}
 """Share of each kind among distinct query texts; kinds that run dry leave room to the others."""
-_BREADTH = {"category": 2.2, "brand": 0.8, "attribute": 0.5, "use_case": 0.3, "typo": -0.6, "product": -1.0}
+_BREADTH = {"category": 1.0, "brand": 0.5, "attribute": 0.2, "use_case": 0.3, "typo": -0.6, "product": -0.8}
 """Log of how much oftener than the average a text of the kind is asked."""
 
 
@@ -76,17 +77,19 @@ class Shoppers:
 
     def ask(self, count: int) -> list[Asked]:
         """At most `count` queries, distinct by `normalise`, in random order; fewer where a small shelf runs dry."""
-        asked: dict[str, Asked] = {}
+        meant: dict[str, tuple[str, Intent]] = {}
+        hits: Counter[str] = Counter()
         kinds = self.rng.choices(list(KINDS), list(KINDS.values()), k=4 * count) if len(self.shelf) else []
         seeds = self.rng.choices(self.shelf.items, self._demand, k=len(kinds)) if kinds else []
         for kind, item in zip(kinds, seeds, strict=True):
-            if len(asked) == count:
+            if len(meant) == count:
                 break
             text, intent = self._draw(kind, item)
             key = normalise(text)
-            if key and key not in asked:
-                asked[key] = Asked(text, intent, self._weight(intent))
-        queries = list(asked.values())
+            if key:
+                hits[key] += 1
+                meant.setdefault(key, (text, intent))
+        queries = [Asked(text, intent, self._weight(intent, hits[key])) for key, (text, intent) in meant.items()]
         self.rng.shuffle(queries)  # the common ones were drawn first
         return queries
 
@@ -105,9 +108,9 @@ class Shoppers:
             return self._product(item)
         return self._category(item)
 
-    def _weight(self, intent: Intent) -> float:
+    def _weight(self, intent: Intent, hits: int) -> float:
         demand = sum(float(self.shelf.popularity[self.shelf.of_concept[row]].sum()) for row in intent.concepts[:4])
-        return demand**0.6 * math.exp(_BREADTH[intent.kind] + self.rng.gauss(0, 1.0))
+        return hits**1.5 * demand**0.3 * math.exp(_BREADTH[intent.kind] + self.rng.gauss(0, 0.7))
 
     def _thing(self, item: Item) -> tuple[str, tuple[int, ...]]:
         """A shopper's name for the item's concept or leaf, and every concept that goes by that name."""
@@ -129,11 +132,13 @@ class Shoppers:
         if self.rng.random() < 0.06:
             leaf = self.shelf.leaf_of(item)
             name, concepts = leaf.path[-1].lower().replace(" &", self.rng.choice((" and", ""))), leaf.concepts
-        draw = self.rng.random()
+        draw, food = self.rng.random(), self.shelf.leaf_of(item).food
         if draw < 0.12:
-            name = f"{self.rng.choice(('best', 'fresh', 'good', 'cheap', 'buy', 'healthy'))} {name}"
+            name = (
+                f"{self.rng.choice(('best', 'good', 'cheap', 'buy', *(('fresh', 'healthy') if food else ())))} {name}"
+            )
         elif draw < 0.18:
-            name = f"{name} {self.rng.choice(('brands', 'on sale', 'for dinner', 'near me', 'please'))}"
+            name = f"{name} {self.rng.choice(('brands', 'on sale', 'near me', *(('for dinner',) if food else ())))}"
         return name, Intent("category", concepts)
 
     def _attribute(self, item: Item) -> tuple[str, Intent]:

@@ -224,7 +224,7 @@ def _letters(diets: int) -> list[str]:
 
 def _tidy(text: str) -> str:
     """The filled template without the gaps that empty parts leave."""
-    text = " ".join(text.replace("()", "").split())
+    text = " ".join(text.replace("()", "").replace(" by ,", ",").split())
     for old, new in ((" ,", ","), (",,", ","), (",,", ","), ("- ,", "-"), (" - -", " -")):
         text = text.replace(old, new)
     return text.strip(" ,-")

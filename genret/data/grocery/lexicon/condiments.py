@@ -11,7 +11,7 @@ yellow mustard = hot dog mustard
 dijon mustard = french mustard = grey dijon
 honey mustard = sweet mustard
 whole grain mustard = stone ground mustard = deli mustard
-- Mayonnaise | sizes=12 oz,15 oz,30 oz,48 oz | diets=ofksv
+- Mayonnaise | sizes=12 oz,15 oz,30 oz,48 oz | diets=ofks
 mayonnaise = mayo = sandwich spread
 vegan mayo = eggless dressing = plant spread [v]
 garlic aioli = aioli
@@ -44,7 +44,7 @@ capers = nonpareil capers
 - Steak & Worcestershire Sauce
 steak sauce = brown sauce
 worcestershire sauce = savory anchovy sauce
-- Gravy | sizes=12 oz,18 oz,0.87 oz
+- Gravy | sizes=12 oz,18 oz,0.87 oz | diets=ogs
 brown gravy = beef gravy = poutine sauce
 turkey gravy = poultry gravy
 - Marinades
@@ -202,7 +202,7 @@ green chiles = diced chilies = hatch chiles
 chipotle in adobo = chipotles
 hominy = pozole corn = maiz blanco
 == Pantry > Asian Foods | brands=asian | sizes=8 oz,10 oz,15 oz,20 oz | diets=ogsvm | price=2-7
-- Soy & Stir Fry Sauces | x=2
+- Soy & Stir Fry Sauces | x=2 | strict
 ~ asian sauce = stir fry sauces
 soy sauce = shoyu = light soy
 tamari = wheat free soy sauce [g]

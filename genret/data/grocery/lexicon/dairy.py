@@ -27,7 +27,7 @@ large eggs = dozen eggs = chicken eggs = huevos
 brown eggs = farm eggs
 liquid egg whites = egg substitute = pourable eggs
 hard boiled eggs = peeled eggs
-- Butter & Margarine | sizes=8 oz,15 oz,16 oz | diets=osrv
+- Butter & Margarine | sizes=8 oz,15 oz,16 oz | diets=or
 butter = butter sticks = mantequilla
 spreadable butter = tub butter
 margarine = buttery spread = oleo = vegetable spread [l]
@@ -136,7 +136,7 @@ veggie dogs = meatless franks
 vegan nuggets = chickenless nuggets = meat free chicken
 vegan deli slices = meatless turkey
 vegan fish fillets = plant based fish
-- Vegan Cheese & Spreads
+- Vegan Cheese & Spreads | strict
 ~ dairy free cheese = non dairy cheese
 vegan cheese = dairy free shreds = plant cheese = non dairy slices
 cashew cream cheese = vegan schmear

@@ -230,7 +230,7 @@ breakfast sandwich = sausage egg and cheese = morning muffin sandwich
 breakfast burrito = egg wrap
 egg bites = sous vide eggs = mini frittatas
 / sausage, bacon, turkey, ham
-- Frozen Bread & Dough
+- Frozen Bread & Dough | strict
 frozen garlic bread = frozen texas toast
 frozen rolls = frozen dough
 puff pastry = phyllo = filo dough
@@ -274,7 +274,7 @@ pinot noir = light red wine
 sauvignon blanc = crisp white
 rose wine = pink wine
 sparkling wine = prosecco = champagne = bubbly
-- Spirits & Mixers
+- Spirits & Mixers | strict
 margarita mix = marg mixer
 bloody mary mix = tomato cocktail mixer
 simple syrup = cocktail syrup = bitters

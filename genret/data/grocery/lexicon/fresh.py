@@ -130,7 +130,7 @@ rosemary = fresh rosemary
 bean sprouts = mung sprouts
 alfalfa sprouts = microgreens
 == Produce > Dried Fruit & Nuts | brands=nut | sizes=5 oz,8 oz,16 oz,30 oz | diets=ozsm | price=3-15
-- Nuts | strict | x=1.5
+- Nuts | strict | x=1.5 | diets=ozm
 almonds = roasted almonds = raw almonds
 cashews = cashew nuts = anacardos
 pistachios = pistachio nuts
@@ -265,14 +265,14 @@ spinach artichoke dip = warm party dip
 french onion dip = chip dip
 bean dip = layered dip = seven layer dip
 / classic, roasted garlic, roasted red pepper, jalapeno, everything
-- Deli Salads
+- Deli Salads | diets=og
 ~ picnic salad = deli sides
 potato salad = picnic potatoes
 macaroni salad = pasta salad
 coleslaw = creamy slaw
 chicken salad = sandwich chicken spread
 egg salad = tuna salad
-- Ready Meals & Soups
+- Ready Meals & Soups | strict | diets=og
 rotisserie chicken = roasted whole chicken = hot chicken
 fresh soup tub = refrigerated soup
 meal bowl = heat and eat entree = prepared dinner

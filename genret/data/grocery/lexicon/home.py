@@ -17,7 +17,7 @@ fabric softener = fabric conditioner = suavizante
 dryer sheets = tumble dryer wipes
 scent beads = laundry booster crystals
 / lavender, april fresh, clean breeze
-- Stain Removers & Bleach
+- Stain Removers & Bleach | strict
 stain remover = spot treatment spray
 bleach = chlorine whitener = blanqueador
 color safe bleach = oxygen whitener
@@ -31,7 +31,7 @@ dish spray = power dish foam
 dishwasher pods = dishwasher tabs = dish pacs
 dishwasher gel = automatic dish detergent
 rinse aid = dish dryer
-- Sponges & Scrubbers | sizes=3 ct,6 ct,9 ct
+- Sponges & Scrubbers | sizes=3 ct,6 ct,9 ct | strict
 sponges = scrub sponges = scouring pads
 steel wool = soap pads
 dish brush = bottle brush
@@ -49,7 +49,7 @@ toilet bowl cleaner = toilet gel
 shower cleaner = tub and tile spray = soap scum remover
 drain opener = clog remover
 mold remover = mildew spray
-- Floor Care
+- Floor Care | strict
 floor cleaner = mopping solution
 wet mop pads = mop refills = dust mop pads
 carpet cleaner = rug shampoo
@@ -124,7 +124,7 @@ hair mousse = volume foam
 - Hair Color | strict
 hair dye = permanent hair color = root touch up
 == Personal Care > Bath & Body | brands=beauty | sizes=4 ct,8 fl oz,18 fl oz,33 fl oz | diets=xocva | price=2.5-12
-- Body Wash & Soap | x=1.5
+- Body Wash & Soap | x=1.5 | strict
 ~ soap = body cleanser
 body wash = shower gel = liquid bath soap
 bar soap = soap bars = jabon
@@ -144,7 +144,7 @@ deodorant = antiperspirant = underarm stick
 natural deodorant = aluminum free deodorant
 body spray = body mist
 / fresh, powder, sport, coconut
-- Sun Care
+- Sun Care | strict
 ~ sun protection lotion
 sunscreen = sunblock = spf lotion
 after sun gel = aloe vera gel
@@ -154,7 +154,7 @@ lip balm = lip moisturizer
 razors = disposable shavers
 razor blades = cartridge refills
 shaving cream = shave gel
-- Skin & Face Care
+- Skin & Face Care | strict
 ~ skincare = face care
 face wash = facial cleanser
 face moisturizer = day cream = anti aging cream
@@ -201,7 +201,7 @@ aspirin = low dose heart tablets
 naproxen = all day pain relief
 pain relief cream = muscle rub = joint ointment
 / caplets, gelcaps, liquid, extra strength
-- Cold & Flu
+- Cold & Flu | strict
 ~ cold medicine = flu medicine
 cold and flu medicine = daytime cold relief = severe cold caplets
 nighttime cold medicine = pm cold syrup
@@ -214,7 +214,7 @@ nasal spray = decongestant
 cetirizine = allergy tablets = antihistamine
 loratadine = non drowsy hay fever pills
 allergy nasal spray = fluticasone spray
-- Digestive Health
+- Digestive Health | strict
 ~ stomach medicine = digestive aid
 antacid = heartburn tablets = stomach acid chews
 laxative = constipation relief = fiber laxative
@@ -288,7 +288,7 @@ swim diapers = water nappies
 - Baby Wipes
 baby wipes = diaper wipes = toallitas
 / sensitive, aloe, cucumber
-- Baby Bath & Skin
+- Baby Bath & Skin | strict
 baby shampoo = tear free wash
 baby lotion = infant moisturizer
 diaper cream = rash ointment = zinc oxide paste
@@ -330,7 +330,7 @@ wet cat food = canned cat food = cat pate
 cat litter = kitty litter = clumping litter
 crystal litter = silica litter = low tracking litter
 / multi cat, lightweight, natural
-- Cat Treats
+- Cat Treats | strict
 cat treats = kitty snacks = crunchy cat bites
 catnip = cat toy !
 == Pets > Other Pets | brands=pet | sizes=3 lb,5 lb,10 lb | diets=m | price=3-20

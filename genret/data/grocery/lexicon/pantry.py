@@ -7,7 +7,7 @@ TABLE = """
 marinara sauce = marinara = spaghetti sauce = tomato basil pasta sauce = red pasta sauce = sugo di pomodoro
 / traditional, roasted garlic, tomato & basil, garden vegetable, mushroom, fire roasted, italian herb, chunky
   garden, sweet onion, cabernet
-- Meat & Bolognese Sauces
+- Meat & Bolognese Sauces | diets=ogskz
 ~ sauce with meat
 bolognese sauce = meat sauce = ragu bolognese
 italian sausage pasta sauce = sausage sugo
@@ -155,7 +155,7 @@ chili with beans = canned chili = chili con carne
 chili without beans = hot dog chili
 / mild, hot, turkey, vegetarian
 == Pantry > Soups & Broth | brands=canned | sizes=10.5 oz,14.5 oz,18.8 oz,32 oz | diets=ogsvf | price=1.5-5
-- Chicken Soup | x=2
+- Chicken Soup | x=2 | diets=ogsf
 ~ canned soup = soup
 chicken noodle soup = sick day soup = chicken soup with noodles
 chicken and rice soup = chicken wild rice soup
@@ -176,7 +176,7 @@ minestrone = italian vegetable soup
 lentil soup = dal soup
 split pea soup = pea and ham soup
 vegetable soup = garden vegetable broth soup
-- Broth & Stock | x=2
+- Broth & Stock | x=2 | diets=ogsf
 ~ broth = stock = caldo liquido
 chicken broth = chicken stock = cooking stock
 beef broth = beef stock

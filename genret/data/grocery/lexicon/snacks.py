@@ -24,7 +24,7 @@ lentil chips = bean chips
 plantain chips = platanitos = mariquitas
 kale chips = baked greens
 / sea salt, barbecue, garlic
-- Pork Rinds & Meat Snacks
+- Pork Rinds & Meat Snacks | diets=ogsk
 pork rinds = chicharrones = pork cracklings
 beef jerky = dried beef = carne seca
 meat sticks = snack sausages = beef sticks
@@ -223,7 +223,7 @@ brownie mix = fudge brownie box
 muffin mix = cornbread mix
 cookie mix = bagged cookie mix
 / yellow, chocolate, vanilla, devil's food, funfetti style, blueberry
-- Frosting & Decorations
+- Frosting & Decorations | strict
 frosting = icing = buttercream tub
 sprinkles = jimmies = hundreds and thousands
 cake candles = birthday candles !

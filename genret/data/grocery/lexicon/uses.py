@@ -232,6 +232,8 @@ potato chips, kettle chips, veggie chips
 scallions, yellow onions
 sandwich bags, freezer bags
 granola bars, fruit and nut bars
+body wash, bar soap
+vegetable broth, chicken broth
 protein bars, protein shake
 half and half, coffee creamer, plant creamer
 """
