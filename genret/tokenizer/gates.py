@@ -24,10 +24,12 @@ def check_codebooks(tokenizer: Tokenizer, embeddings: npt.NDArray[np.float32]) -
         if level == 0 and size > 1 and (share := count.max() / len(codes)) > settings.max_share:
             raise GenretError(
                 f"mode collapse: one L1 code holds {share:.0%} of the products, "
-                f"over max_share={settings.max_share:.0%}; lower lam={settings.lam} or lr={settings.lr}, or turn on sinkhorn=0.05"
+                f"over max_share={settings.max_share:.0%}; "
+                f"lower lam={settings.lam} or lr={settings.lr}, or turn on sinkhorn=0.05"
             )
         if (dead := float((count == 0).mean())) > settings.max_dead:
             raise GenretError(
                 f"dead codes: {dead:.0%} of L{level + 1}'s {size} codes are unused, "
-                f"over max_dead={settings.max_dead:.0%}; use smaller codebook_sizes, lower lam={settings.lam}, or turn on revive_every and sinkhorn=0.05"
+                f"over max_dead={settings.max_dead:.0%}; "
+                f"use smaller codebook_sizes, lower lam={settings.lam}, or turn on revive_every and sinkhorn=0.05"
             )

@@ -215,9 +215,7 @@ def format_health(health: Health) -> str:
     }
     lines += [f"{name:<34}" + "".join(f"{share:>8.1%}" for share in shares) for name, shares in rows.items() if shares]
     lines += ["", f"reconstruction   error {health.error:.4f} of the variance, cosine {health.cosine:.4f}"]
-    lines += [
-        f"collisions       {health.collisions:.2%} of products share an ID, at most {health.largest_bucket} products one"
-    ]
+    lines += [f"collisions       {health.collisions:.2%} of products share an ID, at most {health.largest_bucket} one"]
     if similar is not None:
         lines += [
             f"similarity-depth rank correlation {_number(similar.correlation)} over ranks, "

@@ -21,7 +21,7 @@ def kmeans(
     `spread` starts from greedy k-means++ on a sample instead: some 3 % less error, for twice the time.
 
     Clusters that lose all their points restart at the points farthest from their centroid. Fitted on at most
-    `SAMPLE` points. With fewer distinct points than k, the points themselves are centroids and the rest repeat the first one:
+    `SAMPLE` points. With fewer distinct points than k, the points are the centroids and the rest repeat the first:
     those codes are never nearest, and health reports them as unused.
     """
     if len(points) > SAMPLE:

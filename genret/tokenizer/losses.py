@@ -23,6 +23,8 @@ from genret.types import CategoryPath
 
 EXCLUDED = -1e9
 """The logit of an anchor with itself: finite, so that 0 times it is 0."""
+FLOOR = 0.1
+"""Squared length, in units of the catalogue's variance, under which a vector counts as having no direction."""
 NO_RELATION = 3
 """Relations are 0 same leaf, 1 sibling, 2 cousin, 3 none."""
 
@@ -112,15 +114,24 @@ def contrastive_loss(vectors: Tensor, targets: Tensor, temperature: float) -> Te
     A supervised contrastive loss (Khosla et al. 2020) with graded positives; the anchors are the first A vectors, and
     those without a positive do not count.
     """
-    unit = F.normalize(vectors, dim=1)
+    unit = soft_unit(vectors)
     logits = (unit[: len(targets)] @ unit.T / temperature).fill_diagonal_(EXCLUDED)
     anchors = (targets.sum(1) > 0).sum().clamp(min=1)
     return F.cross_entropy(logits, targets, reduction="sum") / anchors
 
 
+def soft_unit(vectors: Tensor) -> Tensor:
+    """(B, d) vectors v / sqrt(|v|^2 + FLOOR): unit length, except that those near the mean stay near 0.
+
+    A plain cosine's gradient grows as 1 / |v|. Coarse codewords near the catalogue's mean are short, and
+    straight-through gradients of that size throw their products about until one code holds most of the catalogue.
+    """
+    return vectors / (vectors.square().sum(1, keepdim=True) + FLOOR).sqrt()
+
+
 def pair_loss(left: Tensor, right: Tensor, temperature: float) -> Tensor:
     """Symmetric InfoNCE, in nats, of (P, d) pairs: each side must find its partner among the batch's other pairs."""
-    logits = F.normalize(left, dim=1) @ F.normalize(right, dim=1).T / temperature  # (P, P)
+    logits = soft_unit(left) @ soft_unit(right).T / temperature  # (P, P)
     labels = torch.arange(len(logits))
     return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
 

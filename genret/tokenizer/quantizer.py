@@ -88,9 +88,9 @@ class ResidualQuantizer(nn.Module):
     @torch.no_grad()
     def update_ema(self, quantised: Quantised, decay: float) -> None:
         """Move every codeword toward the mean of the residuals that chose it (van den Oord et al. 2017, appendix A)."""
-        for level, size in enumerate(self.sizes):
-            residual = quantised.residuals[level].detach()
-            chosen = nn.functional.one_hot(quantised.codes[:, level], size).to(residual.dtype)  # (B, K)
+        for level, residual in enumerate(quantised.residuals):
+            residual = residual.detach()
+            chosen = nn.functional.one_hot(quantised.codes[:, level], self.sizes[level]).to(residual.dtype)  # (B, K)
             use, total = self.use(level), self.total(level)
             use.mul_(decay).add_(chosen.sum(0), alpha=1 - decay)
             total.mul_(decay).add_(chosen.T @ residual, alpha=1 - decay)
@@ -100,8 +100,8 @@ class ResidualQuantizer(nn.Module):
     @torch.no_grad()
     def track_use(self, quantised: Quantised, decay: float) -> None:
         """Only count the use of the codes: for codebooks that are trained by gradients."""
-        for level, size in enumerate(self.sizes):
-            count = torch.bincount(quantised.codes[:, level], minlength=size)
+        for level in range(quantised.codes.shape[1]):
+            count = torch.bincount(quantised.codes[:, level], minlength=self.sizes[level])
             self.use(level).mul_(decay).add_(count, alpha=1 - decay)
 
     @torch.no_grad()

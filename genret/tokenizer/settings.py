@@ -40,7 +40,7 @@ class TokenizerSettings:
     reconstruction: Reconstruction = "squared"
     beta: float = 0.25
     """Weight of the commitment loss."""
-    kl_weight: float = 0.01
+    kl_weight: float = 0.001
     """The beta of a beta-VAE: weight of the Kullback-Leibler term, `objective="vae"` only."""
     lam: float = 0.01
     """Weight of the contrastive loss, the dial between reconstruction and semantics."""

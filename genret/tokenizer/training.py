@@ -121,7 +121,7 @@ def _forward(
 
 def _backward(terms: Terms, optimizer: torch.optim.Optimizer) -> None:
     optimizer.zero_grad(set_to_none=True)
-    terms.total.backward()  # type: ignore[no-untyped-call]
+    terms.total.backward()
     optimizer.step()
 
 

@@ -117,7 +117,7 @@ def test_targets_share_by_grade_then_evenly():
 
 
 def test_contrast_by_hand_and_without_positives():
-    vectors = torch.tensor([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0]])
+    vectors = torch.tensor([[1e3, 0.0], [2e3, 0.0], [0.0, 3e3]])
     targets = torch.tensor([[0.0, 1.0, 0.0]])
     assert float(contrastive_loss(vectors, targets, 0.5)) == pytest.approx(math.log(1 + math.exp(-2)), rel=1e-5)
     empty = contrastive_loss(vectors.requires_grad_(), torch.zeros(3, 3), 0.5)

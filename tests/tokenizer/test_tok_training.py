@@ -76,7 +76,7 @@ def test_lambda_zero_is_the_plain_rqvae_bit_for_bit(clustered):
 def test_training_improves_on_its_start_and_lambda_on_coherence(clustered):
     embeddings = clustered[0]
     start = start_model(torch.from_numpy(embeddings), SMALL)
-    before = float(
+    before = np.float64(
         (start.decode(start.encode(torch.from_numpy(embeddings))) - torch.from_numpy(embeddings)).square().sum()
     )
     plain = train(clustered, replace(SMALL, lam=0.0, steps=200))
@@ -95,13 +95,22 @@ def test_training_improves_on_its_start_and_lambda_on_coherence(clustered):
         {"schedule": "coarse-only"},
         {"codebook_sizes": (16, 8, 4)},
         {"objective": "rkmeans"},
+        {"objective": "vqvae"},
+        {"objective": "vae"},
+        {"objective": "clip"},
+        {"objective": "twotower"},
+        {"objective": "simclr"},
+        {"objective": "moco"},
         {"objective": "pq"},
     ],
 )
 def test_every_variant_beats_answering_the_mean(clustered, change):
     if change.get("objective") == "pq":
         pytest.importorskip("faiss")
-    tokenizer = train(clustered, replace(SMALL, **change))
+    pairs = np.arange(len(clustered[0])).reshape(-1, 2)
+    settings = replace(SMALL, **{"steps": 100, **change})
+    tokenizer = train(clustered, settings, pairs=pairs)
+    assert state_bytes(train(clustered, settings, pairs=pairs)) == state_bytes(tokenizer)
     embeddings = clustered[0]
     codes = tokenizer.encode(embeddings)
     assert codes.max(0).tolist() < list(tokenizer.codebook_sizes)
@@ -280,3 +289,18 @@ def test_a_truncated_checkpoint_is_one_clear_error(tmp_path, clustered):
     (tmp_path / "state.safetensors").write_bytes(b"half a file")
     with pytest.raises(GenretError, match="delete it"):
         train(clustered, checkpoint=tmp_path)
+
+
+@pytest.mark.parametrize(("objective", "what"), [("twotower", "pairs"), ("clip", "categories")])
+def test_an_objective_without_its_data_says_so(objective, what):
+    with pytest.raises(GenretError, match=what):
+        train_tokenizer(np.eye(8, dtype=np.float32), [()] * 8, replace(SMALL, objective=objective), progress=False)
+
+
+@pytest.mark.parametrize("objective", ["moco", "vae", "vqvae"])
+def test_the_family_resumes_too(tmp_path, clustered, objective):
+    """Stopped by an error at step 90, after the codebooks were fitted at step 80, and run again."""
+    settings = replace(SMALL, steps=100, objective=objective, checkpoint_every=45)
+    whole = state_bytes(train(clustered, settings))
+    train(clustered, settings, checkpoint=tmp_path)  # leaves the checkpoint of step 90
+    assert state_bytes(train(clustered, settings, checkpoint=tmp_path)) == whole
