@@ -140,4 +140,4 @@ def _lines(file: Path) -> list[str]:
 
 def _safe(text: str) -> str:
     """`text` with nothing in it that rich would take for markup."""
-    return text.replace("\\", "\\\\").replace("[", "\\[")
+    return text.replace("[", "\\[")
