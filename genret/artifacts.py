@@ -12,8 +12,9 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,13 +52,17 @@ def write_artifact(
     kind: str,
     settings: Mapping[str, Any] | None = None,
     inputs: Mapping[str, str] | None = None,
+    *,
+    durable: bool = False,
 ) -> Iterator[Path]:
     """A temporary folder to fill; when the block ends without error it becomes the artifact at `path`, whole.
 
-    An artifact already at `path` is replaced only then. If the block fails, `path` is as it was before.
+    An artifact already at `path` is replaced only then. If the block fails, `path` is as it was before. `durable`
+    has everything on the disk (fsync) before the old one goes, so that a power cut can't take both.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _put_back(path)
     if path.exists() and not (path / MANIFEST).exists() and (not path.is_dir() or any(path.iterdir())):
         raise GenretError(f"{path} exists and is not a genret artifact; give another path, or move it away")
     temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
@@ -67,7 +72,12 @@ def write_artifact(
         yield temporary
         manifest = _manifest(temporary, kind, dict(settings or {}), dict(inputs or {}))
         write_json(temporary / MANIFEST, manifest)
+        if durable:
+            for file in [*temporary.rglob("*"), temporary]:
+                sync(file)
         _replace(temporary, path)
+        if durable:
+            sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -79,6 +89,8 @@ def read_artifact(path: str | Path, kind: str, *, verify: bool = True) -> Artifa
     """
     path = Path(path)
     manifest_path = path / MANIFEST
+    if not manifest_path.is_file():
+        _put_back(path)
     if not manifest_path.is_file():
         raise GenretError(f"{path}: no {kind} artifact here ({MANIFEST} not found); make it with the stage before")
     manifest = read_json(manifest_path)
@@ -166,6 +178,32 @@ def _sweep(path: Path) -> None:
         marker, _, process = left.name[len(path.name) + 2 :].partition("-")
         if marker in {"tmp", "old"} and process.isdigit() and (int(process) == os.getpid() or not _runs(int(process))):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _put_back(path: Path) -> None:
+    """Undo a replacement that was cut off between its two renames: the old artifact returns to `path`.
+
+    A writer may be between them right now, which takes no time: it gets a second to finish.
+    """
+    for left in path.parent.glob(f".{path.name}.old-*"):
+        for _ in range(100):
+            if path.exists() or not left.exists():
+                return
+            time.sleep(0.01 if _runs(int(left.name.rpartition("-")[2])) else 0)
+        with suppress(OSError):
+            os.replace(left, path)
+
+
+def sync(path: Path) -> None:
+    """Have a file's content, or a folder's names, on the disk; where the system can't open folders, leave those."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _runs(process: int) -> bool:

@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from genret.artifacts import sync
 from genret.errors import GenretError
 from genret.types import Product
 
@@ -124,7 +125,7 @@ class ChangeLog:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-        _sync_folder(self.path.parent)
+        sync(self.path.parent)  # the new file's name
         self._end, self._count = len(data), 1
 
 
@@ -176,15 +177,3 @@ def _lock(file: Any, path: Path) -> None:
     except OSError:
         file.close()
         raise GenretError(f"{path}: another process is changing this index; close that one first") from None
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name durable too."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # not every system opens folders
-        return
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

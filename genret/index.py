@@ -38,12 +38,14 @@ def build_index(
     path: str | Path,
     inputs: Mapping[str, str] | None = None,
     embeddings: npt.ArrayLike | None = None,
+    *,
+    durable: bool = False,
 ) -> Artifact:
     """Write the index of a catalogue's N products, with their (N, L) codes, at `path`, and return its artifact.
 
     Products lie in the order of their IDs; those that share an ID by popularity, the highest first, then by product
     id. `embeddings` (N, D) float32 or float16 are kept in the same order. A catalogue of no products makes an index
-    that finds nothing.
+    that finds nothing. `durable` has it on the disk (fsync) before it takes the place of another.
     """
     array = np.asarray(codes)
     if array.ndim != 2 or len(array) != len(catalogue):
@@ -55,7 +57,7 @@ def build_index(
     ordered = catalogue.take(rows)
     vectors = None if embeddings is None else _checked_embeddings(embeddings, len(catalogue))
     settings = {"codebook_sizes": list(trie.codebook_sizes), "products": trie.num_products, "ids": trie.num_ids}
-    with write_artifact(path, KIND, settings, inputs) as folder:
+    with write_artifact(path, KIND, settings, inputs, durable=durable) as folder:
         trie.save(folder / "trie")
         ordered.write(folder / "products.parquet")
         IdMap.build(ordered.ids, array[rows]).save(folder)
@@ -175,7 +177,7 @@ class Index:
                 return self._base.artifact
             catalogue, codes, embeddings = self._pending.contents()
             old, sizes = self._base.artifact, self._base.trie.codebook_sizes
-            build_index(catalogue, codes, sizes, old.path, old.inputs, embeddings)
+            build_index(catalogue, codes, sizes, old.path, old.inputs, embeddings, durable=True)
             self._log.close()
             self._start(Base(read_artifact(old.path, KIND, verify=False)))
             return self._base.artifact

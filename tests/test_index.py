@@ -381,6 +381,39 @@ def test_a_killed_writer_loses_nothing_that_was_acknowledged(shop: Shop) -> None
     assert listing(Index.open(path).snapshot(), None) == listing(shop.index.snapshot(), None)
 
 
+@pytest.mark.parametrize("stage", ["before", "between", "after"])
+def test_a_compaction_cut_off_at_any_point_leaves_a_whole_index(shop: Shop, stage: str) -> None:
+    """A process that dies before, between or after the two renames that put the new index in place."""
+    shop.do("insert", 3)
+    expected = listing(shop.index.snapshot(), None)
+    program = (
+        "import os, sys\n"
+        "from genret import artifacts\nfrom genret.index import Index\n"
+        "real, calls = os.replace, []\n"
+        "def replace(source, target):\n"
+        "    if any(os.path.basename(path).startswith('.index.') for path in (source, target)):\n"
+        "        calls.append(source)\n"
+        "        if len(calls) == {'before': 1, 'between': 2}.get(sys.argv[2]):\n"
+        "            os._exit(9)\n"
+        "    real(source, target)\n"
+        "    if len(calls) == 2:\n"
+        "        os._exit(9)\n"
+        "artifacts.os.replace = replace\n"
+        "Index.open(sys.argv[1]).compact()\n"
+    )
+    shop.index.close()
+    died = subprocess.run([sys.executable, "-c", program, str(shop.folder / "index"), stage], check=False)
+    assert died.returncode == 9
+    assert (shop.folder / "index").exists() == (stage != "between")
+    index = Index.open(shop.folder / "index")
+    assert listing(index.snapshot(), None) == expected
+    assert index.pending == (0 if stage == "after" else 3)
+    index.delete("p001")
+    index.compact()
+    assert listing(Index.open(shop.folder / "index").snapshot(), None) == listing(index.snapshot(), None)
+    assert [path.name for path in shop.folder.iterdir()] == ["index"]
+
+
 def test_two_writers_in_turn_must_see_each_other(shop: Shop) -> None:
     other = Index.open(shop.folder / "index")
     shop.do("delete", 1)
