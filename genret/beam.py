@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from genret.errors import GenretError
-from genret.pruning import NEVER, Dropped, keep_above, keep_beam
+from genret.pruning import NEVER, Dropped, Kept, keep_above, keep_beam
 from genret.ranking import FullGroups, product_span, rank_products
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class _Beam(NamedTuple):
 
     nodes: Ints  # (Q, B)
     groups: Ints  # (Q, B) the node at depth `prefix_levels`, -1 above it
-    scores: Tensor  # (Q, B) float32
+    scores: Floats  # (Q, B)
     codes: Tensor | None  # (Q, B) the last codes
     parents: Tensor | None  # (Q, B) the rows of the beam before that they continue
 
@@ -228,16 +228,16 @@ def _search(task: _Task, floor: _Floor | None, trace: BeamTrace | None) -> tuple
         candidates = _candidates(task, level, beam)
         last = level == levels - 1
         if floor is None:
-            index, lost = keep_beam(candidates.scores, candidates.groups, settings.beam_width, settings.rows_per_prefix)
+            kept = keep_beam(candidates.scores, candidates.groups, settings.beam_width, settings.rows_per_prefix)
         else:
             spare = settings.max_rows - rows - (levels - level - 2)  # later levels need a row at least
             budget = len(candidates.cells) if last else spare  # complete IDs need none
-            index, lost = keep_above(candidates.scores, floor.of(candidates.groups), budget)
+            kept = keep_above(candidates.scores, floor.of(candidates.groups), budget)
         if not last:  # complete IDs are ranked among themselves: one that was dropped has k better ones before it
-            dropped.append(lost)
+            dropped.append(kept.dropped)
         if trace is not None:
-            trace.levels.append(_trace_level(task, level, beam, candidates, index, trace.max_pruned))
-        beam = _advance(task, level, beam, candidates, index)
+            trace.levels.append(_trace_level(task, level, beam, candidates, kept.place, trace.max_pruned))
+        beam = _advance(task, level, beam, candidates, kept)
     return _result(task, beam, dropped, rows, floor)
 
 
@@ -245,13 +245,13 @@ def _root(task: _Task) -> _Beam:
     _, stop = product_span(task.trie, 0, np.full(1, task.trie.root), task.allowed)
     shape = (task.decoder.num_queries, 1)
     nodes = np.full(shape, task.trie.root if stop[0] else -1)
-    return _Beam(nodes, np.full(shape, -1), torch.zeros(shape), None, None)
+    return _Beam(nodes, np.full(shape, -1), np.zeros(shape, np.float32), None, None)
 
 
 def _candidates(task: _Task, level: int, beam: _Beam) -> _Candidates:
     """All ways to go on from the beam: the decoder's next step, read where the trie has a child."""
     scores = task.decoder.step(level, beam.codes, beam.parents)  # (Q, B, K)
-    scores += beam.scores.to(scores.device)[:, :, None]
+    scores += torch.from_numpy(beam.scores).to(scores.device)[:, :, None]
     mask = task.trie.children_mask(level, beam.nodes.reshape(-1), task.allowed)  # (Q * B, K)
     cells = np.flatnonzero(mask)
     bounds = np.searchsorted(cells, np.arange(0, mask.size + 1, mask.size // len(beam.nodes)))[:, None]
@@ -266,23 +266,23 @@ def _candidates(task: _Task, level: int, beam: _Beam) -> _Candidates:
     return _Candidates(table, cells, bounds[:-1], groups)
 
 
-def _advance(task: _Task, level: int, beam: _Beam, candidates: _Candidates, index: Tensor) -> _Beam:
-    """The beam of the candidates at `index` (Q, W)."""
-    scores = candidates.scores.gather(1, index)  # (Q, W)
-    if torch.isnan(scores).any():
+def _advance(task: _Task, level: int, beam: _Beam, candidates: _Candidates, kept: Kept) -> _Beam:
+    """The beam of the candidates that were kept."""
+    if np.isnan(kept.scores).any():
         raise GenretError("the model's log-probabilities are not numbers (NaN); train it again at a lower rate")
-    nodes, row, code = _children(task.trie, level, beam, candidates, index)
+    nodes, row, code = _children(task.trie, level, beam, candidates, kept.place, kept.scores)
     groups = nodes if level + 1 == task.group_depth else beam.groups.reshape(-1).take(row)
     parents = row - (np.arange(len(row)) * beam.nodes.shape[1])[:, None]
-    return _Beam(
-        nodes, groups, scores, torch.from_numpy(code).to(scores.device), torch.from_numpy(parents).to(scores.device)
-    )
+    device = candidates.scores.device
+    return _Beam(nodes, groups, kept.scores, torch.from_numpy(code).to(device), torch.from_numpy(parents).to(device))
 
 
-def _children(trie: Trie, level: int, beam: _Beam, candidates: _Candidates, index: Tensor) -> tuple[Ints, Ints, Ints]:
-    """(Q, W) nodes (-1 where there is none), rows and codes of the candidates at `index` (Q, W)."""
-    real = (candidates.scores.gather(1, index) > NEVER).cpu().numpy()
-    chosen = candidates.cells.take(candidates.starts + index.cpu().numpy(), mode="clip")  # another query's if not real
+def _children(
+    trie: Trie, level: int, beam: _Beam, candidates: _Candidates, index: Ints, scores: Floats
+) -> tuple[Ints, Ints, Ints]:
+    """(Q, W) nodes (-1 where the score is -inf), rows and codes of the candidates at `index` (Q, W)."""
+    real = scores > NEVER
+    chosen = candidates.cells.take(candidates.starts + index, mode="clip")  # another query's where not real
     row, code = np.divmod(chosen, trie.codebook_sizes[level])
     row = np.where(real, row, (np.arange(len(row)) * beam.nodes.shape[1])[:, None])
     above = np.where(real, beam.nodes.reshape(-1).take(row), -1)
@@ -293,8 +293,10 @@ def _result(
     task: _Task, beam: _Beam, dropped: list[Dropped], rows: int, floor: _Floor | None
 ) -> tuple[BeamResult, _Floor]:
     """The products below the complete IDs of the last beam, and what is proven about them."""
-    trie, settings, scores = task.trie, task.settings, beam.scores.cpu().numpy()
-    ranking = rank_products(trie, beam.nodes, scores, beam.groups, settings.k, settings.max_per_prefix, task.allowed)
+    trie, settings = task.trie, task.settings
+    ranking = rank_products(
+        trie, beam.nodes, beam.scores, beam.groups, settings.k, settings.max_per_prefix, task.allowed
+    )
     least = ranking.scores[:, -1]  # -inf if fewer than k
     bound = np.full(len(least), NEVER, np.float32)
     for lost in dropped:  # a group that shows its fill already has no use for worse prefixes
@@ -352,19 +354,26 @@ def _is_better(again: BeamResult, first: BeamResult, queries: Ints) -> Bools:
 
 
 def _trace_level(
-    task: _Task, level: int, beam: _Beam, candidates: _Candidates, index: Tensor, max_pruned: int
+    task: _Task, level: int, beam: _Beam, candidates: _Candidates, index: Ints, max_pruned: int
 ) -> LevelTrace:
     """What one level kept, and the best of what it dropped, best first."""
-    kept = index.gather(1, candidates.scores.gather(1, index).argsort(stable=True, dim=1, descending=True))
-    rest = candidates._replace(scores=candidates.scores.scatter(1, index, NEVER))
-    lost = rest.scores.topk(min(max_pruned, rest.scores.shape[1]), 1).indices
-    return LevelTrace(*_traced(task, level, beam, candidates, kept), *_traced(task, level, beam, rest, lost))
+    scores = candidates.scores.cpu().numpy()
+    rest = scores.copy()
+    np.put_along_axis(rest, index, NEVER, 1)
+    order = np.argsort(-np.take_along_axis(scores, index, 1), axis=1, kind="stable")
+    kept, lost = np.take_along_axis(index, order, 1), np.argsort(-rest, axis=1, kind="stable")[:, :max_pruned]
+    return LevelTrace(
+        *_traced(task, level, beam, candidates, kept, scores), *_traced(task, level, beam, candidates, lost, rest)
+    )
 
 
-def _traced(task: _Task, level: int, beam: _Beam, candidates: _Candidates, index: Tensor) -> tuple[Ints, Floats, Ints]:
+def _traced(
+    task: _Task, level: int, beam: _Beam, candidates: _Candidates, index: Ints, scores: Floats
+) -> tuple[Ints, Floats, Ints]:
     """Codes (Q, n, l + 1), scores (Q, n) and products below (Q, n) of the candidates at `index` (Q, n)."""
-    nodes, _, _ = _children(task.trie, level, beam, candidates, index)
+    found = np.take_along_axis(scores, index, 1)
+    nodes, _, _ = _children(task.trie, level, beam, candidates, index, found)
     first, _ = product_span(task.trie, level + 1, nodes, None)
     start, stop = product_span(task.trie, level + 1, nodes, task.allowed)
     codes = np.where((nodes >= 0)[..., None], _ids(task.trie, first)[..., : level + 1], -1)
-    return codes, candidates.scores.gather(1, index).cpu().numpy(), stop - start
+    return codes, found, stop - start

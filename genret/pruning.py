@@ -28,40 +28,59 @@ class Dropped(NamedTuple):
     groups: Ints
 
 
-def keep_beam(scores: Tensor, groups: Ints, width: int, cap: int | None) -> tuple[Tensor, Dropped]:
-    """(Q, W) the best `width` of (Q, M) candidates of each query, ascending indices; and what was dropped for them.
+class Kept(NamedTuple):
+    """What survives a level."""
 
-    At most `cap` candidates of a group are kept; `groups` (Q, M), or (Q, 1) for all, are -1 where there is none yet.
+    place: Ints
+    """(Q, W) indices into the candidates, ascending; of a -inf where a query has fewer than W."""
+    scores: Floats
+    """(Q, W) of these."""
+    dropped: Dropped
+
+
+def keep_beam(scores: Tensor, groups: Ints, width: int, cap: int | None) -> Kept:
+    """The best `width` of (Q, M) candidates of each query, at most `cap` of a group.
+
+    `groups` (Q, M), or (Q, 1) for all, are -1 where there is none yet.
     """
     if cap is None or (groups < 0).all():
-        return _with_best_dropped(*keep_best(scores, width))
+        return keep_best(scores, width)
     crowded = torch.from_numpy(rank_in_group(scores.cpu().numpy(), groups) >= cap).to(scores.device)
-    index, _ = keep_best(scores.masked_fill(crowded, NEVER), width)
-    return index, Dropped(scores.scatter(1, index, NEVER).cpu().numpy(), groups)
+    kept = keep_best(scores.masked_fill(crowded, NEVER), width)
+    lost = scores.cpu().numpy().copy()
+    spared = np.take_along_axis(lost, kept.place, 1)  # a query with room to spare keeps some of the crowded
+    np.put_along_axis(lost, kept.place, NEVER, 1)
+    return Kept(kept.place, spared, Dropped(lost, groups))
 
 
-def keep_above(scores: Tensor, floor: Floats, budget: int) -> tuple[Tensor, Dropped]:
-    """The same for every candidate that reaches its floor (Q, M or 1), as far as `budget` rows a query go.
+def keep_above(scores: Tensor, floor: Floats, budget: int) -> Kept:
+    """Every candidate that reaches its floor (Q, M or 1), as far as `budget` rows a query go.
 
     Candidates below the floor are put at -inf, in place: they count neither as kept nor as dropped.
     """
     scores.masked_fill_(scores < torch.from_numpy(floor).to(scores), NEVER)
     width = int((scores > NEVER).sum(1).max())
-    return _with_best_dropped(*keep_best(scores, max(1, min(width, budget))))
+    return keep_best(scores, max(1, min(width, budget)))
 
 
-def keep_best(scores: Tensor, width: int) -> tuple[Tensor, Tensor]:
-    """(Q, w) ascending indices of the best `width` of (Q, M) scores, the lower index where scores tie; and (Q,) the
-    best score left out, -inf if none. w is `width`, or less where no query has so many above -inf; at least 1."""
+def keep_best(scores: Tensor, width: int) -> Kept:
+    """The best `width` of (Q, M) scores, the lower index where scores tie, and the best of those left out.
+
+    W is `width`, or less where no query has so many scores above -inf; at least 1.
+    """
     width = min(width, scores.shape[1])
-    values, index = scores.topk(min(width + 1, scores.shape[1]), dim=1)
+    best, place = scores.topk(min(width + 1, scores.shape[1]), dim=1)
+    values, index = best.cpu().numpy(), place.cpu().numpy()  # small from here on
     if values.shape[1] == width:
-        values = torch.cat([values, values.new_full((len(values), 1), NEVER)], 1)
-    tied = (values[:, width - 1] == values[:, width]) & (values[:, width] > NEVER)
-    if tied.any():  # topk takes any of them
-        index[tied, :width] = _first_of_ties(scores[tied], values[tied, width - 1], width)
-    live = max(1, int((values[:, :width] > NEVER).sum(1).max())) if len(values) else 1
-    return index[:, :live].sort(1).values, values[:, width]
+        values = np.pad(values, ((0, 0), (0, 1)), constant_values=NEVER)
+    tied = np.flatnonzero((values[:, width - 1] == values[:, width]) & (values[:, width] > NEVER))
+    if len(tied):  # topk takes any of them
+        first = _first_of_ties(scores[tied], best[tied, width - 1], width)
+        index[tied, :width], values[tied, :width] = first.cpu().numpy(), scores[tied].gather(1, first).cpu().numpy()
+    live = max(1, int((values[:, :width] > NEVER).sum(1).max(initial=0)))
+    order = index[:, :live].argsort(1)
+    dropped = Dropped(values[:, width:].copy(), np.full((len(values), 1), -1))
+    return Kept(np.take_along_axis(index, order, 1), np.take_along_axis(values, order, 1), dropped)
 
 
 def _first_of_ties(scores: Tensor, least: Tensor, width: int) -> Tensor:
@@ -69,7 +88,3 @@ def _first_of_ties(scores: Tensor, least: Tensor, width: int) -> Tensor:
     above, equal = scores > least[:, None], scores == least[:, None]
     room = width - above.sum(1, keepdim=True)
     return (above | (equal & (equal.cumsum(1) <= room))).nonzero()[:, 1].view(-1, width)
-
-
-def _with_best_dropped(index: Tensor, best: Tensor) -> tuple[Tensor, Dropped]:
-    return index, Dropped(best[:, None].cpu().numpy(), np.full((len(best), 1), -1))
