@@ -43,7 +43,9 @@ class AuditScore(NamedTuple):
 
 
 def audit(reconstructions: Floats, categories: Sequence[CategoryPath], at: float = 0.0) -> list[Suspicion]:
-    """Suspicions with a score above `at`, most suspicious first, for (N, D) reconstructions; unfiled products have none.
+    """Suspicions with a score above `at`, the most suspicious first, for (N, D) reconstructions.
+
+    Unfiled products are neither suspected nor heard.
 
     Cost: N^2 D multiplications, in blocks.
     """

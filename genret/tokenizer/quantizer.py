@@ -89,11 +89,10 @@ class ResidualQuantizer(nn.Module):
     def update_ema(self, quantised: Quantised, decay: float) -> None:
         """Move every codeword toward the mean of the residuals that chose it (van den Oord et al. 2017, appendix A)."""
         for level, residual in enumerate(quantised.residuals):
-            residual = residual.detach()
-            chosen = nn.functional.one_hot(quantised.codes[:, level], self.sizes[level]).to(residual.dtype)  # (B, K)
+            codes = quantised.codes[:, level]
             use, total = self.use(level), self.total(level)
-            use.mul_(decay).add_(chosen.sum(0), alpha=1 - decay)
-            total.mul_(decay).add_(chosen.T @ residual, alpha=1 - decay)
+            use.mul_(decay).add_(torch.bincount(codes, minlength=len(use)), alpha=1 - decay)
+            total.mul_(decay).index_add_(0, codes, residual.detach(), alpha=1 - decay)
             mean = total / use.clamp(min=UNUSED)[:, None]
             self.codebooks[level].copy_(torch.where(use[:, None] > UNUSED, mean, self.codebooks[level]))
 

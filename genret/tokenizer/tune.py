@@ -1,4 +1,4 @@
-"""Recommend a lambda for a catalogue: train a few, find the knee of coherence against reconstruction. Knows no files."""
+"""Recommend a lambda for a catalogue: train a few, find the knee of coherence against error. Knows no files."""
 
 from __future__ import annotations
 
@@ -77,10 +77,10 @@ def _trial(
 ) -> Trial:
     try:
         tokenizer = train_tokenizer(embeddings, categories, settings, progress=False)
-    except GenretError as error:
+    except GenretError as failure:
         if base is None:
             raise
-        return Trial(settings.lam, np.inf, np.inf, 0.0, 1.0, str(error))
+        return Trial(settings.lam, np.inf, np.inf, 0.0, 1.0, str(failure))
     codes = tokenizer.encode(embeddings)
     error = squared_error(tokenizer, embeddings, codes)
     shares = shared_within(codes, categories) if substitutes is None else shared_pairs(codes, substitutes)
@@ -107,9 +107,9 @@ def recommend(trials: Sequence[Trial], budget: float) -> Tuning:
     if knee.lam == 0.0 or best.cost <= base.cost:
         knee = best
     why = (
-        f"lambda {knee.lam:g} buys {100 * (knee.coherence - base.coherence):.1f} points of coherence for {knee.cost:+.1%} "
-        f"error; the most within the budget of {budget:.0%} is lambda {best.lam:g} with {100 * gain:.1f} points "
-        f"for {best.cost:+.1%}"
+        f"lambda {knee.lam:g} buys {100 * (knee.coherence - base.coherence):.1f} points of coherence for "
+        f"{knee.cost:+.1%} error; the most within the budget of {budget:.0%} is lambda {best.lam:g} with "
+        f"{100 * gain:.1f} points for {best.cost:+.1%}"
     )
     return Tuning(knee.lam, tuple(trials), why)
 
