@@ -24,10 +24,11 @@ from genret.data import read_dataset
 from genret.data.records import Dataset
 from genret.embed import EmbedSettings
 from genret.errors import GenretError
+from genret.eval.bm25 import BM25Settings
 from genret.eval.encoders import TwoTowerRecipe, encoder_system, model_folder, two_tower_system
 from genret.eval.evaluation import answerable, evaluate_bench
 from genret.eval.result import EvalResult, Grading
-from genret.eval.systems import SYSTEMS, Bench, System, SystemSettings
+from genret.eval.systems import SYSTEMS, Bench, System, SystemSettings, bm25_system
 from genret.eval.two_tower import TwoTowerSettings
 from genret.settings import make_settings, read_preset
 from genret.types import SPLITS, Split
@@ -62,6 +63,7 @@ class BenchmarkSettings:
 @click.option("--split", type=click.Choice(SPLITS), help="In place of the preset's.")
 @click.option("--run", type=click.Path(path_type=Path), help="A genret run folder over the same catalogue.")
 @click.option("--systems", help="Comma-separated, in place of the preset's.")
+@click.option("--tune", is_flag=True, help="Tune BM25 anew, whatever settings the preset records.")
 @click.option("--work", type=click.Path(path_type=Path), help="For what is expensive. [default: runs/work/PRESET]")
 @click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/PRESET-SPLIT]")
 def main(
@@ -70,6 +72,7 @@ def main(
     split: Split | None,
     run: Path | None,
     systems: str | None,
+    tune: bool,
     work: Path | None,
     out: Path | None,
 ) -> None:
@@ -78,13 +81,13 @@ def main(
     flags = {"path": data, "split": split, "systems": tuple(systems.split(",")) if systems else None}
     settings = make_settings(BenchmarkSettings, tables.get("benchmark", {}), flags)
     out = out or Path(__file__).parent / "results" / f"{preset.stem}-{settings.split}"
-    result = benchmark(settings, tables, run, work or Path("runs/work") / preset.stem, out)
+    result = benchmark(settings, tables, run, work or Path("runs/work") / preset.stem, out, tune)
     click.echo(result.markdown())
     click.echo(f"\nwritten to {out}")
 
 
 def benchmark(
-    settings: BenchmarkSettings, tables: Mapping[str, Any], run: Path | None, work: Path, out: Path
+    settings: BenchmarkSettings, tables: Mapping[str, Any], run: Path | None, work: Path, out: Path, tune: bool = False
 ) -> EvalResult:
     """The result of every system of `settings` that can be run, written to `out`."""
     dataset = load(settings, tables)
@@ -93,7 +96,8 @@ def benchmark(
     if not queries:
         raise GenretError(f"data set {dataset.name!r} has no answerable query in its {settings.split} split")
     search = make_settings(SystemSettings, tables.get("search", {}))
-    bench = Bench(dataset, queries, search, run, encoders(tables, work), lambda line: click.echo(line, err=True))
+    own = {**recorded_bm25(tables, tune), **encoders(tables, work)}
+    bench = Bench(dataset, queries, search, run, own, lambda line: click.echo(line, err=True))
     names = [name for name in settings.systems if run or not NEED_A_RUN & set(name.split("+"))]
     for name in settings.systems:
         if name not in names:
@@ -113,6 +117,15 @@ def load(settings: BenchmarkSettings, tables: Mapping[str, Any]) -> Dataset:
 
         return make_grocery(make_settings(GrocerySettings, tables.get("grocery", {})))
     return read_dataset(settings.format, settings.path or ".")
+
+
+def recorded_bm25(tables: Mapping[str, Any], tune: bool) -> dict[str, System]:
+    """`bm25-tuned` with the settings that the preset's [bm25] records from an earlier tuning, unless asked to tune."""
+    if tune or "bm25" not in tables:
+        return {}
+    return {
+        "bm25-tuned": bm25_system(make_settings(BM25Settings, tables["bm25"]), {"tuned": "earlier, see the preset"})
+    }
 
 
 def encoders(tables: Mapping[str, Any], work: Path) -> dict[str, System]:

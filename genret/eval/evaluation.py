@@ -20,7 +20,6 @@ from genret.trie import Trie
 from genret.types import Judgement, Query, Split
 
 if TYPE_CHECKING:
-    from genret.beam import BeamSettings
     from genret.eval.unconstrained import InvalidIds
     from genret.retriever import Retriever
 
@@ -126,16 +125,27 @@ def semantic_ids(retriever: Retriever, dataset: Dataset) -> dict[str, tuple[int,
     return {product.id: tuple(code) for product, code in zip(products, codes, strict=True)}
 
 
-def constrained_invalid(retriever: Retriever, queries: Sequence[str], settings: BeamSettings) -> InvalidIds:
-    """Of the IDs of every hit that the constrained search returns, those that no product has: 0, or a defect."""
+def constrained_invalid(retriever: Retriever, queries: Sequence[str], beam_width: int) -> InvalidIds:
+    """Of all complete IDs that the constrained beams hold, those that no product has: 0, or a defect.
+
+    What is looked at is the beam's own record of the codes it spelled, not the products that it then looked up.
+    """
+    import torch
+
+    from genret.beam import BeamSettings, BeamTrace, beam_search
     from genret.eval.unconstrained import InvalidIds
 
-    total = InvalidIds(0, 0, 0, 0)
-    for batch in retriever.search_positions(queries, settings):
-        hit = batch.result.positions >= 0  # (Q, k)
-        known = batch.index.trie.find(batch.result.ids.reshape(-1, batch.result.ids.shape[-1])).reshape(hit.shape) >= 0
-        bad = hit & ~known
-        total = total + InvalidIds(int(bad.sum()), int(hit.sum()), len(hit), int(bad.any(axis=1).sum()))
+    total, trie = InvalidIds(0, 0, 0, 0), retriever.index.trie
+    for start in range(0, len(queries), BATCH):
+        trace = BeamTrace(max_pruned=1)
+        with torch.inference_mode():
+            decoder = retriever.decoder(list(queries[start : start + BATCH]))
+            beam_search(decoder, trie, BeamSettings(k=1, beam_width=beam_width), None, trace)
+        last = trace.levels[-1]
+        held = last.kept_scores > -np.inf  # (Q, B)
+        unknown = trie.find(last.kept_codes.reshape(-1, trie.levels)).reshape(held.shape) < 0
+        bad = held & unknown
+        total = total + InvalidIds(int(bad.sum()), int(held.sum()), len(held), int(bad.any(axis=1).sum()))
     return total
 
 
@@ -163,13 +173,10 @@ def collisions(trie: Trie) -> dict[str, int]:
 
 
 def _id_details(bench: Bench, free_decode: bool) -> dict[str, Any]:
-    from genret.beam import BeamSettings
-
     retriever, width = bench.retriever, max(bench.settings.k, bench.settings.beam_width)
-    settings = BeamSettings(k=width, beam_width=width)
     details: dict[str, Any] = {
         "collisions": collisions(retriever.index.trie),
-        "invalid_ids": {"constrained": _invalid(constrained_invalid(retriever, bench.texts, settings))},
+        "invalid_ids": {"constrained": _invalid(constrained_invalid(retriever, bench.texts, width))},
     }
     if free_decode:
         free = free_invalid(retriever, bench.texts)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from genret.retriever import Retriever
 
 GRIDS = {
-    "quick": BM25Grid(k1=(0.6, 1.2), b=(0.3, 0.75), stem=(True,)),
+    "quick": BM25Grid(k1=(0.6, 1.2), b=(0.3, 0.75), stem=(True,), fields=(BM25Settings.fields,)),
     "full": BM25Grid(),
 }
 
@@ -151,6 +151,11 @@ def bm25_tuned(bench: Bench) -> Prepared:
     except GenretError as error:
         return _bm25(bench, BM25Settings(), {"untuned": str(error)})
     return _bm25(bench, tuned.settings, {"tuned for": tuned.measure, "trials": len(tuned.trials)})
+
+
+def bm25_system(settings: BM25Settings, note: Mapping[str, Any] | None = None) -> System:
+    """BM25 with the given settings; `note` is recorded beside them."""
+    return lambda bench: _bm25(bench, settings, note or {})
 
 
 def dense(bench: Bench) -> Prepared:
