@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genret.errors import GenretError
+from genret.prefix import PrefixTable
 from genret.vocab import START, Vocab
 
 KeyValue = tuple[Tensor, Tensor]
@@ -102,6 +103,8 @@ class CodewordDecoder(nn.Module):
     codebooks in the space of the query's embedding: the logits of level l are `scale * <q + r, C_l>`, where q is the
     query's embedding and r a correction by the transformer that starts at zero, so that before any training a search
     ranks IDs by additive quantisation, `<q, sum of C_l>` (RIPOR, Zeng et al. 2024, starts from the same place).
+
+    With `prefixes`, the counts of a catalogue's prefixes at each depth, a `PrefixTable` of these joins the logits.
     """
 
     def __init__(
@@ -114,6 +117,8 @@ class CodewordDecoder(nn.Module):
         d_memory: int,
         d_code: int | None = None,
         dropout: float = 0.0,
+        prefixes: Sequence[int] | None = None,
+        backoff: float = 0.1,
     ) -> None:
         super().__init__()
         if d_model % heads:
@@ -127,6 +132,7 @@ class CodewordDecoder(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(width, size) for size in self.vocab.codebook_sizes)
         self.correction = None if d_code is None else nn.Linear(d_model, d_code, bias=False)
         self.log_scale = None if d_code is None else nn.Parameter(torch.zeros(self.vocab.levels))
+        self.prefixes = None if prefixes is None else PrefixTable(codebook_sizes, prefixes, width, backoff)
 
     @property
     def blocks(self) -> list[DecoderLayer]:
@@ -157,13 +163,25 @@ class CodewordDecoder(nn.Module):
             present.append(key_value)
         return self.norm(x), present
 
-    def logits(self, level: int, states: Tensor, query: Tensor | None) -> Tensor:
-        """(..., d) states at a level -> (..., K_level) logits; `query` (..., d_code) is used by the dense start."""
-        if self.correction is None or self.log_scale is None:
-            return self.heads[level](states)
-        if query is None:
-            raise GenretError("the dense start needs the query's embedding, got none")
-        return self.heads[level]((query + self.correction(states)) * self.log_scale[level].exp())
+    def logits(self, level: int, states: Tensor, query: Tensor | None, nodes: Tensor | None) -> Tensor:
+        """(R, d) states at a level -> (R, K_level) logits.
+
+        `query` (R, d_code) is used by the dense start; `nodes` (R,), the rows' prefixes, by the prefix table.
+        """
+        if self.correction is not None and self.log_scale is not None:
+            if query is None:
+                raise GenretError("the dense start needs the query's embedding, got none")
+            states = (query + self.correction(states)) * self.log_scale[level].exp()
+        logits: Tensor = self.heads[level](states)
+        return logits if nodes is None or self.prefixes is None else self.prefixes.add(level, logits, states, nodes)
+
+    def root(self, shape: Sequence[int], device: torch.device) -> Tensor | None:
+        """The root's node number in the given shape; None where the decoder knows no catalogue."""
+        return None if self.prefixes is None else torch.zeros(tuple(shape), dtype=torch.int64, device=device)
+
+    def child(self, level: int, nodes: Tensor | None, codes: Tensor) -> Tensor | None:
+        """The nodes that `codes` of `level` lead to."""
+        return None if nodes is None or self.prefixes is None else self.prefixes.child(level, nodes, codes)
 
 
 class StepDecoder:
@@ -178,6 +196,7 @@ class StepDecoder:
     ) -> None:
         self._decoder, self._memory, self._mask, self._query = decoder, list(memory), memory_mask, query
         self._past: list[list[Tensor]] = []  # [layer][level] (Q, B, 2d)
+        self._nodes: Tensor | None = None  # (Q, B)
 
     @property
     def num_queries(self) -> int:
@@ -201,15 +220,21 @@ class StepDecoder:
         if codes is None or parents is None:
             tokens = torch.full((self.num_queries, 1), START, device=self._mask.device)
             self._past = [[] for _ in decoder.layers]
+            self._nodes = decoder.root(tokens.shape, tokens.device)
         else:
             tokens = codes + decoder.vocab.offsets[level - 1]
             self._reorder(level, parents)
+            parent = None if self._nodes is None else self._nodes.gather(1, parents)
+            self._nodes = decoder.child(level - 1, parent, codes)
         x = decoder.tokens(tokens) + decoder.levels.weight[level]  # (Q, B, d)
         for layer, memory, past in zip(decoder.blocks, self._memory, self._past, strict=True):
             x, key_value = layer.step(x, memory, self._mask, past)
             past.append(key_value)
-        logits = decoder.logits(level, decoder.norm(x), None if self._query is None else self._query.unsqueeze(1))
-        return logits.float().log_softmax(-1)
+        rows = tokens.shape[1]
+        query = None if self._query is None else self._query.repeat_interleave(rows, 0)
+        nodes = None if self._nodes is None else self._nodes.flatten()
+        logits = decoder.logits(level, decoder.norm(x).flatten(0, 1), query, nodes)
+        return logits.float().log_softmax(-1).unflatten(0, tokens.shape)
 
     def _reorder(self, level: int, parents: Tensor) -> None:
         """Make the cache follow the beams: row b of a query continues row parents[b] of the call before."""

@@ -29,6 +29,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling, Seq2SeqLMO
 
 from genret.decoder import CodewordDecoder, KeyValue, StepDecoder
 from genret.errors import GenretError
+from genret.prefix import PrefixTable
 from genret.vocab import PAD, START, Vocab
 
 Pooling = Literal["encoder", "bag"]
@@ -40,6 +41,7 @@ class GenretConfig(PreTrainedConfig):
 
     `d_code` None is a cold start; otherwise the heads are codebooks of that width (see `CodewordDecoder`) and `pooling`
     says where the query's embedding comes from: the mean of the encoder's states, or of a `bag` of token vectors.
+    `prefixes` are the numbers of distinct prefixes of the catalogue that the decoder knows (see `PrefixTable`).
     """
 
     model_type = "genret"
@@ -63,6 +65,8 @@ class GenretConfig(PreTrainedConfig):
         pooling: Pooling = "encoder",
         query_scale: float = 10.0,
         max_text_tokens: int = 32,
+        prefixes: Sequence[int] | None = None,
+        backoff: float = 0.1,
         **kwargs: Any,
     ) -> None:
         if pooling not in POOLINGS:
@@ -71,7 +75,8 @@ class GenretConfig(PreTrainedConfig):
         self.codebook_sizes = list(Vocab(codebook_sizes).codebook_sizes)
         self.d_model, self.layers, self.heads, self.ffn, self.dropout = d_model, layers, heads, ffn, dropout
         self.d_code, self.pooling, self.query_scale = d_code, pooling, query_scale
-        self.max_text_tokens = max_text_tokens
+        self.max_text_tokens, self.backoff = max_text_tokens, backoff
+        self.prefixes = None if prefixes is None else [int(count) for count in prefixes]
         self.vocab_size = len(Vocab(codebook_sizes))
         self.pad_token_id, self.decoder_start_token_id, self.initializer_range = PAD, START, 0.02
         kwargs["is_encoder_decoder"] = True
@@ -139,6 +144,8 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
             config.encoder.hidden_size,
             config.d_code,
             config.dropout,
+            config.prefixes,
+            config.backoff,
         )
         self.post_init()
         self.generation_config = _generation_config(len(config.codebook_sizes))
@@ -162,6 +169,9 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if isinstance(module, CodewordDecoder) and module.correction is not None:
             init.zeros_(module.correction.weight)
             init.constant_(module.log_scale, float(torch.tensor(self.config.query_scale).log()))
+        if isinstance(module, PrefixTable):
+            for vectors in module.vectors.values():
+                init.zeros_(vectors.weight)
 
     @torch.no_grad()
     def tie_codebooks(self, codebooks: Sequence[Tensor], bag: Tensor | None = None) -> None:
@@ -199,6 +209,7 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
     ) -> Seq2SeqLMOutput:
         """Logits (R, l, V) for `decoder_input_ids` (R, l), START first; tokens of other levels are -inf.
 
+        With a cache, `decoder_input_ids` is still the whole prefix, and the logits are those of its uncached end.
         With `labels` (R, L), the tokens of whole paths, the loss is the mean over rows of -log p(path). With `targets`
         (R, V) as well, each level's slice is a distribution over its codes given the path's prefix, and the loss is the
         cross-entropy to these, summed over levels; the logits are then left out.
@@ -211,13 +222,13 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
         cache = past_key_values if use_cache is not False else None
         memory, past = self._memory(encoded.last_hidden_state, cache), _read_cache(cache)
         mask = self._memory_mask(encoded.last_hidden_state, attention_mask)
-        states, present = self.decoder(decoder_input_ids, memory, mask, past)
+        seen = 0 if past is None else past[0][0].shape[2]
+        states, present = self.decoder(decoder_input_ids[:, seen:], memory, mask, past)
         if cache is not None:
             for index, (key, value) in enumerate(present):
                 cache.self_attention_cache.update(key, value, index)
-        first = 0 if past is None else past[0][0].shape[2]
         return Seq2SeqLMOutput(
-            logits=self._full_logits(states, encoded.pooler_output, first),
+            logits=self._full_logits(decoder_input_ids, states, encoded.pooler_output),
             past_key_values=cache,
             encoder_last_hidden_state=encoded.last_hidden_state,
         )
@@ -254,33 +265,49 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
             return states.new_zeros(states.shape[0], 1, 1, states.shape[1])
         return (1 - mask[:, None, None, :].to(states.dtype)) * torch.finfo(states.dtype).min
 
-    def _full_logits(self, states: Tensor, query: Tensor | None, first: int) -> Tensor:
-        """(R, l, d) states of the levels from `first` on -> (R, l, V); after the last level, padding is certain."""
-        vocab = self.vocab
+    def prepare_inputs_for_generation(
+        self, input_ids: Tensor, next_sequence_length: int | None = None, **model_inputs: Any
+    ) -> dict[str, Any]:
+        """transformers' hook: the whole prefix is passed, cached or not, since it decides which codes may follow."""
+        return super().prepare_inputs_for_generation(input_ids, next_sequence_length=None, **model_inputs)
+
+    def _full_logits(self, tokens: Tensor, states: Tensor, query: Tensor | None) -> Tensor:
+        """(R, l) tokens, the (R, n, d) states of the last n -> (R, n, V); after the last level, padding is certain."""
+        vocab, first = self.vocab, tokens.shape[1] - states.shape[1]
+        nodes = self._nodes(tokens[:, 1:])
         full = states.new_full((*states.shape[:2], len(vocab)), -torch.inf)
         for place in range(states.shape[1]):
             level = first + place
             if level < vocab.levels:
-                full[:, place, vocab.level_slice(level)] = self.decoder.logits(level, states[:, place], query)
+                logits = self.decoder.logits(level, states[:, place], query, nodes[level])
+                full[:, place, vocab.level_slice(level)] = logits.to(full.dtype)
             else:
                 full[:, place, PAD] = 0.0
         return full
 
+    def _nodes(self, tokens: Tensor) -> list[Tensor | None]:
+        """The node of each prefix of (R, l) codeword tokens, of length 0 to l but less than L."""
+        vocab = self.vocab
+        nodes = [self.decoder.root(tokens.shape[:1], tokens.device)]
+        for level in range(min(tokens.shape[1], vocab.levels - 1)):
+            nodes.append(self.decoder.child(level, nodes[-1], tokens[:, level] - vocab.offsets[level]))
+        return nodes
+
     def _loss(
         self, encoded: BaseModelOutputWithPooling, mask: Tensor | None, labels: Tensor, targets: Tensor | None
     ) -> Seq2SeqLMOutput:
-        vocab = self.vocab
+        vocab, nodes = self.vocab, self._nodes(labels)
         inputs = F.pad(labels[:, :-1], (1, 0), value=START)
         memory_mask = self._memory_mask(encoded.last_hidden_state, mask)
         states, _ = self.decoder(inputs, self.decoder.memory(encoded.last_hidden_state), memory_mask)
-        loss = states.new_zeros(())
+        loss = states.new_zeros((), dtype=torch.float32)
         for level in range(vocab.levels):
-            logits = self.decoder.logits(level, states[:, level], encoded.pooler_output)
+            logits = self.decoder.logits(level, states[:, level], encoded.pooler_output, nodes[level]).float()
             if targets is None:
                 loss = loss + F.cross_entropy(logits, labels[:, level] - vocab.offsets[level])
             else:
                 loss = loss + F.cross_entropy(logits, targets[:, vocab.level_slice(level)])
-        full = None if targets is not None else self._full_logits(states, encoded.pooler_output, 0)
+        full = None if targets is not None else self._full_logits(inputs, states, encoded.pooler_output)
         return Seq2SeqLMOutput(loss=loss, logits=full, encoder_last_hidden_state=encoded.last_hidden_state)
 
 

@@ -23,6 +23,7 @@ from genret.embed import product_text
 from genret.errors import GenretError, require
 from genret.examples import Collator, Examples, Schedule, join
 from genret.model import GenretConfig, GenretForConditionalGeneration, encoder_config, warm_start
+from genret.prefix import PrefixTable
 from genret.pseudo import LexicalTeacher, Neighbours, make_pseudo_queries
 from genret.settings import settings_dict
 from genret.start import additive_codebooks, bag_of_vectors
@@ -65,15 +66,24 @@ class ModelSettings:
     dropout: float = 0.0
     query_scale: float = 10.0
     """Inner products with codewords are multiplied by this at the dense start."""
+    prefixes: bool = True
+    """Tell the decoder which codes follow which prefix in the catalogue (`genret.prefix`)."""
+    backoff: float = 0.1
+    """Weight of codes that do not follow a prefix in the catalogue, against 1 for each that does."""
 
     def __post_init__(self) -> None:
         if self.start not in ("cold", "dense"):
             raise GenretError(f"start={self.start!r}: expected cold or dense")
-        for name in ("d_model", "layers", "heads", "ffn", "encoder_layers", "text_vocab", "max_text_tokens"):
+        for name in ("d_model", "layers", "heads", "ffn", "text_vocab", "max_text_tokens"):
             if getattr(self, name) < 1:
                 raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
         if self.d_model % self.heads:
             raise GenretError(f"d_model={self.d_model} is not a multiple of heads={self.heads}; choose a multiple")
+        if self.encoder_layers < 0:
+            raise GenretError(f"encoder_layers={self.encoder_layers}: expected 0 (token vectors alone) or more")
+        for name in ("query_scale", "backoff"):
+            if getattr(self, name) <= 0:
+                raise GenretError(f"{name}={getattr(self, name)}: expected more than 0")
         if not 0 <= self.dropout < 1:
             raise GenretError(f"dropout={self.dropout}: expected 0 <= dropout < 1")
 
@@ -219,8 +229,12 @@ def make_model(
         pooling="encoder" if warm else "bag",
         query_scale=settings.query_scale,
         max_text_tokens=settings.max_text_tokens,
+        prefixes=PrefixTable.counts(torch.from_numpy(codes)) if settings.prefixes else None,
+        backoff=settings.backoff,
     )
     model = warm_start(config, settings.encoder) if warm else GenretForConditionalGeneration(config)
+    if model.decoder.prefixes is not None:
+        model.decoder.prefixes.fill(torch.from_numpy(codes))
     if dense:
         books = [torch.from_numpy(book) for book in additive_codebooks(codes, vectors, vocab.codebook_sizes)]
         model.tie_codebooks(books, None if warm else _bag(dataset, vectors, text_tokenizer, settings))

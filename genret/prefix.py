@@ -1,0 +1,95 @@
+"""What the decoder knows of the catalogue: which codes follow which prefix. Knows codes and tensors, no products.
+
+Without it a decoder must learn by heart that after (17, 203) only 4 and 91 occur, and until it has, its noise about the
+last levels drowns what it knows about the query. `PrefixTable` states it outright: to the logits of a level it adds the
+log-probability of each code under a smoothed distribution over the prefix's children, and the inner product of the
+decoder's state with a learnt vector of the child. An unknown prefix, or a new child of a known one, is not forbidden:
+it backs off to how common the code is at its level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from genret.errors import GenretError
+
+UNKNOWN = -1
+
+
+class PrefixTable(nn.Module):
+    """The distinct prefixes ("nodes") of a catalogue's IDs, numbered in ID order at each depth; node 0 is the root.
+
+    `counts` are the numbers of nodes at depth 1 to L; `width` of the children's vectors, 0 for none. The root's
+    children have no vectors, since the first level's head has one for each of them, and nor have those of the last
+    level, which are nearly all only children.
+    """
+
+    def __init__(self, codebook_sizes: Sequence[int], counts: Sequence[int], width: int, backoff: float) -> None:
+        super().__init__()
+        if len(counts) != len(codebook_sizes):
+            raise GenretError(f"{len(counts)} node counts for {len(codebook_sizes)} levels; expected one a level")
+        self.sizes, self.backoff, self.levels = tuple(codebook_sizes), backoff, len(codebook_sizes)
+        for level, (size, parents, nodes) in enumerate(zip(self.sizes, (1, *counts[:-1]), counts, strict=True)):
+            # A node's key is (parent, code) as one number; keys are sorted, so a parent's children are a range of them.
+            self.register_buffer(f"keys{level}", torch.zeros(nodes, dtype=torch.int64))
+            self.register_buffer(f"starts{level}", torch.zeros(parents + 1, dtype=torch.int64))
+            self.register_buffer(f"share{level}", torch.full((size,), 1 / size))
+        with_vectors = range(1, self.levels - 1) if width else range(0)
+        self.vectors = nn.ModuleDict({str(level): nn.Embedding(counts[level], width) for level in with_vectors})
+
+    @staticmethod
+    def counts(codes: Tensor) -> tuple[int, ...]:
+        """(N, L) codes -> the number of distinct prefixes of each length 1 to L."""
+        return tuple(len(torch.unique(codes[:, : depth + 1], dim=0)) for depth in range(codes.shape[1]))
+
+    @torch.no_grad()
+    def fill(self, codes: Tensor) -> None:
+        """Set the nodes from (N, L) codes; their numbers must be those that the table was made for."""
+        parent = torch.zeros(len(codes), dtype=torch.int64)
+        for level, size in enumerate(self.sizes):
+            keys, node = torch.unique(parent * size + codes[:, level], return_inverse=True)
+            if len(keys) != len(self._keys(level)):
+                raise GenretError(
+                    f"level {level + 1}: {len(keys)} prefixes, but the model was made for {len(self._keys(level))}"
+                )
+            starts = self._starts(level)
+            self._keys(level).copy_(keys)
+            starts.copy_(torch.searchsorted(keys, torch.arange(len(starts)) * size))
+            share = torch.bincount(codes[:, level], minlength=size) + 0.5  # no code is impossible
+            getattr(self, f"share{level}").copy_(share / share.sum())
+            parent = node
+
+    def child(self, level: int, nodes: Tensor, codes: Tensor) -> Tensor:
+        """The node that `codes` of `level` lead to from `nodes` (of the same shape), UNKNOWN where there is none."""
+        keys, wanted = self._keys(level), nodes * self.sizes[level] + codes
+        place = torch.searchsorted(keys, wanted).clamp_max(len(keys) - 1)
+        return torch.where((keys[place] == wanted) & (nodes >= 0), place, UNKNOWN)
+
+    def add(self, level: int, logits: Tensor, states: Tensor, nodes: Tensor) -> Tensor:
+        """logits (R, K_level) of the children of `nodes` (R,), given states (R, width): what the table adds to them."""
+        size, share = self.sizes[level], getattr(self, f"share{level}")
+        rows, children = self._children(level, nodes)
+        codes = self._keys(level)[children] % size
+        # Up to a constant a row, which no softmax sees: log(backoff * share) for any code, and log(1 + backoff * share)
+        # for a child.
+        gain = torch.log1p(1 / (self.backoff * share)).to(logits.dtype)[codes]
+        if str(level) in self.vectors:
+            gain = gain + (states[rows] * self.vectors[str(level)](children)).sum(-1)
+        return (logits + torch.log(self.backoff * share)).index_put((rows, codes), gain, accumulate=True)
+
+    def _children(self, level: int, nodes: Tensor) -> tuple[Tensor, Tensor]:
+        """All children of some nodes (R,): the row of each, and its node number; an unknown node has none."""
+        starts = self._starts(level)
+        first = starts[nodes.clamp_min(0)]
+        count = torch.where(nodes >= 0, starts[nodes.clamp_min(0) + 1] - first, 0)
+        rows = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), count)
+        return rows, torch.arange(len(rows), device=nodes.device) + (first - (count.cumsum(0) - count))[rows]
+
+    def _keys(self, level: int) -> Tensor:
+        return self.get_buffer(f"keys{level}")
+
+    def _starts(self, level: int) -> Tensor:
+        return self.get_buffer(f"starts{level}")
