@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from genret.bits import Ints
 from genret.changes import Change, Kind
-from genret.data.records import Catalogue
+from genret.data.records import Catalogue, product_table
 from genret.errors import GenretError
 from genret.filters import Condition
 from genret.idmap import check_id
@@ -188,7 +188,7 @@ class Pending:
         """The products as tables; small ones are joined, so that there are few."""
         done = sum(table.num_rows for table in self._tables)
         if done < len(self._products):
-            self._tables = [*self._tables, Catalogue.from_products(self._products[done:]).table]
+            self._tables = [*self._tables, product_table(self._products[done:])]
         while len(self._tables) > 1 and self._tables[-1].num_rows * 2 > self._tables[-2].num_rows:
             self._tables = [*self._tables[:-2], pa.concat_tables(self._tables[-2:]).combine_chunks()]
         return self._tables

@@ -35,7 +35,7 @@ Floats: TypeAlias = npt.NDArray[Any]
 """float32, or float16 as it lies on disk."""
 RankKey: TypeAlias = tuple[float, str]
 CACHE_BYTES = 256 << 20
-"""Compiled filters kept, besides those that were given a name."""
+"""What the compiled filters that are kept for the next search may take."""
 
 
 class Embeddings(Protocol):

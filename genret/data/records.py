@@ -46,11 +46,7 @@ class Catalogue(Sequence[Product]):
     @classmethod
     def from_products(cls, products: Iterable[Product]) -> Catalogue:
         """A catalogue of the given products, in their order; a GenretError if two share an id."""
-        columns: list[Sequence[Any]] = list(zip(*products, strict=True)) or [()] * len(PRODUCT_SCHEMA)
-        attributes = PRODUCT_SCHEMA.get_field_index("attributes")
-        columns[attributes] = [list(pairs.items()) for pairs in columns[attributes]]
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, PRODUCT_SCHEMA, strict=True)]
-        catalogue = cls(pa.Table.from_arrays(arrays, schema=PRODUCT_SCHEMA))
+        catalogue = cls(product_table(products))
         if len(catalogue._row_of) != len(catalogue):
             raise GenretError(f"{len(catalogue) - len(catalogue._row_of)} products repeat an id; ids must be unique")
         return catalogue
@@ -137,6 +133,15 @@ class Dataset:
         """The judgements on a split's queries."""
         ids = {query.id for query in self.queries.get(split, ())}
         return [judgement for judgement in self.judgements if judgement.query_id in ids]
+
+
+def product_table(products: Iterable[Product]) -> pa.Table:
+    """The products as columns of `PRODUCT_SCHEMA`, in their order; ids may repeat."""
+    columns: list[Sequence[Any]] = list(zip(*products, strict=True)) or [()] * len(PRODUCT_SCHEMA)
+    attributes = PRODUCT_SCHEMA.get_field_index("attributes")
+    columns[attributes] = [list(pairs.items()) for pairs in columns[attributes]]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, PRODUCT_SCHEMA, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=PRODUCT_SCHEMA)
 
 
 def save_dataset(dataset: Dataset, path: str | Path, settings: Mapping[str, Any] | None = None) -> Artifact:

@@ -1,0 +1,145 @@
+"""A small shop whose index is changed beside a plain dict of what it should hold; shared by the tests of the index."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from genret.data.records import Catalogue
+from genret.index import Index, build_index
+from genret.snapshot import Snapshot
+from genret.trie import Allowed
+from genret.types import Product
+
+SIZES = (3, 2, 3)
+
+
+WIDTH = 4
+
+
+FILTERS = (
+    None,
+    "price < 3",
+    'attributes.diet = "vegan" or not available',
+    'category under "A > B"',
+    "store:n and price != 2",
+    "price > 99",
+)
+
+
+def product(number: int, rng: np.random.Generator) -> Product:
+    return Product(
+        f"p{number:03d}",
+        f"title {rng.integers(1000)}",
+        category=("A", str(rng.choice(["B", "C"]))),
+        attributes={"diet": str(rng.choice(["vegan", "none"]))},
+        price=float(rng.integers(0, 5)),
+        available=bool(rng.random() < 0.5),
+        stores=("n",) if rng.random() < 0.5 else (),
+        popularity=float(rng.integers(1, 4)),
+    )
+
+
+class Shop:
+    """What an index should hold, as a plain dict; and the index itself."""
+
+    def __init__(self, count: int, seed: int, folder: Path, *, embedded: bool = True) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.folder, self.embedded = folder, embedded
+        self.truth: dict[str, tuple[Product, list[int], np.ndarray]] = {}
+        self.next = 0
+        for one, codes, vector in self.fresh(count):
+            self.truth[one.id] = one, codes, vector
+        self.index = Index.open(self.build(folder / "index"))
+
+    def fresh(self, count: int) -> list[tuple[Product, list[int], np.ndarray]]:
+        numbers = range(self.next, self.next + count)
+        self.next += count
+        return [(product(number, self.rng), self.codes(), self.vector()) for number in numbers]
+
+    def codes(self) -> list[int]:
+        return [int(self.rng.integers(size)) for size in SIZES]
+
+    def vector(self) -> np.ndarray:
+        return self.rng.standard_normal(WIDTH).astype(np.float32)
+
+    def some(self, count: int) -> list[str]:
+        return sorted(self.rng.permutation(sorted(self.truth))[:count].tolist())
+
+    def build(self, path: Path) -> Path:
+        """An index built anew from the products as they are, in shuffled order."""
+        values = [self.truth[key] for key in self.rng.permutation(sorted(self.truth))]
+        codes = np.array([value[1] for value in values], np.int64).reshape(-1, len(SIZES))
+        vectors = np.array([value[2] for value in values], np.float32).reshape(-1, WIDTH)
+        catalogue = Catalogue.from_products([value[0] for value in values])
+        build_index(catalogue, codes, SIZES, path, {"tokenizer": "t"}, vectors if self.embedded else None)
+        return path
+
+    def do(self, what: str, count: int) -> None:
+        if what == "insert":
+            rows = self.fresh(count)
+        elif what in {"update", "move"}:
+            rows = [(product(int(one[1:]), self.rng), *self.truth[one][1:]) for one in self.some(count)]
+            if what == "move":
+                rows = [(one, self.codes(), self.vector()) for one, _, _ in rows]
+        if what == "delete":
+            gone = self.some(count)
+            self.index.delete(gone)
+            for one in gone:
+                del self.truth[one]
+            return
+        codes, vectors = [row[1] for row in rows], np.array([row[2] for row in rows]).reshape(-1, WIDTH)
+        if what == "insert":
+            self.index.insert([row[0] for row in rows], codes, vectors if self.embedded else None)
+        elif what == "update":
+            self.index.update([row[0] for row in rows])
+        else:
+            self.index.update([row[0] for row in rows], codes, vectors if self.embedded else None)
+        self.truth |= {row[0].id: row for row in rows}
+
+
+def listing(snapshot: Snapshot, where: str | None) -> list[tuple[tuple[int, ...], list[tuple[Product, list[float]]]]]:
+    """Everything that a search could reach, in its order: walked down the trie as the beam walks it."""
+    trie, allowed = snapshot.trie, snapshot.compile(where)
+    nodes, ids = np.array([trie.root]), np.zeros((1, 0), np.int64)
+    for level in range(trie.levels):
+        rows, codes = np.nonzero(trie.children_mask(level, nodes, allowed))
+        nodes = trie.child(level, nodes[rows], codes)
+        ids = np.concatenate([ids[rows], codes[:, None]], axis=1)
+        assert (nodes >= 0).all()
+    below = [below_id(snapshot, allowed, node) for node in nodes]
+    positions = np.concatenate([*below, np.zeros(0, np.int64)])
+    assert np.array_equal(trie.id_of(positions), np.repeat(ids, [len(one) for one in below], axis=0))
+    vectors = np.zeros((len(positions), 0)) if snapshot.embeddings is None else snapshot.embeddings[positions]
+    rows = iter(zip(snapshot.products(positions), vectors.tolist(), strict=True))
+    return [(tuple(one), [next(rows) for _ in places]) for one, places in zip(ids.tolist(), below, strict=True)]
+
+
+def below_id(snapshot: Snapshot, allowed: Allowed | None, node: int) -> np.ndarray:
+    """The positions of an ID's allowed products, in both of the ways that there are to ask for them."""
+    start, stop = snapshot.trie.product_range(snapshot.trie.levels, np.array([node]))
+    if allowed is None:
+        return np.arange(start[0], stop[0])
+    positions = allowed.nth(np.arange(allowed.rank(start)[0], allowed.rank(stop)[0]))
+    assert positions.tolist() == allowed.positions(int(start[0]), int(stop[0])).tolist()
+    return positions
+
+
+def assert_like_a_rebuild(shop: Shop, name: str) -> None:
+    path = shop.build(shop.folder / name)
+    rebuilt = Index.open(path).snapshot()
+    current = shop.index.snapshot()
+    assert len(current) == len(rebuilt) == len(shop.truth)
+    for where in FILTERS:
+        expected = listing(rebuilt, where)
+        assert listing(current, where) == expected
+        for allowed, trie in ((current.compile(where), current.trie), (rebuilt.compile(where), rebuilt.trie)):
+            count = trie.num_products if allowed is None else allowed.num_allowed
+            assert count == sum(len(products) for _, products in expected)
+    for one, (_, codes, _) in shop.truth.items():
+        assert one in current
+        assert current.semantic_id(one) == tuple(codes)
+        assert current.product(current.position(one)) == shop.truth[one][0]
+    shutil.rmtree(path)
