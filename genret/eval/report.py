@@ -16,6 +16,7 @@ from genret.eval.measures import MEASURES
 from genret.eval.plots import Dot, bars, dots, grouped_dots
 
 PLOTTED = "recall@10"
+TESTED = ("recall@10", "recall@100", "nDCG@10")
 
 
 class Summary(TypedDict, total=False):
@@ -44,7 +45,7 @@ class Summary(TypedDict, total=False):
     substitutes: Mapping[str, Any]
     """`Contrast.to_json()`."""
     health: Mapping[str, Mapping[str, Any]]
-    """λ of a tokenizer ("0.01") -> its `Health.to_json()`, the one in use first."""
+    """λ of a tokenizer ("0.01") -> its `Health.to_json()`."""
     beam: Mapping[str, Any]
     """{"query", "exact", "tree": `tree_json(...)`, "hits": [{"rank", "score", "title", "semantic_id"}, ...]}."""
     next: Sequence[str]
@@ -81,8 +82,10 @@ def render(summary: Mapping[str, Any]) -> str:
             title=summary.get("title") or f"genret on {summary.get('dataset', 'a catalogue')}",
             headline=headline(summary),
             id_line=id_line(summary),
+            beam_rows=beam_rows(summary.get("substitutes") or {}),
             stages=stages(summary.get("seconds") or {}),
-            tested=tested(summary),
+            tests=tested(summary),
+            tested=TESTED,
             measures=MEASURES,
             version=__version__,
         )
@@ -145,13 +148,19 @@ def stages(seconds: Mapping[str, Any]) -> list[tuple[str, float]]:
     return rows + ([("all of it, side by side", float(seconds["total"]))] if "total" in seconds else [])
 
 
-def tested(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The comparisons worth a line: the generative systems, and every system on recall@10."""
-    return [
-        c
-        for c in summary.get("comparisons", ())
-        if c["measure"] == PLOTTED or (c["system"].startswith("generative") and c["measure"] == "nDCG@10")
-    ]
+def beam_rows(substitutes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The same-beam rows of all widths, narrow to wide, each named with its width."""
+    widths = sorted(substitutes.get("same_beam", {}).items(), key=lambda item: int(item[0]))
+    return [{**row, "name": f"{width}: {row['name']}"} for width, rows in widths for row in rows]
+
+
+def tested(summary: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Comparisons as baseline -> system -> measure -> comparison, of the measures that the page has room for."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for c in summary.get("comparisons", ()):
+        if c["measure"] in TESTED:
+            found.setdefault(c["baseline"], {}).setdefault(c["system"], {})[c["measure"]] = c
+    return found
 
 
 def figure(value: float) -> str:

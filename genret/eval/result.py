@@ -100,17 +100,21 @@ class EvalResult:
         return head + "\n\n" + table(["system", *MEASURES], rows)
 
     def _tests(self) -> str:
-        if not self.comparisons:
+        parts = [self._tests_against(baseline) for baseline in self.baselines]
+        return "\n\n".join(part for part in parts if part)
+
+    def _tests_against(self, baseline: str) -> str:
+        """One table a baseline: a row a system, a column a measure."""
+        found = {(c.system, c.measure): c for c in self.comparisons if c.baseline == baseline}
+        if not found:
             return ""
-        rows = [
-            [c.system, c.baseline, c.measure, format_difference(c.difference), format_p(c.p), format_p(c.p_holm)]
-            for c in self.comparisons
-        ]
+        systems, measures = dict.fromkeys(s for s, _ in found), dict.fromkeys(m for _, m in found)
+        rows = [[system, *(format_comparison(found[system, m]) for m in measures)] for system in systems]
         head = (
-            "Paired by query: difference with 95 % bootstrap interval, two-sided randomization test, Holm-corrected "
-            "over the systems compared with one baseline on one measure."
+            f"Difference from {baseline}, paired by query: mean, 95 % bootstrap interval, and p of a two-sided "
+            "randomization test, Holm-corrected over the systems of a column."
         )
-        return head + "\n\n" + table(["system", "against", "measure", "difference", "p", "p (Holm)"], rows)
+        return head + "\n\n" + table(["system", *measures], rows)
 
     def _id_level(self) -> str:
         rows = [
@@ -201,6 +205,12 @@ def format_interval(interval: Interval) -> str:
 def format_difference(interval: Interval) -> str:
     """`+.012 [-.003, +.027]`."""
     return "{} [{}, {}]".format(*(("+" if x >= 0 else "-") + _short(abs(x)) for x in interval))
+
+
+def format_comparison(comparison: Comparison) -> str:
+    """`+.012 [-.003, +.027] p=.312`."""
+    p = format_p(comparison.p_holm)
+    return f"{format_difference(comparison.difference)} p{p if p.startswith('<') else '=' + p}"
 
 
 def format_p(p: float) -> str:

@@ -112,7 +112,7 @@ def compare_same_beam(
     """Both same-beam shares of two models over the same queries and the same draws, and the differences."""
     first, second = _beam_counts(before, exact, pairs), _beam_counts(after, exact, pairs)
     drawn = [_shares(_query_draws(counts, seed, rounds)) for counts in (first, second)]
-    names = ["substitute found, given the product found", "product and substitute both found"]
+    names = ["substitutes found beside a found product", "pairs found together"]
     return _paired(names, _shares(first.sum(axis=0)), _shares(second.sum(axis=0)), drawn[0], drawn[1])
 
 
@@ -124,7 +124,7 @@ def verdict(rows: Sequence[Paired], before: str = "λ = 0", after: str = "λ = 0
     if not outside:
         return (
             f"Between {before} and {after} every difference is within noise: each 95 % interval holds 0 "
-            f"({', '.join(_difference(row) for row in rows)})."
+            f"({', '.join(_difference(row, ' ') for row in rows)})."
         )
     up = [_difference(row) for row in outside if row.difference.value > 0]
     down = [_difference(row) for row in outside if row.difference.value < 0]
@@ -140,9 +140,9 @@ def depth_name(depth: int) -> str:
     return "L1" if depth == 1 else f"L1-L{depth}"
 
 
-def _difference(row: Paired) -> str:
+def _difference(row: Paired, joint: str = " by ") -> str:
     value, low, high = (100 * x for x in row.difference)
-    return f"{row.name} by {value:+.1f} points [{low:+.1f}, {high:+.1f}]"
+    return f"{row.name}{joint}{value:+.1f} points [{low:+.1f}, {high:+.1f}]"
 
 
 def _agreed(codes: npt.NDArray[np.int64], pairs: npt.NDArray[np.int64]) -> Floats:

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from genret.eval.plots import Dot, bars, dots, grouped_dots
-from genret.eval.report import duration, headline, id_line, percent, render, stages, write_report
+from genret.eval.report import beam_rows, duration, headline, id_line, percent, render, stages, write_report
 
 
 def interval(value: float, spread: float = 0.02) -> dict[str, float]:
@@ -216,6 +216,11 @@ def test_id_line_follows_the_numbers():
     assert "0 of 98,700 IDs did not exist" in line
     assert "99 invented IDs among 9,870 (1.0 %)" in line
     assert "1,500 of them share theirs, at most 9 one ID" in line
+
+
+def test_beams_are_listed_from_narrow_to_wide():
+    rows = beam_rows({"same_beam": {"100": [paired("x", True)], "20": [paired("x", True)]}})  # JSON sorts "100" first
+    assert [row["name"] for row in rows] == ["20: x", "100: x"]
 
 
 def test_write_is_whole_and_leaves_nothing_else(tmp_path):
