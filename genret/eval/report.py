@@ -73,6 +73,7 @@ def render(summary: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
         undefined=jinja2.ChainableUndefined,
     )
+    environment.filters["breakable"] = lambda name: markup("+<wbr>").join(name.split("+"))
     environment.filters |= {"figure": figure, "percent": percent, "duration": duration, "p": p_value, "points": points}
     plots = {name: markup(svg) for name, svg in _plots(summary).items()}
     return str(

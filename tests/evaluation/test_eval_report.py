@@ -111,7 +111,7 @@ def summary() -> dict:
 class Checker(HTMLParser):
     """Collects what must hold of the page."""
 
-    VOID = ("meta", "br", "link", "img", "input", "hr")
+    VOID = ("meta", "br", "link", "img", "input", "hr", "wbr")
 
     def __init__(self) -> None:
         super().__init__()
