@@ -168,7 +168,7 @@ class Systems:
             for layer, memory, before in zip(decoder.layers, self.memory, past, strict=True):
                 x, key_value = layer.step(x, memory, self.memory_mask, before)
                 before.append(key_value)
-            decoder.logits(level, decoder.norm(x), None)
+            decoder.logits(level, decoder.norm(x).flatten(0, 1), None, None)
 
     @torch.inference_mode()
     def _generate(self, children: Callable[[int, torch.Tensor], list[int]] | None) -> npt.NDArray[np.float32]:

@@ -14,6 +14,7 @@ rows of a query stay in ID order from level to level, so that "lower ID" is "low
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -36,8 +37,9 @@ Bools = npt.NDArray[np.bool_]
 MARGIN = 1e-3
 """How far (nats) below the first pass's k-th hit the exact pass looks, so that rounding in another batch shape, which
 changes a score by some 1e-6, cannot lose a hit. What is proven is proven in the exact pass's own arithmetic."""
-QUERIES_AT_ONCE = 16
-"""Queries that an exact pass decodes together; the one that needs most sets the rows for all."""
+ROWS_AT_ONCE = 512
+"""Decoder rows that an exact pass aims at in one call. The query that needs most sets the rows of all that are decoded
+with it, so queries are put together while all of them need few, and one that needs this many goes alone."""
 
 
 class Decoder(Protocol):
@@ -178,17 +180,19 @@ class _Candidates(NamedTuple):
 
 
 class _Floor(NamedTuple):
-    """What a prefix must score to matter, given hits already in hand."""
+    """What a prefix must score to matter, given hits already in hand, and how many do."""
 
     queries: Floats  # (Q,) the k-th hit's score
     groups: FullGroups  # and that of the last hit that a full prefix may show
+    need: Ints  # (Q,) rows a level that an exact pass needs at least
 
     def of(self, groups: Ints) -> Floats:
         return np.maximum(self.queries[:, None], self.groups.bar(groups))
 
     def lowered(self, queries: Ints) -> _Floor:
         """The floor of some queries, lowered by the margin for another batch's rounding."""
-        return _Floor(self.queries[queries] - np.float32(MARGIN), self.groups.select(queries).lowered(MARGIN))
+        groups = self.groups.select(queries).lowered(MARGIN)
+        return _Floor(self.queries[queries] - np.float32(MARGIN), groups, self.need[queries])
 
 
 @torch.inference_mode()
@@ -220,7 +224,7 @@ def beam_search(
 def _search(task: _Task, floor: _Floor | None, trace: BeamTrace | None) -> tuple[BeamResult, _Floor]:
     """One pass over the levels: the best `beam_width` prefixes, or with a floor all that reach it."""
     settings, levels = task.settings, task.trie.levels
-    beam, rows, dropped = _root(task), 0, list[Dropped]()
+    beam, rows, dropped, seen = _root(task), 0, list[Dropped](), list[Tensor]()
     for level in range(levels):
         if not (beam.nodes >= 0).any():
             break
@@ -235,10 +239,14 @@ def _search(task: _Task, floor: _Floor | None, trace: BeamTrace | None) -> tuple
             kept = keep_above(candidates.scores, floor.of(candidates.groups), budget)
         if not last:  # complete IDs are ranked among themselves: one that was dropped has k better ones before it
             dropped.append(kept.dropped)
+            seen.append(candidates.scores)
         if trace is not None:
             trace.levels.append(_trace_level(task, level, beam, candidates, kept.place, trace.max_pruned))
         beam = _advance(task, level, beam, candidates, kept)
-    return _result(task, beam, dropped, rows, floor)
+    result, full = _result(task, beam, dropped, rows, floor)
+    least = result.scores[:, -1]
+    need = [(scores.cpu().numpy() >= least[:, None]).sum(1) for scores in seen] if settings.exact else []
+    return result, _Floor(least, full, np.max(need, axis=0) if need else np.zeros(len(least), np.int64))
 
 
 def _root(task: _Task) -> _Beam:
@@ -291,7 +299,7 @@ def _children(
 
 def _result(
     task: _Task, beam: _Beam, dropped: list[Dropped], rows: int, floor: _Floor | None
-) -> tuple[BeamResult, _Floor]:
+) -> tuple[BeamResult, FullGroups]:
     """The products below the complete IDs of the last beam, and what is proven about them."""
     trie, settings = task.trie, task.settings
     ranking = rank_products(
@@ -308,7 +316,7 @@ def _result(
     ids = np.where((ranking.positions >= 0)[..., None], _ids(trie, ranking.positions), -1)
     spent = np.full(len(least), rows)
     result = BeamResult(ranking.positions, ranking.scores, ids, proven, bound, spent, np.zeros(len(least), bool))
-    return result, _Floor(least, ranking.full)
+    return result, ranking.full
 
 
 def _ids(trie: Trie, positions: Ints) -> Ints:
@@ -323,9 +331,7 @@ def _exact(task: _Task, first: BeamResult, floor: _Floor) -> BeamResult:
     positions, scores, ids = first.positions.copy(), first.scores.copy(), first.ids.copy()
     proven, bound = first.proven.copy(), first.bound.copy()
     rows, ended = first.rows.copy(), first.budget_ended.copy()
-    todo = np.flatnonzero(~first.proven)
-    todo = todo[np.argsort(-floor.queries[todo], kind="stable")]  # queries that need alike many rows side by side
-    for queries in np.array_split(todo, -(-len(todo) // QUERIES_AT_ONCE)):
+    for queries in _batches(np.flatnonzero(~first.proven), floor.need):
         part = task._replace(decoder=task.decoder.select(torch.from_numpy(queries)))
         again, _ = _search(part, floor.lowered(queries), None)
         better = again.proven | _is_better(again, first, queries)
@@ -339,6 +345,15 @@ def _exact(task: _Task, first: BeamResult, floor: _Floor) -> BeamResult:
         rows[queries] += again.rows
         proven[queries], ended[queries] = again.proven, ~again.proven
     return BeamResult(positions, scores, ids, proven, bound, rows, ended)
+
+
+def _batches(queries: Ints, need: Ints) -> Iterator[Ints]:
+    """The queries, those that need alike many rows together, at most so many that `ROWS_AT_ONCE` rows do."""
+    queries = queries[np.argsort(-need[queries], kind="stable")]
+    while len(queries):
+        count = max(1, ROWS_AT_ONCE // max(1, int(need[queries[0]])))
+        yield queries[:count]
+        queries = queries[count:]
 
 
 def _is_better(again: BeamResult, first: BeamResult, queries: Ints) -> Bools:
