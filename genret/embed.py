@@ -1,4 +1,5 @@
-"""Text -> (N, D) float32 unit rows: latent semantic analysis (no download), or any sentence-transformers model.
+"""Text -> (N, D) float32 unit rows: latent semantic analysis, two towers taught by the query log (neither needs a
+download), or any sentence-transformers model.
 
 Knows texts and vectors; nothing of semantic IDs. Embedding a catalogue is resumable: finished chunks are kept beside
 the artifact until it is whole.
@@ -20,13 +21,14 @@ from safetensors.numpy import load_file, save_file
 from tqdm.auto import tqdm
 
 from genret.artifacts import Artifact, read_artifact, read_json, write_artifact, write_json
-from genret.data.records import Catalogue
+from genret.data.records import Dataset
 from genret.errors import GenretError, require
 from genret.settings import settings_dict
 from genret.types import Product
 
 KIND = "embeddings"
 LSA = "lsa"
+TOWERS = "towers"
 CHUNK = 4096
 """Texts between two checkpoints."""
 
@@ -39,20 +41,22 @@ class EmbedSettings:
     """What is embedded, and by what."""
 
     model: str = LSA
-    """`lsa`, or a sentence-transformers model: hub name or local folder."""
+    """`lsa`, `towers`, or a sentence-transformers model: hub name or local folder."""
     dim: int = 128
-    """Width of the `lsa` embedding; a sentence-transformers model brings its own."""
+    """Width of `lsa` and `towers`; a sentence-transformers model brings its own."""
     fields: tuple[str, ...] = ("title", "brand", "category", "description")
     batch_size: int = 64
     max_features: int = 60_000
     """Vocabulary of `lsa`: the most frequent words and word pairs."""
+    steps: int = 600
+    """Training steps of `towers`."""
     seed: int = 0
 
     def __post_init__(self) -> None:
         unknown = set(self.fields) - set(TEXT_FIELDS)
         if unknown or not self.fields:
             raise GenretError(f"fields={self.fields}: expected some of {', '.join(TEXT_FIELDS)}")
-        for name in ("dim", "batch_size", "max_features"):
+        for name in ("dim", "batch_size", "max_features", "steps"):
             if getattr(self, name) < 1:
                 raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
         if not self.model:
@@ -60,13 +64,17 @@ class EmbedSettings:
 
 
 class Embedder(Protocol):
-    """Turns texts into unit vectors; the same for products and queries."""
+    """Turns texts into unit vectors."""
 
     @property
     def dim(self) -> int: ...
 
     def encode(self, texts: Sequence[str]) -> Vectors:
-        """(n, D) float32 unit rows; a text in which nothing is known to the embedder gives a row of zeros."""
+        """(n, D) float32 unit rows for queries; a text in which nothing is known gives a row of zeros."""
+        ...
+
+    def encode_products(self, texts: Sequence[str]) -> Vectors:
+        """The same for products' texts, in the same space; most embedders make no difference between the two."""
         ...
 
     def save(self, folder: Path) -> None: ...
@@ -115,6 +123,8 @@ class LsaEmbedder:
             return np.zeros((0, self.dim), np.float32)
         return _unit(np.asarray(self._tfidf.transform(texts) @ self.components.T, np.float32))
 
+    encode_products = encode
+
     def save(self, folder: Path) -> None:
         write_json(folder / "embedder.json", {"kind": LSA, "terms": self.terms})
         save_file({"idf": self.idf, "components": self.components}, folder / "embedder.safetensors")
@@ -158,6 +168,8 @@ class SentenceEmbedder:
         )
         return _unit(np.asarray(vectors, np.float32))
 
+    encode_products = encode
+
     def save(self, folder: Path) -> None:
         write_json(
             folder / "embedder.json",
@@ -177,19 +189,31 @@ def product_text(product: Product, fields: Sequence[str]) -> str:
     return ". ".join(parts[field] for field in fields if parts[field])
 
 
-def fit_embedder(catalogue: Catalogue, settings: EmbedSettings) -> Embedder:
-    """An embedder for the catalogue: `lsa` is fitted on its texts, a sentence-transformers model is loaded."""
-    if not len(catalogue):
+def fit_embedder(dataset: Dataset, settings: EmbedSettings, progress: bool = True) -> Embedder:
+    """An embedder for the data set's catalogue: `lsa` and `towers` are fitted, a sentence-transformers model is loaded.
+
+    `lsa` looks at the products' texts alone, `towers` at the train queries too.
+    """
+    if not len(dataset.catalogue):
         raise GenretError("the catalogue holds 0 products; there is nothing to embed")
+    if settings.model not in (LSA, TOWERS):
+        return SentenceEmbedder(settings.model, settings.batch_size)
+    texts = [product_text(product, settings.fields) for product in dataset.catalogue]
     if settings.model == LSA:
-        return LsaEmbedder.fit([product_text(product, settings.fields) for product in catalogue], settings)
-    return SentenceEmbedder(settings.model, settings.batch_size)
+        return LsaEmbedder.fit(texts, settings)
+    from genret.towers import train_towers
+
+    return train_towers(dataset, texts, settings.dim, settings.steps, settings.seed, progress)
 
 
 def load_embedder(path: str | Path) -> Embedder:
     """The embedder of an embeddings artifact."""
     artifact = read_artifact(path, KIND)
     config = read_json(artifact.file("embedder.json"))
+    if config["kind"] == TOWERS:
+        from genret.towers import TowerEmbedder
+
+        return TowerEmbedder.load(artifact.path)
     if config["kind"] != LSA:
         return SentenceEmbedder(config["model"], config["batch_size"])
     arrays = load_file(artifact.file("embedder.safetensors"))
@@ -197,7 +221,7 @@ def load_embedder(path: str | Path) -> Embedder:
 
 
 def embed_catalogue(
-    catalogue: Catalogue,
+    dataset: Dataset,
     settings: EmbedSettings,
     path: str | Path,
     inputs: Mapping[str, str] | None = None,
@@ -209,8 +233,8 @@ def embed_catalogue(
     Chunks are kept in a folder beside `path` as they are finished; the same call continues after an interruption.
     """
     path = Path(path)
-    embedder = fit_embedder(catalogue, settings)
-    texts = [product_text(product, settings.fields) for product in catalogue]
+    embedder = fit_embedder(dataset, settings, progress)
+    texts = [product_text(product, settings.fields) for product in dataset.catalogue]
     vectors = _encode_resumably(embedder, texts, _chunk_folder(path, texts, settings), progress)
     with write_artifact(path, KIND, settings_dict(settings), inputs) as folder:
         np.save(folder / "embeddings.npy", vectors)
@@ -235,7 +259,7 @@ def _encode_resumably(embedder: Embedder, texts: Sequence[str], chunks: Path, pr
             rows = order[start : start + CHUNK]
             file = chunks / f"{start}.npy"
             if not file.exists():
-                _save_whole(file, embedder.encode([texts[row] for row in rows]))
+                _save_whole(file, embedder.encode_products([texts[row] for row in rows]))
             vectors[rows] = np.load(file)
             bar.update(len(rows))
     return vectors

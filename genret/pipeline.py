@@ -54,7 +54,7 @@ def embed_stage(run: Path, settings: EmbedSettings, *, progress: bool = True) ->
     dataset, data = load_dataset(run / "data")
 
     def make(inputs: Mapping[str, str], scratch: Path) -> None:
-        embed_catalogue(dataset.catalogue, settings, run / "embeddings", inputs, progress=progress)
+        embed_catalogue(dataset, settings, run / "embeddings", inputs, progress=progress)
 
     return _stage(run, "embeddings", {"dataset": data.fingerprint}, settings_dict(settings), make)
 

@@ -1,4 +1,4 @@
-"""Text -> token ids for the model: a small WordPiece tokenizer trained on the catalogue, or a checkpoint's own.
+"""Text -> token ids for the model: a small BPE tokenizer trained on the catalogue, or a checkpoint's own.
 
 Knows texts; nothing of products. Both kinds are Hugging Face tokenizers and are saved with the model.
 """
@@ -21,21 +21,24 @@ Tokens = npt.NDArray[np.int32]
 
 
 def train_text_tokenizer(texts: Sequence[str], vocab_size: int, max_tokens: int) -> PreTrainedTokenizerFast:
-    """A lower-casing WordPiece tokenizer of at most `vocab_size` tokens, the same for the same texts.
+    """A lower-casing BPE tokenizer of at most `vocab_size` tokens, the same for the same texts.
 
+    Byte-pair encoding with a mark where a word begins: the library's WordPiece trainer numbers its inner pieces in an
+    order that changes from run to run, and with it everything that is trained on them.
     Digits are split from letters, so that "16oz" and "16 oz" read alike. Every text starts with [CLS], so that even a
     text in which nothing is known has a token to look at.
     """
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]", max_input_chars_per_word=40))
+    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]", fuse_unk=True))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase()]
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(r"\d+(\.\d+)?|[^\W\d_]+"), "removed", invert=True),
+            pre_tokenizers.Metaspace(prepend_scheme="always"),
         ]
     )
-    trainer = trainers.WordPieceTrainer(
+    trainer = trainers.BpeTrainer(
         vocab_size=vocab_size, special_tokens=list(SPECIALS), show_progress=False, limit_alphabet=200
     )
     tokenizer.train_from_iterator(texts, trainer)

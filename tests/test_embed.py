@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genret.data import Catalogue
+from genret.data import Catalogue, Dataset
 from genret.embed import (
     EmbedSettings,
     embed_catalogue,
@@ -18,7 +18,7 @@ from genret.embed import (
     product_text,
 )
 from genret.errors import GenretError
-from genret.types import Product
+from genret.types import Judgement, Product, Query
 
 PRODUCTS = [
     Product("1", "Tomato basil marinara sauce", ("Pantry", "Sauces"), brand="Bell"),
@@ -27,6 +27,10 @@ PRODUCTS = [
     Product("4", "Almond milk vanilla", ("Dairy", "Plant Milk")),
     Product("5", "Dish soap lemon", ("Household", "Cleaning")),
 ]
+
+
+def dataset_of(products: list[Product]) -> Dataset:
+    return Dataset("test", Catalogue.from_products(products))
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +48,9 @@ def test_product_text_joins_the_chosen_fields_and_leaves_empty_ones_out() -> Non
 
 
 def test_lsa_rows_are_unit_and_neighbours_share_a_topic() -> None:
-    catalogue = Catalogue.from_products(PRODUCTS)
-    embedder = fit_embedder(catalogue, EmbedSettings(dim=4))
-    vectors = embedder.encode([product_text(product, ("title", "category")) for product in catalogue])
+    dataset = dataset_of(PRODUCTS)
+    embedder = fit_embedder(dataset, EmbedSettings(dim=4))
+    vectors = embedder.encode([product_text(product, ("title", "category")) for product in dataset.catalogue])
     assert vectors.shape == (5, 4)
     assert vectors.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
@@ -56,24 +60,24 @@ def test_lsa_rows_are_unit_and_neighbours_share_a_topic() -> None:
 
 
 def test_lsa_text_of_unknown_words_is_a_row_of_zeros() -> None:
-    embedder = fit_embedder(Catalogue.from_products(PRODUCTS), EmbedSettings(dim=4))
+    embedder = fit_embedder(dataset_of(PRODUCTS), EmbedSettings(dim=4))
     assert not embedder.encode(["zzz qqq"]).any()
     assert embedder.encode([]).shape == (0, 4)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_few_or_identical_products_keep_the_width(count: int) -> None:
-    catalogue = Catalogue.from_products([Product(str(i), "oat milk") for i in range(count)])
-    vectors = fit_embedder(catalogue, EmbedSettings(dim=16)).encode(["oat milk"] * count)
+    dataset = dataset_of([Product(str(i), "oat milk") for i in range(count)])
+    vectors = fit_embedder(dataset, EmbedSettings(dim=16)).encode(["oat milk"] * count)
     assert vectors.shape == (count, 16)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
 def test_no_products_and_no_words_are_errors() -> None:
     with pytest.raises(GenretError, match="0 products"):
-        fit_embedder(Catalogue.from_products([]), EmbedSettings())
+        fit_embedder(dataset_of([]), EmbedSettings())
     with pytest.raises(GenretError, match="holds a word"):
-        fit_embedder(Catalogue.from_products([Product("1", "!!!")]), EmbedSettings())
+        fit_embedder(dataset_of([Product("1", "!!!")]), EmbedSettings())
 
 
 @pytest.mark.parametrize(
@@ -85,30 +89,32 @@ def test_bad_settings_say_what_is_expected(bad: dict[str, object]) -> None:
 
 
 def test_artifact_round_trip_embeds_queries_like_products(tmp_path: Path) -> None:
-    catalogue = Catalogue.from_products(PRODUCTS)
-    embed_catalogue(catalogue, EmbedSettings(dim=4), tmp_path / "e", progress=False)
+    dataset = dataset_of(PRODUCTS)
+    embed_catalogue(dataset, EmbedSettings(dim=4), tmp_path / "e", progress=False)
     vectors, artifact = load_embeddings(tmp_path / "e")
-    again = load_embedder(tmp_path / "e").encode([product_text(p, artifact.settings["fields"]) for p in catalogue])
+    again = load_embedder(tmp_path / "e").encode(
+        [product_text(p, artifact.settings["fields"]) for p in dataset.catalogue]
+    )
     np.testing.assert_array_equal(vectors, again)
     assert [path.name for path in tmp_path.iterdir()] == ["e"]
 
 
 def test_same_seed_same_bytes(tmp_path: Path) -> None:
-    catalogue = Catalogue.from_products(PRODUCTS)
-    one = embed_catalogue(catalogue, EmbedSettings(dim=4), tmp_path / "a", progress=False)
-    two = embed_catalogue(catalogue, EmbedSettings(dim=4), tmp_path / "b", progress=False)
+    dataset = dataset_of(PRODUCTS)
+    one = embed_catalogue(dataset, EmbedSettings(dim=4), tmp_path / "a", progress=False)
+    two = embed_catalogue(dataset, EmbedSettings(dim=4), tmp_path / "b", progress=False)
     assert one.fingerprint == two.fingerprint
 
 
 def test_minilm_is_resumed_from_finished_chunks(tmp_path: Path, minilm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genret.embed.CHUNK", 2)
-    catalogue = Catalogue.from_products(PRODUCTS)
+    dataset = dataset_of(PRODUCTS)
     settings = EmbedSettings(model=minilm)
-    whole = embed_catalogue(catalogue, settings, tmp_path / "whole", progress=False)
+    whole = embed_catalogue(dataset, settings, tmp_path / "whole", progress=False)
 
     from genret.embed import SentenceEmbedder
 
-    real_encode, calls = SentenceEmbedder.encode, []
+    real_encode, calls = SentenceEmbedder.encode_products, []
 
     def interrupted(self: SentenceEmbedder, texts: list[str]) -> np.ndarray:
         calls.append(len(texts))
@@ -116,17 +122,17 @@ def test_minilm_is_resumed_from_finished_chunks(tmp_path: Path, minilm: str, mon
             raise KeyboardInterrupt
         return real_encode(self, texts)
 
-    monkeypatch.setattr(SentenceEmbedder, "encode", interrupted)
+    monkeypatch.setattr(SentenceEmbedder, "encode_products", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        embed_catalogue(catalogue, settings, tmp_path / "part", progress=False)
+        embed_catalogue(dataset, settings, tmp_path / "part", progress=False)
     assert not (tmp_path / "part").exists()
-    resumed = embed_catalogue(catalogue, settings, tmp_path / "part", progress=False)
+    resumed = embed_catalogue(dataset, settings, tmp_path / "part", progress=False)
     assert calls == [2, 2, 2, 1]  # the first chunk is not encoded again
     assert resumed.fingerprint == whole.fingerprint
 
 
 def test_minilm_knows_that_a_soda_is_a_pop(minilm: str) -> None:
-    embedder = fit_embedder(Catalogue.from_products(PRODUCTS), EmbedSettings(model=minilm))
+    embedder = fit_embedder(dataset_of(PRODUCTS), EmbedSettings(model=minilm))
     soda, pop, soap = embedder.encode(["orange soda", "orange soft drink", "dish soap"])
     assert embedder.dim == 384
     assert soda @ pop > soda @ soap
@@ -136,4 +142,28 @@ def test_a_model_that_cannot_be_loaded_is_one_clear_error(tmp_path: Path, monkey
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (tmp_path / "empty").mkdir()
     with pytest.raises(GenretError, match="cannot load the embedding model"):
-        fit_embedder(Catalogue.from_products(PRODUCTS), EmbedSettings(model=str(tmp_path / "empty")))
+        fit_embedder(dataset_of(PRODUCTS), EmbedSettings(model=str(tmp_path / "empty")))
+
+
+def test_towers_learn_from_the_log_what_no_text_says(tmp_path: Path) -> None:
+    """No product text holds the word "pop"; the log says that it means soda."""
+    words = ["lime", "cherry", "orange", "grape", "lemon", "berry", "apple", "mango"]
+    products = [Product(f"s{i}", f"{word} soda") for i, word in enumerate(words)]
+    products += [Product(f"b{i}", f"{word} bread") for i, word in enumerate(words)]
+    queries = [Query(f"q{i}", f"{word} pop") for i, word in enumerate(words[1:])]
+    judgements = [Judgement(f"q{i}", f"s{i + 1}", 1.0) for i in range(len(queries))]
+    dataset = Dataset("test", Catalogue.from_products(products), {"train": queries}, judgements)
+    settings = EmbedSettings(model="towers", dim=16, steps=60)
+    first = embed_catalogue(dataset, settings, tmp_path / "a", progress=False)
+    vectors, _ = load_embeddings(tmp_path / "a")
+    scores = load_embedder(tmp_path / "a").encode(["lime pop"]) @ vectors.T  # (1, 16); never asked in the log
+    assert products[int(scores.argmax())].title == "lime soda"
+    assert embed_catalogue(dataset, settings, tmp_path / "b", progress=False).fingerprint == first.fingerprint
+
+
+def test_towers_need_no_log(tmp_path: Path) -> None:
+    dataset = dataset_of(PRODUCTS)
+    embed_catalogue(dataset, EmbedSettings(model="towers", dim=8, steps=40), tmp_path / "e", progress=False)
+    vectors, _ = load_embeddings(tmp_path / "e")
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    assert (load_embedder(tmp_path / "e").encode(["dish soap"]) @ vectors.T).argmax() == 4

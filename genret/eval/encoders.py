@@ -107,7 +107,7 @@ def _embedded(bench: Bench, name: str, settings: EmbedSettings, work: Path) -> P
     except GenretError:
         pass  # none there, or a broken one: made anew
     bench.progress(f"{name}: embedding {len(bench.dataset.catalogue)} products")
-    embed_catalogue(bench.dataset.catalogue, settings, folder, inputs)
+    embed_catalogue(bench.dataset, settings, folder, inputs)
     return folder
 
 

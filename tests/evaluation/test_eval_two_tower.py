@@ -91,7 +91,7 @@ def test_training_learns_what_the_pairs_say(tiny_encoder, tmp_path):
     out = train_two_tower(pairs(), settings(tiny_encoder), tmp_path / "tower", progress=False)
 
     def hits(model: str) -> int:
-        embedder = fit_embedder(Catalogue.from_products([Product("x", "x")]), EmbedSettings(model=model))
+        embedder = fit_embedder(Dataset("x", Catalogue.from_products([Product("x", "x")])), EmbedSettings(model=model))
         found = embedder.encode([pair.query for pair in pairs()]) @ embedder.encode([pair.text for pair in pairs()]).T
         return int((found.argmax(axis=1) == range(len(pairs()))).sum())
 
