@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from genret.errors import GenretError
 
+PerQuery: TypeAlias = Mapping[str, Mapping[str, float]]
+"""Measure -> query id -> value, of one system."""
 Array = npt.NDArray[np.float64]
 
 ROUNDS = 10_000
+DECIMALS = 10
 CHUNK = 1 << 22
 """Random numbers held at a time."""
 
@@ -42,15 +45,24 @@ class Comparison(NamedTuple):
 
 def mean_interval(values: Sequence[float] | Array, seed: int = 0, rounds: int = ROUNDS) -> Interval:
     """The mean and its 95 % interval, by a percentile bootstrap over the values; (0, 0, 0) of none."""
-    array = np.asarray(values, np.float64)
-    if not len(array):
-        return Interval(0.0, 0.0, 0.0)
+    return mean_intervals(np.asarray(values, np.float64)[None], seed, rounds)[0]
+
+
+def mean_intervals(rows: Array, seed: int = 0, rounds: int = ROUNDS) -> list[Interval]:
+    """`mean_interval` of each row of (M, Q) values, over the same draws of the Q columns."""
+    columns = rows.shape[1]
+    if not columns:
+        return [Interval(0.0, 0.0, 0.0)] * len(rows)
     rng = np.random.default_rng(seed)
-    means = np.concatenate(
-        [array[rng.integers(0, len(array), (size, len(array)))].mean(axis=1) for size in _chunks(rounds, len(array))]
-    )
-    low, high = np.quantile(means, (0.025, 0.975))
-    return Interval(float(array.mean()), float(low), float(high))
+    means = []
+    for size in _chunks(rounds, columns):
+        drawn = rng.integers(0, columns, (size, columns)) + columns * np.arange(size)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=size * columns).reshape(size, columns)
+        means.append(counts.astype(np.float64) @ rows.T / columns)  # (size, M)
+    low, high = np.quantile(np.concatenate(means), (0.025, 0.975), axis=0)
+    # Rounded, since a matrix product's last digits depend on how many rows it has and on the number of threads.
+    triples = np.round([rows.mean(axis=1), low, high], DECIMALS).T.tolist()
+    return [Interval(*triple) for triple in triples]
 
 
 def randomization_p(differences: Sequence[float] | Array, seed: int = 0, rounds: int = ROUNDS) -> float:
@@ -58,18 +70,19 @@ def randomization_p(differences: Sequence[float] | Array, seed: int = 0, rounds:
 
     (Fisher's randomization test, recommended for retrieval by Smucker, Allan and Carterette, CIKM 2007.)
     """
-    array = np.asarray(differences, np.float64)
-    array = array[array != 0]  # a query without a difference cannot change the sum
-    if not len(array):
-        return 1.0
+    return randomization_ps(np.asarray(differences, np.float64)[None], seed, rounds)[0]
+
+
+def randomization_ps(rows: Array, seed: int = 0, rounds: int = ROUNDS) -> list[float]:
+    """`randomization_p` of each row of (M, Q) differences, over the same coins."""
     rng = np.random.default_rng(seed)
     # Sums that equal the observed one count as hits, rounding errors aside.
-    bar = abs(array.sum()) - 1e-9 * np.abs(array).sum()
-    hits = 0
-    for size in _chunks(rounds, len(array)):
-        signs = rng.integers(0, 2, (size, len(array)), dtype=np.int8)
-        hits += int((np.abs((2.0 * signs - 1.0) @ array) >= bar).sum())
-    return (1 + hits) / (1 + rounds)
+    bars = np.abs(rows.sum(axis=1)) - 1e-9 * np.abs(rows).sum(axis=1)
+    hits = np.zeros(len(rows), np.int64)
+    for size in _chunks(rounds, rows.shape[1]):
+        signs = 2.0 * rng.integers(0, 2, (size, rows.shape[1]), dtype=np.int8) - 1.0
+        hits += (np.abs(signs @ rows.T) >= bars).sum(axis=0)
+    return [float((1 + count) / (1 + rounds)) for count in hits]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -83,25 +96,29 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def compare(
-    systems: Mapping[str, Mapping[str, float]], baseline: str, measure: str, seed: int = 0, rounds: int = ROUNDS
+    systems: Mapping[str, PerQuery], baseline: str, measures: Sequence[str], seed: int = 0, rounds: int = ROUNDS
 ) -> list[Comparison]:
-    """Every other system against `baseline` on one measure: `systems[name][query_id]`, all over the same queries."""
+    """Every other system against `baseline` on each measure, all over the same queries; measure after measure."""
     if baseline not in systems:
         raise GenretError(f"no system {baseline!r} to compare with; there are {', '.join(systems)}")
-    queries = list(systems[baseline])
-    base = np.array([systems[baseline][query] for query in queries])
     names = [name for name in systems if name != baseline]
-    rows = []
-    for name in names:
-        if systems[name].keys() != systems[baseline].keys():
-            raise GenretError(f"systems {name!r} and {baseline!r} were measured on different queries; measure again")
-        difference = np.array([systems[name][query] for query in queries]) - base
-        rows.append((mean_interval(difference, seed, rounds), randomization_p(difference, seed, rounds)))
-    corrected = holm([p for _, p in rows])
+    if not names:
+        return []
+    pairs = [(name, measure) for measure in measures for name in names]
+    rows = np.array([_differences(systems, name, baseline, measure) for name, measure in pairs])  # (M, Q)
+    intervals, ps = mean_intervals(rows, seed, rounds), randomization_ps(rows, seed, rounds)
+    corrected = [p for start in range(0, len(ps), len(names)) for p in holm(ps[start : start + len(names)])]
     return [
-        Comparison(measure, name, baseline, interval, p, p_holm, len(queries))
-        for name, (interval, p), p_holm in zip(names, rows, corrected, strict=True)
+        Comparison(measure, name, baseline, interval, p, p_holm, rows.shape[1])
+        for (name, measure), interval, p, p_holm in zip(pairs, intervals, ps, corrected, strict=True)
     ]
+
+
+def _differences(systems: Mapping[str, PerQuery], name: str, baseline: str, measure: str) -> list[float]:
+    ours, theirs = systems[name][measure], systems[baseline][measure]
+    if ours.keys() != theirs.keys():
+        raise GenretError(f"systems {name!r} and {baseline!r} were measured on different queries; measure again")
+    return [ours[query] - value for query, value in theirs.items()]
 
 
 def _chunks(rounds: int, width: int) -> list[int]:

@@ -42,8 +42,9 @@ def evaluate_run(
 ) -> EvalResult:
     """Every system's measures on a split of the run's own data, or on other `queries` graded by `grading`.
 
-    With `out`, TREC runs, qrels, JSON and Markdown are written there. `free_decode` adds how many of the top 10 IDs
-    are invented when the beam is not held to the catalogue. Raises GenretError where there is nothing to judge.
+    With `out`, TREC runs, qrels, JSON and Markdown are written there. `free_decode` adds how many IDs do not exist: of
+    those in the constrained beams (none, or a defect), and of the top 10 of beams that nothing holds to the catalogue.
+    Raises GenretError where there is nothing to judge.
     """
     dataset, _ = load_dataset(Path(folder) / "data")
     if (queries is None) != (grading is None):
@@ -172,16 +173,17 @@ def collisions(trie: Trie) -> dict[str, int]:
     }
 
 
-def _id_details(bench: Bench, free_decode: bool) -> dict[str, Any]:
+def _id_details(bench: Bench, check_ids: bool) -> dict[str, Any]:
     retriever, width = bench.retriever, max(bench.settings.k, bench.settings.beam_width)
-    details: dict[str, Any] = {
-        "collisions": collisions(retriever.index.trie),
-        "invalid_ids": {"constrained": _invalid(constrained_invalid(retriever, bench.texts, width))},
-    }
-    if free_decode:
+    details: dict[str, Any] = {"collisions": collisions(retriever.index.trie)}
+    if check_ids:
+        held = constrained_invalid(retriever, bench.texts, width)
         free = free_invalid(retriever, bench.texts)
-        details["invalid_ids"]["unconstrained"] = _invalid(free)
-        bench.progress(f"unconstrained: {free.invalid} of {free.total} IDs do not exist")
+        details["invalid_ids"] = {"constrained": _invalid(held), "unconstrained": _invalid(free)}
+        bench.progress(
+            f"IDs that do not exist: {held.invalid} of {held.total} with the trie, "
+            f"{free.invalid} of {free.total} without it"
+        )
     return details
 
 

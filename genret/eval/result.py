@@ -5,14 +5,15 @@ Knows runs and judgements; not how the runs were made.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from genret.artifacts import write_json
-from genret.eval.compare import Comparison, Interval, compare, mean_interval
+from genret.eval.compare import Comparison, Interval, compare, mean_intervals
 from genret.eval.measures import MEASURES, evaluate, mean_by_group
 from genret.eval.runs import Run, write_qrels, write_trec_run
 from genret.types import Judgement, Query
@@ -162,10 +163,12 @@ def score_runs(
     kinds = {query.id: query.kind for query in queries}
     judged = [j for j in grading.judgements if j.query_id in asked]
     scores = {name: evaluate(run, judged, grading.relevant_at, grading.irrelevant_grade) for name, run in runs.items()}
+    values = np.array([list(found.per_query[m].values()) for found in scores.values() for m in MEASURES])  # (S * M, Q)
+    intervals = iter(mean_intervals(values, seed))
     systems = tuple(
         SystemResult(
             name,
-            {m: mean_interval(list(found.per_query[m].values()), seed) for m in MEASURES},
+            {m: next(intervals) for m in MEASURES},
             dict((settings or {}).get(name, {})),
             mean_by_group(found.per_query["recall@10"], kinds) if any(kinds.values()) else {},
             dict((id_level or {}).get(name, {})),
@@ -173,8 +176,9 @@ def score_runs(
         for name, found in scores.items()
     )
     comparisons: list[Comparison] = []
-    for baseline, measure in itertools.product((name for name in baselines if name in scores), measures):
-        comparisons += compare({name: s.per_query[measure] for name, s in scores.items()}, baseline, measure, seed)
+    for baseline in baselines:
+        if baseline in scores:
+            comparisons += compare({name: s.per_query for name, s in scores.items()}, baseline, measures, seed)
     first = next(iter(scores.values()))  # the queries that count are the same for every system
     return Scored(systems, tuple(comparisons), len(first.queries), first.left_out)
 
