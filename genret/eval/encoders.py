@@ -12,8 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from genret.artifacts import read_artifact, read_json, sha256
-from genret.data.records import Catalogue, Dataset
-from genret.embed import EmbedSettings, embed_catalogue, load_embedder, load_embeddings, product_text
+from genret.data.records import Dataset
+from genret.embed import TOWERS, EmbedSettings, embed_catalogue, load_embedder, load_embeddings, product_text
 from genret.errors import GenretError
 from genret.eval.dense import Dense
 from genret.eval.runs import RankedList
@@ -100,7 +100,7 @@ def two_tower_pairs(dataset: Dataset, recipe: TwoTowerRecipe) -> list[Pair]:
 def _embedded(bench: Bench, name: str, settings: EmbedSettings, work: Path) -> Path:
     """The embeddings artifact in `work/name`, made unless the one there is of these products by this model."""
     folder = work / name
-    inputs = {"products": _digest(bench.dataset.catalogue, settings), "model": _model_digest(settings.model)}
+    inputs = {"data": _digest(bench.dataset, settings), "model": _model_digest(settings.model)}
     try:
         if dict(read_artifact(folder, "embeddings").inputs) == inputs:
             return folder
@@ -111,10 +111,14 @@ def _embedded(bench: Bench, name: str, settings: EmbedSettings, work: Path) -> P
     return folder
 
 
-def _digest(catalogue: Catalogue, settings: EmbedSettings) -> str:
-    digest = hashlib.sha256(repr((settings.dim, settings.seed, settings.fields)).encode())
-    for product in catalogue:
+def _digest(dataset: Dataset, settings: EmbedSettings) -> str:
+    """Of what the embedding depends on besides a sentence-transformers model: settings, products, and the query log."""
+    own = {name: value for name, value in settings_dict(settings).items() if name != "model"}  # its path may change
+    digest = hashlib.sha256(repr(own).encode())
+    for product in dataset.catalogue:
         digest.update(repr((product.id, product_text(product, settings.fields))).encode())
+    if settings.model == TOWERS:
+        digest.update(repr((dataset.split_queries("train"), dataset.split_judgements("train"))).encode())
     return digest.hexdigest()
 
 
