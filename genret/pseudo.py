@@ -54,7 +54,8 @@ def make_pseudo_queries(catalogue: Catalogue, rows: Ints, count: int, noise: flo
     """`count` pseudo-queries spread evenly over the given rows; a share `noise` of them with a typo or another unit."""
     rng = np.random.default_rng(seed)
     texts, clean, made_from = [], [], []
-    picked = np.concatenate([rng.permutation(rows) for _ in range(-(-count // max(len(rows), 1)))])[:count]
+    rounds = [rng.permutation(rows) for _ in range(-(-count // max(len(rows), 1)))]
+    picked = np.concatenate([np.zeros(0, np.int64), *rounds])[:count]
     products = list(catalogue)
     for row in picked.tolist():
         text = pseudo_query(products[row], rng)
@@ -65,27 +66,29 @@ def make_pseudo_queries(catalogue: Catalogue, rows: Ints, count: int, noise: flo
 
 
 def pseudo_query(product: Product, rng: np.random.Generator) -> str:
-    """One query for a product: a span or some words of its title, with brand, category or an attribute."""
+    """One query for a product: a span or some words of its title, with brand, category or attributes."""
     title = product.title.lower().split()
     leaf = product.category[-1].lower() if product.category else ""
     brand = product.brand.lower()
-    attribute = _choice(list(product.attributes.values()), rng).lower()
+    values = [value.lower() for value in product.attributes.values()]
     forms = (
         lambda: _span(title, rng),
         lambda: _some(title, rng),
-        lambda: f"{brand} {leaf}",
-        lambda: f"{brand} {_span(title, rng)}",
-        lambda: leaf,
-        lambda: f"{attribute} {leaf}",
-        lambda: _some([*title, *leaf.split()], rng),
-        lambda: _span(product.description.lower().split(), rng),
         lambda: " ".join(title),
+        lambda: f"{brand} {_some(title, rng)}",
+        lambda: f"{_choice(values, rng)} {_some(title, rng)}",
+        lambda: f"{brand} {_some(title, rng)} {_choice(values, rng)}",
+        lambda: f"{brand} {leaf}",
+        lambda: f"{_choice(values, rng)} {leaf}",
+        lambda: leaf,
+        lambda: _span(product.description.lower().split(), rng),
     )
-    text = forms[int(rng.choice(len(forms), p=_SHARES))]()
-    return " ".join(text.split()) or " ".join(title)
+    text = forms[int(np.searchsorted(_SHARES, rng.random()))]()
+    return " ".join(dict.fromkeys(text.split())) or " ".join(title)
 
 
-_SHARES = np.asarray([0.2, 0.2, 0.12, 0.08, 0.06, 0.08, 0.12, 0.06, 0.08])
+_SHARES = np.cumsum([0.14, 0.2, 0.08, 0.16, 0.12, 0.08, 0.08, 0.06, 0.04])
+"""Cumulative shares of the forms; what is left goes to the last one."""
 
 
 def add_noise(text: str, rng: np.random.Generator) -> str:

@@ -51,19 +51,23 @@ class ModelSettings:
 
     encoder: str = ""
     """A checkpoint to start the encoder from, hub name or local folder; empty for a small one from scratch."""
-    start: Start = "cold"
+    start: Start = "dense"
     """`dense`: the heads start as codebooks in the embedding's space, so that the untrained model already searches."""
     d_model: int = 128
     layers: int = 1
     """Of the decoder."""
     heads: int = 4
-    ffn: int = 512
-    encoder_layers: int = 1
-    """Of the encoder from scratch; its width and heads are the decoder's."""
+    ffn: int = 256
+    encoder_layers: int = 0
+    """Of the encoder from scratch, whose width and heads are the decoder's; 0 for its token vectors alone."""
     text_vocab: int = 8192
     """Of the text tokenizer from scratch."""
     max_text_tokens: int = 32
     dropout: float = 0.0
+    pooling: Literal["auto", "encoder", "bag"] = "auto"
+    """Where the dense start takes the query's embedding from: the mean of the encoder's states (right if `encoder` also
+    made the products' embeddings), or a bag of token vectors fitted to them. `auto`: `encoder` where the widths agree.
+    """
     query_scale: float = 10.0
     """Inner products with codewords are multiplied by this at the dense start."""
     prefixes: bool = True
@@ -77,6 +81,8 @@ class ModelSettings:
         for name in ("d_model", "layers", "heads", "ffn", "text_vocab", "max_text_tokens"):
             if getattr(self, name) < 1:
                 raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
+        if self.pooling not in ("auto", "encoder", "bag"):
+            raise GenretError(f"pooling={self.pooling!r}: expected auto, encoder or bag")
         if self.d_model % self.heads:
             raise GenretError(f"d_model={self.d_model} is not a multiple of heads={self.heads}; choose a multiple")
         if self.encoder_layers < 0:
@@ -92,11 +98,11 @@ class ModelSettings:
 class TrainSettings:
     """How the model is trained. The defaults take about 150 s on one core for some 20,000 products."""
 
-    max_steps: int = 1200
+    max_steps: int = 1400
     batch_size: int = 256
     accumulate: int = 1
     """Batches a step."""
-    lr: float = 2e-3
+    lr: float = 5e-3
     warmup: float = 0.05
     """Share of the steps."""
     weight_decay: float = 0.01
@@ -226,7 +232,7 @@ def make_model(
         ffn=settings.ffn,
         dropout=settings.dropout,
         d_code=vectors.shape[1] if dense else None,
-        pooling="encoder" if warm else "bag",
+        pooling="encoder" if _pools_encoder(settings, encoder, vectors) else "bag",
         query_scale=settings.query_scale,
         max_text_tokens=settings.max_text_tokens,
         prefixes=PrefixTable.counts(torch.from_numpy(codes)) if settings.prefixes else None,
@@ -237,8 +243,16 @@ def make_model(
         model.decoder.prefixes.fill(torch.from_numpy(codes))
     if dense:
         books = [torch.from_numpy(book) for book in additive_codebooks(codes, vectors, vocab.codebook_sizes)]
-        model.tie_codebooks(books, None if warm else _bag(dataset, vectors, text_tokenizer, settings))
+        bag = model.encoder.bag is not None
+        model.tie_codebooks(books, _bag(dataset, vectors, text_tokenizer, settings) if bag else None)
     return model
+
+
+def _pools_encoder(settings: ModelSettings, encoder: Any, vectors: Floats) -> bool:
+    """Whether the query's embedding is the mean of the encoder's states: if it embeds in the codebooks' space."""
+    if settings.pooling == "auto":
+        return bool(settings.encoder) and encoder.hidden_size == vectors.shape[1]
+    return settings.pooling == "encoder"
 
 
 def make_examples(dataset: Dataset, text_tokenizer: Any, model: ModelSettings, train: TrainSettings) -> Examples:
@@ -248,7 +262,7 @@ def make_examples(dataset: Dataset, text_tokenizer: Any, model: ModelSettings, t
     share = train.pseudo_share if len(log) else 1.0
     if len(log) and share < 1:
         parts.append((log, 1 - share))
-    if share > 0:
+    if share > 0 and train.pseudo_per_product > 0:
         parts.append((_pseudo_examples(dataset, text_tokenizer, model, train), share))
     parts = [(part, share) for part, share in parts if len(part)]
     if not parts:

@@ -179,7 +179,9 @@ def test_generate_obeys_prefix_allowed_tokens_fn(model, text):
 
     def allowed(_: int, sequence: torch.Tensor) -> list[int]:
         prefix = tuple(vocab.decode(sequence[1:].numpy()).tolist())
-        return [vocab.offsets[len(prefix)] + code for code in {c[len(prefix)] for c in valid if c[: len(prefix)] == prefix}]
+        return [
+            vocab.offsets[len(prefix)] + code for code in {c[len(prefix)] for c in valid if c[: len(prefix)] == prefix}
+        ]
 
     found = model.generate(
         input_ids=text[0],
@@ -233,7 +235,9 @@ def test_dense_start_ranks_by_additive_inner_products(text, pooling):
     """Before any training, score = scale * <q, sum of codewords> + a constant of the query."""
     torch.manual_seed(3)
     width = 8 if pooling == "bag" else 16
-    config = GenretConfig(encoder=ENCODER, codebook_sizes=SIZES, d_model=16, d_code=width, pooling=pooling, query_scale=7.0)
+    config = GenretConfig(
+        encoder=ENCODER, codebook_sizes=SIZES, d_model=16, d_code=width, pooling=pooling, query_scale=7.0
+    )
     model = GenretForConditionalGeneration(config).eval()
     books = [torch.randn(size, width) for size in SIZES]
     model.tie_codebooks(books, torch.randn(TEXT, width) if pooling == "bag" else None)
