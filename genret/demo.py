@@ -6,6 +6,7 @@ that the substitutes table compares like with like.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -17,13 +18,15 @@ from typing import Any, NamedTuple
 
 from genret.artifacts import read_artifact, write_json
 from genret.data.grocery import GrocerySettings, make_grocery
-from genret.embed import EmbedSettings
+from genret.embed import TEXT_FIELDS, TOWERS, EmbedSettings
 from genret.errors import GenretError
 from genret.pipeline import STAGES, StageResult, data_stage, embed_stage, fork_run, timings
 from genret.settings import settings_dict
 
 BASELINE = "lambda0"
 """Folder, below the demo's, of the run with λ = 0."""
+EMBED = {"model": TOWERS, "fields": TEXT_FIELDS}
+"""The demo's embedding: the catalogue comes with a query log, and the log knows what shoppers call things."""
 QUERY = "marinara sauce"
 """Whose beam the report draws."""
 TICK = 15.0
@@ -56,9 +59,12 @@ def build_demo(out: Path, grocery: GrocerySettings, embed: EmbedSettings, flags:
     say("data        making the embedded grocery catalogue")
     record = {"format": "grocery", **settings_dict(grocery)}
     say(f"data        {_ended(data_stage(out, lambda: make_grocery(grocery), record))}")
-    say("embed       latent semantic analysis of the product texts")
-    say(f"embed       {_ended(embed_stage(out, embed, progress=False))}")
+    say(f"embed       {embed.model}, {embed.dim} dimensions")
+    say(f"embed       {_ended(embed_stage(out, embed))}")
     fork_run(out, out / BASELINE)
+    # The same embedding in so many words, so that both builds find it made.
+    embedded = [f"embed.{name}={json.dumps(value)}" for name, value in settings_dict(embed).items()]
+    flags = [*flags, *(part for text in embedded for part in ("--set", text))]
     say("tokenize, train, index: λ = 0.01 and λ = 0 side by side")
     _build_side_by_side(
         [

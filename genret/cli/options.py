@@ -67,9 +67,16 @@ class Layers:
             section, name, value = _parse_override(text)
             self._overrides[section][name] = value
 
-    def make(self, kind: type[T], section: str, flags: Mapping[str, Any] | None = None) -> T:
-        """The settings of one section; a flag that is None is unset."""
-        return make_settings(kind, self._preset.get(section, {}), self._overrides[section], flags or {})
+    def make(
+        self,
+        kind: type[T],
+        section: str,
+        flags: Mapping[str, Any] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+    ) -> T:
+        """The settings of one section; a flag that is None is unset, `defaults` stand in for the dataclass's own."""
+        preset, overrides = self._preset.get(section, {}), self._overrides[section]
+        return make_settings(kind, defaults or {}, preset, overrides, flags or {})
 
 
 def _parse_override(text: str) -> tuple[str, str, Any]:
