@@ -15,6 +15,7 @@ from genret.errors import GenretError
 from genret.eval.evaluation import beams, exact_answers
 from genret.eval.result import format_difference, format_interval, table
 from genret.eval.substitutes import Paired, compare_agreement, compare_same_beam, pair_rows, verdict
+from genret.retriever import Retriever
 from genret.tokenizer.tokenizer import load_tokenizer
 from genret.types import Split
 
@@ -79,24 +80,25 @@ def contrast_runs(
     for tokens in (tokens_before, tokens_after):
         check_lineage(tokens, "dataset", data)
     pairs = pair_rows(dataset.substitutes, dataset.catalogue.ids)
+    retrievers = Retriever.load(before), Retriever.load(after)
     return Contrast(
         first.settings.lam,
         second.settings.lam,
         len(pairs),
         compare_agreement(codes_before, codes_after, pairs, seed),
-        {width: _same_beam(before, after, dataset, split, width, seed) for width in widths},
+        {width: _same_beam(*retrievers, dataset, split, width, seed) for width in widths},
     )
 
 
-def _same_beam(before: Path, after: Path, dataset: Dataset, split: Split, width: int, seed: int) -> list[Paired]:
+def _same_beam(
+    before: Retriever, after: Retriever, dataset: Dataset, split: Split, width: int, seed: int
+) -> list[Paired]:
     """Same-beam shares over the split's queries that have an answer of the top grade."""
-    from genret.retriever import Retriever
-
     judgements = dataset.split_judgements(split)
     top = max((judgement.grade for judgement in judgements), default=0.0)
     exact = exact_answers(judgements, top)
     queries = [query for query in dataset.split_queries(split) if query.id in exact]
-    found = [beams(Retriever.load(folder), queries, width) for folder in (before, after)]
+    found = [beams(retriever, queries, width) for retriever in (before, after)]
     return compare_same_beam(found[0], found[1], exact, dataset.substitutes, seed)
 
 
