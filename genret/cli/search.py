@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,9 +124,7 @@ def _print(*renderables: Any) -> None:
 
     from rich.console import Console
 
-    console = Console(
-        width=None if click.get_text_stream("stdout").isatty() else max(120, shutil.get_terminal_size().columns)
-    )
+    console = Console(width=None if sys.stdout.isatty() else max(120, shutil.get_terminal_size().columns))
     for renderable in renderables:
         console.print(renderable)
 
