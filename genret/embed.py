@@ -21,6 +21,7 @@ from safetensors.numpy import load_file, save_file
 from tqdm.auto import tqdm
 
 from genret.artifacts import Artifact, read_artifact, read_json, write_artifact, write_json
+from genret.checkpoint import model_folder
 from genret.data.records import Dataset
 from genret.errors import GenretError, require
 from genret.settings import settings_dict
@@ -41,7 +42,7 @@ class EmbedSettings:
     """What is embedded, and by what."""
 
     model: str = LSA
-    """`lsa`, `towers`, or a sentence-transformers model: hub name or local folder."""
+    """`lsa`, `towers`, or a sentence-transformers model: hub name, local folder, or `package:PKG/FOLDER`."""
     dim: int = 128
     """Width of `lsa` and `towers`; a sentence-transformers model brings its own."""
     fields: tuple[str, ...] = ("title", "brand", "category", "description")
@@ -140,11 +141,11 @@ _LSA_TEXT: dict[str, Any] = {
 
 
 class SentenceEmbedder:
-    """A sentence-transformers model, by hub name or local folder. The artifact names it and does not copy it."""
+    """A sentence-transformers model: hub name, local folder or `package:PKG/FOLDER`. Artifacts name it, no more."""
 
     def __init__(self, model: str, batch_size: int) -> None:
         library = require("sentence_transformers", "embed")
-        local = Path(model).expanduser()
+        local = Path(model_folder(model)).expanduser()
         self.model, self.batch_size = model, batch_size
         try:
             self._encoder = library.SentenceTransformer(

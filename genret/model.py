@@ -27,6 +27,7 @@ from transformers import initialization as init
 from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutputWithPooling, Seq2SeqLMOutput
 
+from genret.checkpoint import model_folder
 from genret.decoder import CodewordDecoder, KeyValue, StepDecoder
 from genret.errors import GenretError
 from genret.prefix import PrefixTable
@@ -325,7 +326,7 @@ def encoder_config(checkpoint: str | Path) -> PreTrainedConfig:
 
 def _load(kind: Any, checkpoint: str | Path) -> Any:
     try:
-        return kind.from_pretrained(str(checkpoint))
+        return kind.from_pretrained(model_folder(str(checkpoint)))
     except (OSError, ValueError) as error:
         raise GenretError(
             f"cannot load the encoder {str(checkpoint)!r} ({str(error)[:160]}); "

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
+from genret.checkpoint import model_folder
 from genret.errors import GenretError
 
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]")
@@ -57,7 +58,7 @@ def train_text_tokenizer(texts: Sequence[str], vocab_size: int, max_tokens: int)
 def load_text_tokenizer(path: str | Path) -> Any:
     """The tokenizer of a checkpoint, local or on the hub, or of a saved model folder."""
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(path))
+        tokenizer = AutoTokenizer.from_pretrained(model_folder(str(path)))
     except (OSError, ValueError) as error:
         raise GenretError(
             f"cannot load the tokenizer of {str(path)!r} ({str(error)[:160]}); "

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 from genret.artifacts import read_artifact, read_json, sha256
@@ -22,8 +21,6 @@ from genret.eval.two_tower import Pair, TwoTowerSettings, train_two_tower, train
 from genret.settings import settings_dict
 from genret.types import Split
 
-PACKAGE = "package:"
-
 
 @dataclass(frozen=True)
 class TwoTowerRecipe:
@@ -34,21 +31,6 @@ class TwoTowerRecipe:
     positive_at: float | None = None
     """Grades from here on make a training pair; by default the data set's own threshold of relevance."""
     fields: tuple[str, ...] = ("title",)
-
-
-def model_folder(name: str) -> str:
-    """A model's name as the libraries take it: `package:PKG/sub` is the folder `sub` of an installed Python package."""
-    if not name.startswith(PACKAGE):
-        return name
-    package, _, below = name.removeprefix(PACKAGE).partition("/")
-    spec = find_spec(package)
-    folder = Path(spec.origin).parent / below if spec and spec.origin else None
-    if folder is None or not folder.is_dir():
-        raise GenretError(
-            f"model {name!r}: no installed package {package!r} with a folder {below!r}; "
-            f"run: pip install {package.replace('_', '-')}"
-        )
-    return str(folder)
 
 
 def encoder_system(name: str, settings: EmbedSettings, work: Path) -> System:
