@@ -60,13 +60,27 @@ class DecoderLayer(nn.Module):
         x = x + self._drop(self.self_out(self._merge(F.scaled_dot_product_attention(query, keys, values, causal))))
         return self._cross_and_ffn(x, memory, memory_mask), (key, value)
 
-    def step(self, x: Tensor, memory: KeyValue, memory_mask: Tensor, past: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def project(self, x: Tensor) -> Tensor:
+        """(..., d) -> (..., 3d): queries, keys and values of the self-attention."""
+        projected: Tensor = self.qkv(self.self_norm(x))
+        return projected
+
+    def step(
+        self,
+        x: Tensor,
+        memory: KeyValue,
+        memory_mask: Tensor,
+        past: Sequence[Tensor],
+        projected: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """One level for all beams: x (Q, B, d) -> (Q, B, d), and its keys beside its values, (Q, B, 2d).
 
         `past` holds such (Q, B, 2d) tensors of the levels before, reordered to these beams, or (Q, 1, 2d) where all
-        the beams of a query share them. With at most eight levels, sums of products beat a batched matmul.
+        the beams of a query share them; `projected` is project(x) where it is known already. With at most eight
+        levels, sums of products beat a batched matmul.
         """
-        query, key_value = self.qkv(self.self_norm(x)).tensor_split([x.shape[-1]], dim=-1)
+        projected = self.project(x) if projected is None else projected
+        query, key_value = projected.tensor_split([x.shape[-1]], dim=-1)
         query = query.unflatten(-1, (self.heads, -1)) * (x.shape[-1] // self.heads) ** -0.5  # (Q, B, H, d / H)
         keys_values = [kv.unflatten(-1, (2, self.heads, -1)) for kv in (*past, key_value)]  # (Q, 1 or B, 2, H, d / H)
         scores = torch.stack([(query * kv[..., 0, :, :]).sum(-1) for kv in keys_values], -1)  # (Q, B, H, l)
@@ -218,23 +232,36 @@ class StepDecoder:
         """(Q, B, K_level) float32 log-probabilities of a level's codes; see `genret.beam.Decoder`."""
         decoder = self._decoder
         if codes is None or parents is None:
-            tokens = torch.full((self.num_queries, 1), START, device=self._mask.device)
+            codes = torch.zeros((self.num_queries, 1), dtype=torch.int64, device=self._mask.device)
+            inputs = decoder.tokens.weight[START : START + 1]  # (1, d)
             self._past = [[] for _ in decoder.layers]
-            self._nodes = decoder.root(tokens.shape, tokens.device)
+            self._nodes = decoder.root(codes.shape, codes.device)
         else:
-            tokens = codes + decoder.vocab.offsets[level - 1]
+            inputs = decoder.tokens.weight[decoder.vocab.level_slice(level - 1)]  # (K, d)
             self._reorder(level, parents)
             parent = None if self._nodes is None else self._nodes.gather(1, parents)
             self._nodes = decoder.child(level - 1, parent, codes)
-        x = decoder.tokens(tokens) + decoder.levels.weight[level]  # (Q, B, d)
+        x, projected = self._enter(inputs + decoder.levels.weight[level], codes)
         for layer, memory, past in zip(decoder.blocks, self._memory, self._past, strict=True):
-            x, key_value = layer.step(x, memory, self._mask, past)
+            x, key_value = layer.step(x, memory, self._mask, past, projected)
             past.append(key_value)
-        rows = tokens.shape[1]
+            projected = None
+        rows = codes.shape[1]
         query = None if self._query is None else self._query.repeat_interleave(rows, 0)
         nodes = None if self._nodes is None else self._nodes.flatten()
         logits = decoder.logits(level, decoder.norm(x).flatten(0, 1), query, nodes)
-        return logits.float().log_softmax(-1).unflatten(0, tokens.shape)
+        return logits.float().log_softmax(-1).unflatten(0, codes.shape)
+
+    def _enter(self, inputs: Tensor, codes: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The first layer's inputs (Q, B, d), rows of `inputs` (K, d), and their projections (Q, B, 3d).
+
+        These depend on the code alone, so where there are more rows than codes they are computed once a code.
+        """
+        flat = codes.flatten()
+        x = inputs.index_select(0, flat).unflatten(0, codes.shape)
+        if len(inputs) == 1 or len(flat) <= len(inputs):  # a product with one row rounds by where the weights lie
+            return x, None
+        return x, self._decoder.blocks[0].project(inputs).index_select(0, flat).unflatten(0, codes.shape)
 
     def _reorder(self, level: int, parents: Tensor) -> None:
         """Make the cache follow the beams: row b of a query continues row parents[b] of the call before."""
