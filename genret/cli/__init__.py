@@ -60,6 +60,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 if all went well, 2 for what the user can put right, 130 if interrupted."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # bars for loading 50 small tensors are noise
     try:
         code = cli.main(None if arguments is None else list(arguments), prog_name="genret", standalone_mode=False)
         sys.stdout.flush()
