@@ -20,12 +20,13 @@ from typing import Any
 
 import click
 
+from genret.checkpoint import model_folder
 from genret.data import read_dataset
 from genret.data.records import Dataset
 from genret.embed import EmbedSettings
 from genret.errors import GenretError
 from genret.eval.bm25 import BM25Settings
-from genret.eval.encoders import TwoTowerRecipe, encoder_system, model_folder, two_tower_system
+from genret.eval.encoders import TwoTowerRecipe, encoder_system, two_tower_system
 from genret.eval.evaluation import answerable, evaluate_bench
 from genret.eval.result import EvalResult, Grading
 from genret.eval.systems import SYSTEMS, Bench, System, SystemSettings, bm25_system
@@ -132,7 +133,7 @@ def encoders(tables: Mapping[str, Any], work: Path) -> dict[str, System]:
     """The dense systems of the preset: each [encoder.NAME], and the two-tower of [two-tower]."""
     systems: dict[str, System] = {}
     for name, table in tables.get("encoder", {}).items():
-        embed = make_settings(EmbedSettings, {**table, "model": model_folder(table.get("model", "lsa"))})
+        embed = make_settings(EmbedSettings, table)
         systems[name] = encoder_system(name, embed, work)
     if "two-tower" in tables:
         table = dict(tables["two-tower"])

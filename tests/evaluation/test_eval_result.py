@@ -7,11 +7,12 @@ import json
 import numpy as np
 import pytest
 
+from genret.checkpoint import model_folder
 from genret.data.records import Catalogue, Dataset
 from genret.embed import EmbedSettings
 from genret.errors import GenretError
 from genret.eval.compare import Interval
-from genret.eval.encoders import TwoTowerRecipe, encoder_system, model_folder, two_tower_pairs
+from genret.eval.encoders import TwoTowerRecipe, encoder_system, two_tower_pairs
 from genret.eval.evaluation import answerable, collisions, evaluate_bench, exact_answers
 from genret.eval.measures import evaluate
 from genret.eval.result import Grading, format_difference, format_interval, format_p, score_runs, table
