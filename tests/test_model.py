@@ -343,6 +343,28 @@ def test_children_get_the_mass_and_other_codes_the_backoff(ids):
             node = table.child(level, node, torch.tensor([row[level]]))
 
 
+@pytest.mark.filterwarnings("error")
+def test_childrens_vectors_add_inner_products_and_learn_from_them():
+    """Against the plain gather, values and gradients; the last row's prefix is unknown and has no children."""
+    torch.manual_seed(0)
+    table = make_table(CODES, width=7)
+    vectors = table.vectors["1"].weight
+    states = torch.randn(4, 7, requires_grad=True)
+    nodes = torch.tensor([2, 0, 2, UNKNOWN])
+    logits, plain = (make(1, torch.zeros(4, 4), states, nodes) for make in (table.add, make_table(CODES).add))
+    expected = torch.zeros(4, 4)
+    for row, node in enumerate(nodes.tolist()):
+        for code in range(4):
+            child = table.child(1, torch.tensor([node]), torch.tensor([code]))
+            if child >= 0:
+                expected[row, code] = (states[row] * vectors[child[0]]).sum()
+    torch.testing.assert_close(logits - plain, expected)
+    weight = torch.randn(4, 4)
+    found = torch.autograd.grad((logits * weight).sum(), (states, vectors))
+    for gradient, wanted in zip(found, torch.autograd.grad((expected * weight).sum(), (states, vectors)), strict=True):
+        torch.testing.assert_close(gradient, wanted)
+
+
 def test_an_unknown_prefix_backs_off_to_the_level():
     table = make_table(CODES)
     probability = table.add(2, torch.zeros(1, 6), torch.zeros(1, 0), torch.tensor([UNKNOWN])).softmax(-1)
