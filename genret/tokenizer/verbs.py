@@ -58,23 +58,39 @@ def health_report(run: Path, *, plots: Path | None = None) -> Report:
 
 
 def audit_report(run: Path, *, at: float = 0.3, limit: int = SHOWN) -> Report:
-    """The products of RUN whose codes and category disagree most; judged, where the true categories are known."""
+    """The products of RUN whose words and category disagree most; judged, where the true categories are known.
+
+    The products are embedded anew without their category and put through the tokenizer's encoder: their latents are
+    what is audited. `value["by_codes"]` judges the same audit on what the codes alone keep of them.
+    """
     trained = open_run(run)
     catalogue = trained.dataset.catalogue
-    found = audit(trained.tokenizer.decode(trained.codes), catalogue.categories, at)
-    score = None
+    words = words_alone(run, trained.dataset)
+    found = audit(trained.tokenizer.latent(words), catalogue.categories, at)
+    scores: dict[str, Any] = {"score": None, "by_codes": None}
     if trained.dataset.true_categories:
         truth = [trained.dataset.true_categories.get(product.id, product.category) for product in catalogue]
-        score = judge_audit(found, catalogue.categories, truth)
+        scores["score"] = judge_audit(found, catalogue.categories, truth)
+        coded = audit(trained.tokenizer.decode(trained.tokenizer.encode(words)), catalogue.categories, at)
+        scores["by_codes"] = judge_audit(coded, catalogue.categories, truth)
     rows = [_suspect(trained, suspicion) for suspicion in found]
     lines = [f"{len(found):,} of {len(catalogue):,} products look misfiled (score above {at:g})", ""]
     lines += [
         f"{row['score']:.2f}  {row['id']}  {row['title'][:48]:<48}  {row['filed']}  ->  {row['suggested']}"
         for row in rows[:limit]
     ]
-    if score is not None:
-        lines += ["", format_score(score)]
-    return Report("\n".join(lines), {"at": at, "suspicions": rows, "score": None if score is None else score._asdict()})
+    named = {"by latents": scores["score"], "by codes alone": scores["by_codes"]}
+    lines += ["", *[f"{name}, {format_score(score)}" for name, score in named.items() if score is not None]]
+    judged = {name: None if score is None else score._asdict() for name, score in scores.items()}
+    return Report("\n".join(lines), {"at": at, "suspicions": rows, **judged})
+
+
+def words_alone(run: Path, dataset: Dataset) -> npt.NDArray[np.float32]:
+    """(N, D) embeddings of the products' texts without their category, by the run's own embedder."""
+    settings = make_settings(EmbedSettings, load_embeddings(run / "embeddings")[1].settings)
+    fields = [field for field in settings.fields if field != "category"] or ["title"]
+    encode = load_embedder(run / "embeddings").encode_products
+    return encode([product_text(product, fields) for product in dataset.catalogue])
 
 
 def format_score(score: AuditScore) -> str:
@@ -135,7 +151,7 @@ def bench_report(run: Path, *, lam: float = 0.01, share: float = 0.1, seeds: int
     products = list(trained.dataset.catalogue)
     texts = [product_text(product, [field for field in fields if field != "category"]) for product in products]
     kept = [" ".join(product.category) if "category" in fields else "" for product in products]
-    encode = load_embedder(run / "embeddings").encode
+    encode = load_embedder(run / "embeddings").encode_products
     categories = trained.dataset.catalogue.categories
     value: dict[str, dict[str, list[float]]] = {}
     for weight in (0.0, lam):
