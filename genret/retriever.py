@@ -116,7 +116,7 @@ class Retriever:
         score; such a result never counts as exact.
         """
         texts = [queries] if isinstance(queries, str) else list(queries)
-        settings = BeamSettings(k=k, beam_width=max(beam_width, k), exact=exact, max_per_prefix=max_per_prefix)
+        settings = BeamSettings(k, _width(beam_width, k), exact, max_per_prefix=max_per_prefix)
         found = self._rescored(texts, settings, where) if rescore else self._searched(texts, settings, where)
         results = list(found)
         return results[0] if isinstance(queries, str) else results
@@ -138,7 +138,7 @@ class Retriever:
         """One query's answer and the beam behind it: the prefixes kept and pruned at every level."""
         trace = BeamTrace()
         index = self.index.snapshot()
-        settings = BeamSettings(k=k, beam_width=max(beam_width, k))
+        settings = BeamSettings(k, _width(beam_width, k))
         result = self._beam([query], index, settings, index.compile(where), trace)
         return next(_results(Batch([query], result, index))), trace
 
@@ -192,11 +192,16 @@ class Retriever:
             scores = _cosines(batch, self.embedder.encode(batch.queries))  # (Q, k')
             order = np.argsort(-scores, axis=1, kind="stable")[:, : settings.k]
             best = np.take_along_axis(batch.result.positions, order, axis=1)
-            result = replace_result(batch.result, best, np.take_along_axis(scores, order, axis=1))
+            result = _replaced(batch.result, best, np.take_along_axis(scores, order, axis=1))
             yield from _results(batch._replace(result=result))
 
 
-def replace_result(result: BeamResult, positions: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]) -> BeamResult:
+def _width(beam_width: int, k: int) -> int:
+    """As wide as k needs; a width that makes no sense is left for `BeamSettings` to refuse."""
+    return max(beam_width, k) if beam_width >= 1 else beam_width
+
+
+def _replaced(result: BeamResult, positions: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]) -> BeamResult:
     """The result with other positions and scores, no longer proven."""
     return result._replace(positions=positions, scores=scores, proven=np.zeros_like(result.proven))
 

@@ -7,26 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from small_run import SMALL
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-
-SMALL = {
-    "grocery": {"products": 600, "train_queries": 600, "dev_queries": 60, "test_queries": 80},
-    "embed": {"dim": 32},
-    "tokenizer": {"codebook_sizes": (16, 16, 16, 16), "steps": 150, "batch_size": 128},
-    "model": {"d_model": 64, "ffn": 128, "text_vocab": 2048},
-    "train": {"max_steps": 60, "batch_size": 64},
-}
-
-
-def small_overrides() -> list[str]:
-    """`SMALL` as --set arguments."""
-    return [
-        f"{section}.{name}={','.join(map(str, value)) if isinstance(value, tuple) else value}"
-        for section, values in SMALL.items()
-        for name, value in values.items()
-    ]
 
 
 @pytest.fixture(scope="session")

@@ -128,8 +128,8 @@ def _newer(path: Path) -> None:
 
 
 ARTIFACTS = [
-    ("model", "model.safetensors", _flip, "model.safetensors|checksum"),
-    ("model", "model.safetensors", _truncate, "model.safetensors|bytes"),
+    ("model", "model/model.safetensors", _flip, "model.safetensors|checksum"),
+    ("model", "model/model.safetensors", _truncate, "model.safetensors|bytes"),
     ("model", "manifest.json", _newer, "format 99|upgrade"),
     ("index", "manifest.json", lambda path: path.unlink(), "index|manifest.json"),
     ("index", "products.parquet", _flip, "products.parquet"),
@@ -155,7 +155,7 @@ SEARCHES = [
     (["oat milk", "-k", "0"], "k=0"),
     (["oat milk", "--beam-width", "0"], "beam_width|at least 1"),
     (["oat milk", "--where", "colour = 3"], "colour"),
-    (["oat milk", "--where", "price <"], "price"),
+    (["oat milk", "--where", "price <"], "where, column 8|number"),
     (["oat milk", "rye bread", "--explain"], "--explain|one query"),
     (["--queries-file", "nowhere.txt"], "nowhere.txt"),
 ]

@@ -144,7 +144,7 @@ def test_a_model_and_an_index_of_other_codebooks_are_refused(retriever: Retrieve
 
 
 def test_stages_are_reused_until_a_setting_changes(run_copy: Path) -> None:
-    from conftest import SMALL
+    from small_run import SMALL
 
     from genret.pipeline import index_stage, tokenize_stage
     from genret.tokenizer.settings import TokenizerSettings
@@ -161,7 +161,7 @@ def test_stages_are_reused_until_a_setting_changes(run_copy: Path) -> None:
 
 
 def test_the_same_seed_makes_the_same_tokenizer_and_model_byte_for_byte(run_copy: Path) -> None:
-    from conftest import SMALL
+    from small_run import SMALL
 
     from genret.pipeline import tokenize_stage, train_stage
     from genret.tokenizer.settings import TokenizerSettings
