@@ -258,8 +258,8 @@ def main(preset: Path, jobs: int, data: Path | None, work: Path | None, out: Pat
     try:
         plan = read_preset(preset)
         cells = expand(plan)
-        prepare(work, plan["data"], data)
         if not only_finished:
+            prepare(work, plan["data"], data)
             for cell, seconds in tqdm(run_all(work, cells, jobs, plan.get("downstream", {})), "cells", len(cells)):
                 if seconds:
                     times = read_json(work / "timings.json") if (work / "timings.json").exists() else {}

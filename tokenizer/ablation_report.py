@@ -39,7 +39,7 @@ USUAL = {
     "codebook_update": "ema",
     "sinkhorn": 0.0,
 }
-ROUNDS = 1000
+ROUNDS = 500
 COHERENT, AFFORDABLE = 0.10, 0.03
 """What a recommended lambda should gain in substitutes that agree on L1-L2, and may cost in error."""
 
