@@ -7,6 +7,7 @@ inputs are those of the artifact already there is not run again.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -14,6 +15,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from genret.artifacts import Artifact, check_lineage, read_artifact, read_json, write_json
 from genret.data.records import Dataset, load_dataset, save_dataset
@@ -73,6 +77,7 @@ def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = T
             vectors,
             dataset.catalogue.categories,
             settings,
+            pairs=_bought_together(dataset) if settings.needs_pairs else None,
             progress=progress,
             checkpoint=scratch,
         )
@@ -143,6 +148,25 @@ def timings(run: Path) -> dict[str, float]:
     """Seconds that each stage took when it was made."""
     path = run / TIMINGS
     return dict(read_json(path)) if path.exists() else {}
+
+
+def _bought_together(dataset: Dataset) -> npt.NDArray[np.int64]:
+    """(P, 2) rows of products in one basket or, where there are no baskets, relevant to one train query."""
+    row = dataset.catalogue.row
+    groups = [[row(product) for product in session] for session in dataset.sessions]
+    if not groups:
+        relevant: dict[str, list[int]] = {}
+        for judgement in dataset.split_judgements("train"):
+            if judgement.grade >= dataset.relevant_at:
+                relevant.setdefault(judgement.query_id, []).append(row(judgement.product_id))
+        groups = list(relevant.values())
+    pairs = {tuple(sorted(pair)) for group in groups for pair in itertools.pairwise(group) if pair[0] != pair[1]}
+    if not pairs:
+        raise GenretError(
+            f"{dataset.name} has no baskets and no query with two relevant products to take co-engagement pairs from; "
+            "use supervision=taxonomy"
+        )
+    return np.asarray(sorted(pairs), np.int64)
 
 
 def _stage(

@@ -176,7 +176,9 @@ def train_model(
     """
     require("accelerate", "train")
     require("tensorboard", "train")
-    vocab = Vocab(tokenizer.settings.codebook_sizes)
+    from genret.tokenizer.tokenizer import id_sizes
+
+    vocab = Vocab(id_sizes(codes, tokenizer.codebook_sizes))
     set_seed(train_settings.seed)
     text_tokenizer = _text_tokenizer(dataset, model_settings)
     train = make_examples(dataset, text_tokenizer, model_settings, train_settings)

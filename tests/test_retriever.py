@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_run import SMALL
 
 from genret import GenretError, Retriever, SearchResult
 from genret.artifacts import read_artifact
@@ -144,7 +145,6 @@ def test_a_model_and_an_index_of_other_codebooks_are_refused(retriever: Retrieve
 
 
 def test_stages_are_reused_until_a_setting_changes(run_copy: Path) -> None:
-    from small_run import SMALL
 
     from genret.pipeline import index_stage, tokenize_stage
     from genret.tokenizer.settings import TokenizerSettings
@@ -161,7 +161,6 @@ def test_stages_are_reused_until_a_setting_changes(run_copy: Path) -> None:
 
 
 def test_the_same_seed_makes_the_same_tokenizer_and_model_byte_for_byte(run_copy: Path) -> None:
-    from small_run import SMALL
 
     from genret.pipeline import tokenize_stage, train_stage
     from genret.tokenizer.settings import TokenizerSettings
@@ -173,3 +172,21 @@ def test_the_same_seed_makes_the_same_tokenizer_and_model_byte_for_byte(run_copy
     tokenize_stage(run_copy, TokenizerSettings(**SMALL["tokenizer"]), progress=False)
     train_stage(run_copy, ModelSettings(**SMALL["model"]), TrainSettings(**SMALL["train"]))
     assert {name: read_artifact(run_copy / name, name).fingerprint for name in before} == before
+
+
+@pytest.mark.parametrize(
+    "change", [{"collisions": "suffix"}, {"supervision": "both"}, {"objective": "rkmeans"}], ids=str
+)
+def test_another_tokenizer_goes_all_the_way(change: dict[str, str], run_copy: Path) -> None:
+    from genret.pipeline import index_stage, tokenize_stage, train_stage
+    from genret.tokenizer.settings import TokenizerSettings
+    from genret.training import ModelSettings, TrainSettings
+
+    settings = TokenizerSettings(**{**SMALL["tokenizer"], "steps": 30, **change})
+    tokenize_stage(run_copy, settings, progress=False)
+    train_stage(run_copy, ModelSettings(**SMALL["model"]), TrainSettings(max_steps=10, batch_size=32))
+    index_stage(run_copy)
+    retriever = Retriever.load(run_copy)
+    assert len(retriever.search("oat milk", k=5).hits) == 5
+    if change.get("collisions") == "suffix":
+        assert retriever.index.trie.num_ids == retriever.index.trie.num_products

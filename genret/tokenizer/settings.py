@@ -104,6 +104,11 @@ class TokenizerSettings:
         return len(self.codebook_sizes)
 
     @property
+    def needs_pairs(self) -> bool:
+        """Whether training learns from co-engagement pairs."""
+        return self.supervision != "taxonomy" or self.objective == "twotower"
+
+    @property
     def level_weights(self) -> tuple[float, ...]:
         """(L,) weights of the contrastive loss, coarse to fine, summing to L."""
         return level_weights(self.schedule, self.levels)
