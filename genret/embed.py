@@ -49,7 +49,7 @@ class EmbedSettings:
     batch_size: int = 64
     max_features: int = 60_000
     """Vocabulary of `lsa`: the most frequent words and word pairs."""
-    steps: int = 600
+    steps: int = 450
     """Training steps of `towers`."""
     seed: int = 0
 

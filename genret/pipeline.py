@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from genret.artifacts import Artifact, check_lineage, read_artifact, read_json, write_json
 from genret.data.records import Dataset, load_dataset, save_dataset
-from genret.embed import EmbedSettings, embed_catalogue, load_embeddings
+from genret.embed import TOWERS, EmbedSettings, embed_catalogue, load_embedder, load_embeddings
 from genret.errors import GenretError
 from genret.settings import settings_dict
 
@@ -94,6 +94,7 @@ def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = T
 def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageResult:
     """RUN/model from RUN/data and RUN/tokenizer. An interrupted training goes on from its last checkpoint."""
     from genret.tokenizer import load_tokenizer
+    from genret.towers import TowerEmbedder
     from genret.training import save_model, train_model
 
     dataset, data = load_dataset(run / "data")
@@ -103,7 +104,11 @@ def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageR
     check_lineage(tokens, "embeddings", embeddings)
 
     def make(inputs: Mapping[str, str], scratch: Path) -> None:
-        save_model(train_model(dataset, codes, tokenizer, vectors, model, train, scratch), run / "model", inputs)
+        embedder = load_embedder(run / "embeddings") if embeddings.settings["model"] == TOWERS else None
+        towers = embedder if isinstance(embedder, TowerEmbedder) else None
+        save_model(
+            train_model(dataset, codes, tokenizer, vectors, model, train, scratch, towers), run / "model", inputs
+        )
 
     inputs = {"dataset": data.fingerprint, "tokenizer": tokens.fingerprint}
     return _stage(run, "model", inputs, {"model": settings_dict(model), "train": settings_dict(train)}, make)

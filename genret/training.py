@@ -33,6 +33,7 @@ from genret.vocab import Vocab
 
 if TYPE_CHECKING:
     from genret.tokenizer.tokenizer import Tokenizer
+    from genret.towers import TowerEmbedder
 
 KIND = "model"
 FOLDER = "model"
@@ -96,9 +97,9 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """How the model is trained. The defaults take about 150 s on one core for some 20,000 products."""
+    """How the model is trained. The defaults take about two minutes on one core for some 20,000 products."""
 
-    max_steps: int = 1400
+    max_steps: int = 900
     batch_size: int = 256
     accumulate: int = 1
     """Batches a step."""
@@ -168,11 +169,15 @@ def train_model(
     model_settings: ModelSettings,
     train_settings: TrainSettings,
     checkpoints: Path,
+    towers: TowerEmbedder | None = None,
 ) -> Trained:
     """A model trained to spell `codes` (N, L), the semantic IDs of the data set's products in catalogue order.
 
     `vectors` (N, D) are the products' embeddings, used by the dense start. Goes on from the last checkpoint in the
     folder `checkpoints` if there is one, and leaves its own there.
+
+    `towers`: the embedder that made `vectors`, if it was that: a model from scratch then reads text as its query tower
+    does, and the dense start begins with the query's own embedding.
     """
     require("accelerate", "train")
     require("tensorboard", "train")
@@ -180,10 +185,12 @@ def train_model(
 
     vocab = Vocab(id_sizes(codes, tokenizer.codebook_sizes))
     set_seed(train_settings.seed)
-    text_tokenizer = _text_tokenizer(dataset, model_settings)
+    towers = None if model_settings.encoder else towers
+    text_tokenizer = towers.text_tokenizer if towers else _text_tokenizer(dataset, model_settings)
     train = make_examples(dataset, text_tokenizer, model_settings, train_settings)
     dev = log_examples(dataset, "dev", text_tokenizer, model_settings, train_settings)
-    model = make_model(dataset, codes, vocab, vectors, text_tokenizer, model_settings)
+    bag = torch.from_numpy(towers.query) if towers else None
+    model = make_model(dataset, codes, vocab, vectors, text_tokenizer, model_settings, bag)
     examples = join([train, dev])
     trainer = _LevelTrainer(
         model=model,
@@ -220,8 +227,12 @@ def make_model(
     vectors: Floats,
     text_tokenizer: Any,
     settings: ModelSettings,
+    token_vectors: torch.Tensor | None = None,
 ) -> GenretForConditionalGeneration:
-    """The untrained model: from scratch or warm, cold or dense."""
+    """The untrained model: from scratch or warm, cold or dense.
+
+    `token_vectors` (V_text, D) embed a query as the sum of its tokens' vectors; fitted to the products' texts if None.
+    """
     warm = bool(settings.encoder)
     encoder = encoder_config(settings.encoder) if warm else _small_encoder(settings, len(text_tokenizer))
     dense = settings.start == "dense"
@@ -246,7 +257,9 @@ def make_model(
     if dense:
         books = [torch.from_numpy(book) for book in additive_codebooks(codes, vectors, vocab.codebook_sizes)]
         bag = model.encoder.bag is not None
-        model.tie_codebooks(books, _bag(dataset, vectors, text_tokenizer, settings) if bag else None)
+        if bag and token_vectors is None:
+            token_vectors = _bag(dataset, vectors, text_tokenizer, settings)
+        model.tie_codebooks(books, token_vectors if bag else None)
     return model
 
 
