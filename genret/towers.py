@@ -8,7 +8,8 @@ only knows which words occur together, the log teaches the towers what shoppers 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,15 +132,26 @@ def train_towers(
     towers = nn.ModuleList([Tower(start), Tower(start)])
     scale = nn.Parameter(torch.tensor(2.7))  # log of the inverse temperature
     optimizer = torch.optim.Adam([*towers.parameters(), scale], lr=RATE)
-    bar = tqdm(range(steps), desc="towers", unit="step", disable=not progress, mininterval=1.0)
-    for step in bar:
-        for group in optimizer.param_groups:
-            group["lr"] = RATE * (1 - step / steps)
-        loss = _step(towers, scale, products, parts, rng)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    with _one_thread():
+        for step in tqdm(range(steps), desc="towers", unit="step", disable=not progress, mininterval=1.0):
+            for group in optimizer.param_groups:
+                group["lr"] = RATE * (1 - step / steps)
+            loss = _step(towers, scale, products, parts, rng)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
     return TowerEmbedder(text_tokenizer, towers[0].table(), towers[1].table())  # type: ignore[operator]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread for many small steps: a second gains little, and on a busy machine the two wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _step(
