@@ -183,7 +183,7 @@ def train_model(
     require("tensorboard", "train")
     from genret.tokenizer.tokenizer import id_sizes
 
-    vocab = Vocab(id_sizes(codes, tokenizer.codebook_sizes))
+    vocab = Vocab(id_sizes(codes, tokenizer.settings.codebook_sizes))
     set_seed(train_settings.seed)
     towers = None if model_settings.encoder else towers
     text_tokenizer = towers.text_tokenizer if towers else _text_tokenizer(dataset, model_settings)
