@@ -34,7 +34,7 @@ from genret.eval.two_tower import TwoTowerSettings
 from genret.settings import make_settings, read_preset
 from genret.types import SPLITS, Split
 
-NEED_A_RUN = {"dense", "generative", "generative-rescored"}
+NEED_A_RUN = {"dense", "generative", "generative-rescored", "generative-mixed"}
 RESULT_FILES = ("results.json", "results.md", "timings.json")
 """What is fit to be checked in. Runs and qrels hold ids and judgements of data that may not be passed on, and stay in
 the work folder."""

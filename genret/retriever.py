@@ -81,7 +81,7 @@ class Retriever:
         exact: bool = ...,
         where: Condition | str | None = ...,
         max_per_prefix: int | None = ...,
-        rescore: bool = ...,
+        rescore: bool | float = ...,
     ) -> SearchResult: ...
     @overload
     def search(
@@ -93,7 +93,7 @@ class Retriever:
         exact: bool = ...,
         where: Condition | str | None = ...,
         max_per_prefix: int | None = ...,
-        rescore: bool = ...,
+        rescore: bool | float = ...,
     ) -> list[SearchResult]: ...
     def search(
         self,
@@ -104,7 +104,7 @@ class Retriever:
         exact: bool = False,
         where: Condition | str | None = None,
         max_per_prefix: int | None = None,
-        rescore: bool = False,
+        rescore: bool | float = False,
     ) -> SearchResult | list[SearchResult]:
         """The best `k` products for a query, or for each of several: best first, ties broken by semantic ID.
 
@@ -113,11 +113,14 @@ class Retriever:
         allowed products come back wherever so many exist. `exact` widens the search until the top k is proven to be
         what scoring every allowed product would give. `max_per_prefix` caps hits that share L1-L2. `rescore` orders
         the products that the beam found by the cosine of their embeddings with the query's instead, which then is the
-        score; such a result never counts as exact.
+        score; a number w orders them by cosine + w * log-probability. Such a result never counts as exact.
         """
         texts = [queries] if isinstance(queries, str) else list(queries)
         settings = BeamSettings(k, _width(beam_width, k), exact, max_per_prefix=max_per_prefix)
-        found = self._rescored(texts, settings, where) if rescore else self._searched(texts, settings, where)
+        if rescore is False:
+            found = self._searched(texts, settings, where)
+        else:
+            found = self._rescored(texts, settings, where, 0.0 if rescore is True else _weight(rescore))
         results = list(found)
         return results[0] if isinstance(queries, str) else results
 
@@ -185,11 +188,13 @@ class Retriever:
             yield from _results(batch)
 
     def _rescored(
-        self, queries: Sequence[str], settings: BeamSettings, where: Condition | str | None
+        self, queries: Sequence[str], settings: BeamSettings, where: Condition | str | None, weight: float
     ) -> Iterator[SearchResult]:
         wide = replace(settings, k=settings.beam_width)
         for batch in self.search_positions(queries, wide, where):
             scores = _cosines(batch, self.embedder.encode(batch.queries))  # (Q, k')
+            if weight:
+                scores += np.float32(weight) * batch.result.scores
             order = np.argsort(-scores, axis=1, kind="stable")[:, : settings.k]
             best = np.take_along_axis(batch.result.positions, order, axis=1)
             result = _replaced(batch.result, best, np.take_along_axis(scores, order, axis=1))
@@ -199,6 +204,13 @@ class Retriever:
 def _width(beam_width: int, k: int) -> int:
     """As wide as k needs; a width that makes no sense is left for `BeamSettings` to refuse."""
     return max(beam_width, k) if beam_width >= 1 else beam_width
+
+
+def _weight(rescore: float) -> float:
+    """The log-probability's weight beside the cosine, checked."""
+    if not 0 <= rescore < np.inf:
+        raise GenretError(f"rescore={rescore!r}: expected True, or the weight of the log-probability, 0 or more")
+    return float(rescore)
 
 
 def _replaced(result: BeamResult, positions: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]) -> BeamResult:

@@ -90,6 +90,18 @@ def test_rescoring_orders_the_same_products_by_cosine_and_is_never_exact(retriev
     assert not rescored.exact
 
 
+def test_a_number_rescores_by_cosine_and_that_share_of_the_log_probability(retriever: Retriever) -> None:
+    plain = retriever.search("oat milk", k=50, beam_width=50)
+    cosine = retriever.search("oat milk", k=50, beam_width=50, rescore=True)
+    mixed = retriever.search("oat milk", k=50, beam_width=50, rescore=0.5)
+    likelihood = {hit.product.id: hit.score for hit in plain.hits}
+    wanted = {hit.product.id: hit.score + 0.5 * likelihood[hit.product.id] for hit in cosine.hits}
+    assert [hit.product.id for hit in mixed.hits] == sorted(wanted, key=wanted.__getitem__, reverse=True)
+    assert not mixed.exact
+    with pytest.raises(GenretError, match="0 or more"):
+        retriever.search("oat milk", rescore=-1.0)
+
+
 def test_at_most_m_hits_share_a_coarse_prefix(retriever: Retriever) -> None:
     result = retriever.search("milk", k=10, max_per_prefix=2)
     prefixes = [hit.semantic_id[:2] for hit in result.hits]

@@ -42,6 +42,10 @@ class SystemSettings:
     tune_grid: Literal["quick", "full"] = "quick"
     tune_queries: int = 300
     fusion_depth: int = 100
+    lexical_weight: float = 1.0
+    """Of BM25's ranks in a fusion, against 1 for those of any other system."""
+    likelihood_weight: float = 0.02
+    """Of the log-probability beside the cosine in `generative-mixed`."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -50,6 +54,9 @@ class SystemSettings:
         for name in ("k", "beam_width", "tune_queries", "fusion_depth"):
             if getattr(self, name) < 1:
                 raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
+        for name in ("lexical_weight", "likelihood_weight"):
+            if getattr(self, name) <= 0:
+                raise GenretError(f"{name}={getattr(self, name)}: expected more than 0")
 
 
 class Answered(NamedTuple):
@@ -181,12 +188,18 @@ def generative_rescored(bench: Bench) -> Prepared:
     return _generative(bench, rescore=True)
 
 
+def generative_mixed(bench: Bench) -> Prepared:
+    """genret, the beam's products in the order of cosine + weight * log-probability: what both scores know."""
+    return _generative(bench, rescore=bench.settings.likelihood_weight)
+
+
 SYSTEMS: Mapping[str, System] = {
     "bm25": bm25,
     "bm25-tuned": bm25_tuned,
     "dense": dense,
     "generative": generative,
     "generative-rescored": generative_rescored,
+    "generative-mixed": generative_mixed,
 }
 STANDARD = (
     "bm25",
@@ -195,7 +208,9 @@ STANDARD = (
     "bm25-tuned+dense",
     "generative",
     "generative-rescored",
+    "generative-mixed",
     "bm25-tuned+generative",
+    "bm25-tuned+generative-mixed",
 )
 """What `genret eval` runs."""
 
@@ -205,7 +220,7 @@ def _bm25(bench: Bench, settings: BM25Settings, note: Mapping[str, Any]) -> Prep
     return Prepared(lambda: index.search(bench.queries, bench.settings.k), {**settings_dict(settings), **note})
 
 
-def _generative(bench: Bench, rescore: bool) -> Prepared:
+def _generative(bench: Bench, rescore: bool | float) -> Prepared:
     retriever, k, width = bench.retriever, bench.settings.k, max(bench.settings.k, bench.settings.beam_width)
 
     def search() -> dict[str, RankedList]:
@@ -217,4 +232,6 @@ def _generative(bench: Bench, rescore: bool) -> Prepared:
 def _fused(bench: Bench, names: Sequence[str]) -> Prepared:
     runs = [bench.answer(name).run for name in names]
     depth = bench.settings.fusion_depth
-    return Prepared(lambda: reciprocal_rank_fusion(runs, depth), {"fused": list(names), "depth": depth})
+    weights = [bench.settings.lexical_weight if name.startswith("bm25") else 1.0 for name in names]
+    settings = {"fused": list(names), "depth": depth, "weights": weights}
+    return Prepared(lambda: reciprocal_rank_fusion(runs, depth, weights=weights), settings)

@@ -20,7 +20,7 @@ from genret.eval.measures import MEASURES
 from genret.eval.report import render
 from genret.eval.result import EvalResult, Grading
 from genret.eval.runs import read_trec_run
-from genret.eval.systems import STANDARD, SystemSettings
+from genret.eval.systems import STANDARD, Bench, SystemSettings
 from genret.retriever import Retriever
 from genret.settings import make_settings, read_preset
 from genret.tokenizer import load_tokenizer
@@ -83,6 +83,21 @@ def test_what_cannot_be_judged_is_an_error(built_run):
         evaluate_run(built_run, queries=[Query("q", "x")])
     with pytest.raises(GenretError, match="no query of"):
         evaluate_run(built_run, queries=[Query("q", "x")], grading=Grading([], 1.0, 0.0))
+
+
+def test_a_fusion_weighs_bm25s_ranks_as_asked(built_run):
+    dataset, _ = load_dataset(built_run / "data")
+    lists = {}
+    for weight in (1.0, 1e-6):
+        settings = SystemSettings(tune_queries=40, lexical_weight=weight)
+        bench = Bench(dataset, dataset.split_queries("test")[:20], settings, built_run)
+        lists[weight] = bench.answer("bm25+dense")
+        dense = bench.answer("dense").run
+    assert lists[1e-6].settings["weights"] == [1e-6, 1.0]
+    assert all(lists[1e-6].run[q].products[:50] == dense[q].products[:50] for q in dense)
+    assert any(lists[1.0].run[q].products[:50] != dense[q].products[:50] for q in dense)
+    with pytest.raises(GenretError, match="lexical_weight"):
+        SystemSettings(lexical_weight=0.0)
 
 
 def test_semantic_ids_are_the_tokenizers(built_run):
