@@ -1,0 +1,70 @@
+"""Cold start: 5 % of a run's products withheld from all training, then inserted into its live index and looked for.
+
+    python eval/cold_start.py runs/demo
+
+Builds the run again without them in WORK (with the run's own settings; kept, and used again), and writes
+cold_start.json and cold_start.md to eval/results/cold-start/NAME. How it is done is in genret.eval.cold_start.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from genret.artifacts import write_json
+from genret.errors import GenretError
+from genret.eval.cold_start import ColdStartSettings, cold_start
+from genret.settings import make_settings
+from genret.types import SPLITS
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--share", type=float, help="Of the products to withhold. [default: 0.05]")
+@click.option("--seed", type=int, help="Of the draw. [default: 0]")
+@click.option("--split", type=click.Choice(SPLITS), help="Whose queries look for them. [default: test]")
+@click.option("-k", type=int, help="Recall at k. [default: 50]")
+@click.option("--beam-width", type=int, help="[default: 100]")
+@click.option("--systems", help="Comma-separated, in place of bm25, dense and the generative ones.")
+@click.option("--work", type=click.Path(path_type=Path), help="[default: runs/work/cold-NAME, NAME being the run's]")
+@click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/cold-start/NAME]")
+def main(
+    run: Path,
+    share: float | None,
+    seed: int | None,
+    split: str | None,
+    k: int | None,
+    beam_width: int | None,
+    systems: str | None,
+    work: Path | None,
+    out: Path | None,
+) -> None:
+    """Recall@50 of products that the RUN's training never saw, beside that of the others, by system."""
+    flags = {
+        "share": share,
+        "seed": seed,
+        "split": split,
+        "k": k,
+        "beam_width": beam_width,
+        "systems": tuple(systems.split(",")) if systems else None,
+    }
+    settings = make_settings(ColdStartSettings, flags)
+    name = run.resolve().name
+    work = work or Path("runs/work") / f"cold-{name}"
+    out = out or Path(__file__).parent / "results" / "cold-start" / name
+    found = cold_start(run, work, settings, say=lambda line: click.echo(line, err=True))
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "cold_start.json", found.to_json())
+    (out / "cold_start.md").write_text(found.markdown() + "\n", encoding="utf-8")
+    click.echo(found.markdown())
+    click.echo(f"\nwritten to {out}")
+
+
+if __name__ == "__main__":
+    try:
+        main(standalone_mode=True)
+    except GenretError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
