@@ -77,5 +77,5 @@ def test_what_cannot_be_measured_is_an_error(built_run):
         measured(dataset, [Judgement("a", "old", 1)], {"new"}, {}, SETTINGS)
     with pytest.raises(GenretError, match="withhold at least one"):
         drawn(dataset, ColdStartSettings(share=0.0001))
-    with pytest.raises(GenretError, match="share=1.5"):
+    with pytest.raises(GenretError, match="share="):
         ColdStartSettings(share=1.5)

@@ -1,0 +1,74 @@
+"""Where generative search loses to BM25: recall by kind of query, and the level at which the beam lost the product.
+
+    python eval/failures.py runs/demo --examples 10
+
+Writes failures.json and failures.md to eval/results/failures/NAME-SPLIT. Examples quote the data: leave them out, as
+happens without `--examples`, where the data may not be passed on. The analysis is in genret.eval.failures.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from genret.artifacts import write_json
+from genret.data.records import load_dataset
+from genret.errors import GenretError
+from genret.eval.bm25 import BM25Settings
+from genret.eval.evaluation import answerable
+from genret.eval.failures import BASELINE, SYSTEM, analyse
+from genret.eval.result import Grading
+from genret.eval.systems import Bench, SystemSettings, bm25_system
+from genret.settings import make_settings, read_preset
+from genret.types import SPLITS
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True)
+@click.option("-k", default=10, show_default=True, help="Recall at k.")
+@click.option("--beam-width", default=100, show_default=True)
+@click.option("--system", default=SYSTEM, show_default=True, help="A generative one.")
+@click.option("--baseline", default=BASELINE, show_default=True)
+@click.option("--preset", type=click.Path(path_type=Path), help="Whose [bm25] is `bm25-tuned`; else tuned on train.")
+@click.option("--examples", default=0, show_default=True, help="Of each kind; they quote queries and titles.")
+@click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/failures/NAME-SPLIT]")
+def main(
+    run: Path,
+    split: Any,
+    k: int,
+    beam_width: int,
+    system: str,
+    baseline: str,
+    preset: Path | None,
+    examples: int,
+    out: Path | None,
+) -> None:
+    """Compare the RUN's generative search with a baseline, query by query and level by level."""
+    dataset, _ = load_dataset(run / "data")
+    grading = Grading(dataset.split_judgements(split), dataset.relevant_at, dataset.irrelevant_grade)
+    queries = answerable(dataset.split_queries(split), grading)
+    if not queries:
+        raise GenretError(f"{run}: no answerable query in its {split} split; give another --split")
+    tables = read_preset(preset) if preset else {}
+    own = {"bm25-tuned": bm25_system(make_settings(BM25Settings, tables["bm25"]))} if "bm25" in tables else {}
+    settings = SystemSettings(k=max(k, 100), beam_width=beam_width)
+    bench = Bench(dataset, queries, settings, run, own, lambda line: click.echo(line, err=True))
+    found = analyse(bench, grading, split, k=k, system=system, baseline=baseline, examples=examples)
+    out = out or Path(__file__).parent / "results" / "failures" / f"{dataset.name}-{split}"
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "failures.json", found.to_json())
+    (out / "failures.md").write_text(found.markdown() + "\n", encoding="utf-8")
+    click.echo(found.markdown())
+    click.echo(f"\nwritten to {out}")
+
+
+if __name__ == "__main__":
+    try:
+        main(standalone_mode=True)
+    except GenretError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
