@@ -13,8 +13,8 @@ turns of the quotient of one turn's two times:
     floor           the decoder's layers and heads over as many (row, step) positions, and nothing else: no encoder, no
                     softmax, no reordering, no search
 
-Speed does not depend on what the weights are, so the model is drawn at random; what depends on them (how often a beam
-is proven exact, what filters cost) is measured by eval/exactness.py on a trained run.
+The model has the shape that `genret train` makes (dense start, prefix table) and random weights. What depends on the
+weights, how often a beam is proven exact and what filters cost, is measured by eval/exactness.py on a trained run.
 """
 
 from __future__ import annotations
@@ -28,170 +28,30 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
-import marisa_trie
 import numpy as np
-import numpy.typing as npt
 import torch
 import transformers
+from speed_systems import SIZES, Catalogue, Cell, Shape, Systems, make_model, skewed_codes
 from transformers import GenerationConfig, PrefixConstrainedLogitsProcessor
 
 from genret.artifacts import write_json
-from genret.beam import BeamSettings, beam_search
 from genret.logits import TrieLogitsProcessor
-from genret.model import GenretConfig, GenretForConditionalGeneration
-from genret.training import ModelSettings
+from genret.model import GenretForConditionalGeneration
 from genret.trie import Allowed, Trie
-from genret.vocab import PAD, START, Vocab
+from genret.vocab import START, Vocab
 
-Ints = npt.NDArray[np.int64]
 Times = dict[str, list[float]]
 """System -> seconds, turn by turn; fewer turns for slow systems."""
 
-SIZES = (256, 256, 256, 256)
-TEXT_TOKENS = 8
-K = 10
 MASK_ROWS = 400
+KNOWN = 1_000_000
+"""Up to so many IDs the model has a prefix table; the vectors of ten million would take 5 GB."""
 RESULTS = Path(__file__).parent / "results" / "speed"
-
-
-@dataclass(frozen=True)
-class Shape:
-    """The decoder: by default the one that `genret train` makes."""
-
-    d_model: int = ModelSettings.d_model
-    layers: int = ModelSettings.layers
-    heads: int = ModelSettings.heads
-    ffn: int = ModelSettings.ffn
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell of the grid."""
-
-    queries: int
-    beams: int
-    ids: int
-
-
-class Catalogue:
-    """Random skewed IDs as our trie, as nested dicts and as GENRE's marisa trie (the last two on first use)."""
-
-    def __init__(self, count: int, seed: int = 0) -> None:
-        self.codes = skewed_codes(count, seed)
-        self.trie = Trie.build(self.codes, SIZES).trie
-        self._dict: dict[int, Any] | None = None
-        self._marisa: GenreMarisaTrie | None = None
-
-    def dict_children(self, _: int, tokens: torch.Tensor) -> list[int]:
-        node = self.dicts
-        for token in tokens[1:].tolist():
-            node = node.get(token, {})
-        return list(node) or [PAD]
-
-    def marisa_children(self, _: int, tokens: torch.Tensor) -> list[int]:
-        return self.marisa.get(tokens.tolist()) or [PAD]
-
-    @property
-    def dicts(self) -> dict[int, Any]:
-        if self._dict is None:
-            self._dict = {}
-            for a, b, c, d in Vocab(SIZES).encode(self.codes).tolist():
-                self._dict.setdefault(a, {}).setdefault(b, {}).setdefault(c, {})[d] = {}
-        return self._dict
-
-    @property
-    def marisa(self) -> GenreMarisaTrie:
-        if self._marisa is None:
-            tokens = np.unique(Vocab(SIZES).encode(self.codes), axis=0)
-            self._marisa = GenreMarisaTrie([[START, *row] for row in tokens.tolist()])
-        return self._marisa
-
-
-class GenreMarisaTrie:
-    """As in GENRE (De Cao et al. 2021), genre/trie.py, for token ids below 55,000."""
-
-    def __init__(self, sequences: Sequence[Sequence[int]]) -> None:
-        self.zero_iter = list({sequence[0] for sequence in sequences})
-        self.first_iter = list({sequence[1] for sequence in sequences})
-        self.trie = marisa_trie.Trie("".join(map(chr, sequence)) for sequence in sequences)
-
-    def get(self, prefix: list[int]) -> list[int]:
-        if not prefix:
-            return self.zero_iter
-        if len(prefix) == 1 and self.zero_iter == prefix:
-            return self.first_iter
-        key = "".join(map(chr, prefix))
-        return list({ord(entry[len(key)]) for entry in self.trie.keys(key) if len(entry) > len(key)})
-
-
-class Systems:
-    """The five systems on one cell, each a function of no arguments."""
-
-    def __init__(self, model: GenretForConditionalGeneration, catalogue: Catalogue, cell: Cell) -> None:
-        generator = torch.Generator().manual_seed(1)
-        words = model.config.encoder.vocab_size
-        self.inputs = torch.randint(5, words, (cell.queries, TEXT_TOKENS), generator=generator)
-        self.mask = torch.ones_like(self.inputs)
-        self.model, self.catalogue, self.cell = model, catalogue, cell
-        self.settings = BeamSettings(k=min(K, cell.beams), beam_width=cell.beams)
-        self.widths = [1, *(min(cell.beams, SIZES[0]) for _ in SIZES[1:])]
-        with torch.inference_mode():
-            encoded = model.encoder(self.inputs, self.mask)
-            self.memory = model.decoder.memory(encoded.last_hidden_state)
-            self.memory_mask = torch.zeros(cell.queries, 1, 1, TEXT_TOKENS)
-
-    def constrained(self) -> npt.NDArray[np.float32]:
-        decoder = self.model.decoder_for(self.inputs, self.mask)
-        return beam_search(decoder, self.catalogue.trie, self.settings).scores
-
-    def dict(self) -> npt.NDArray[np.float32]:
-        return self._generate(self.catalogue.dict_children)
-
-    def marisa(self) -> npt.NDArray[np.float32]:
-        return self._generate(self.catalogue.marisa_children)
-
-    def unconstrained(self) -> npt.NDArray[np.float32]:
-        return self._generate(None)
-
-    @torch.inference_mode()
-    def floor(self) -> None:
-        decoder = self.model.decoder
-        past: list[list[torch.Tensor]] = [[] for _ in decoder.layers]
-        for level, width in enumerate(self.widths):
-            tokens = torch.full((self.cell.queries, width), START)
-            x = decoder.tokens(tokens) + decoder.levels.weight[level]
-            for layer, memory, before in zip(decoder.layers, self.memory, past, strict=True):
-                x, key_value = layer.step(x, memory, self.memory_mask, before)
-                before.append(key_value)
-            decoder.logits(level, decoder.norm(x).flatten(0, 1), None, None)
-
-    @torch.inference_mode()
-    def _generate(self, children: Callable[[int, torch.Tensor], list[int]] | None) -> npt.NDArray[np.float32]:
-        out = self.model.generate(
-            input_ids=self.inputs,
-            attention_mask=self.mask,
-            prefix_allowed_tokens_fn=children,
-            num_beams=self.cell.beams,
-            num_return_sequences=self.settings.k,
-            max_length=1 + len(SIZES),
-            do_sample=False,
-            length_penalty=0.0,
-            return_dict_in_generate=True,
-            output_scores=True,
-        )
-        scores: npt.NDArray[np.float32] = out.sequences_scores.numpy().reshape(self.cell.queries, -1)
-        return scores
-
-
-def skewed_codes(count: int, seed: int) -> Ints:
-    """(count, 4) random codes; a code c of a level is drawn with a density that falls as 1 / sqrt(c)."""
-    rng = np.random.default_rng(seed)
-    return np.stack([(size * rng.random(count) ** 2).astype(np.int64) for size in SIZES], 1)
 
 
 def take_turns(systems: Mapping[str, Callable[[], Any]], turns: Mapping[str, int]) -> Times:
@@ -219,7 +79,9 @@ def measure_cell(
     systems = Systems(model, catalogue, cell)
     chosen = {name: getattr(systems, name) for name in turns if turns[name]}
     for name in chosen:  # the first call builds tries and warms caches
-        if name != "marisa":
+        if name == "marisa":
+            systems.catalogue.marisa.get([START])
+        else:
             chosen[name]()
     times = take_turns(chosen, turns)
     same = None
@@ -330,30 +192,32 @@ def environment() -> dict[str, Any]:
     }
 
 
-def make_model(shape: Shape) -> GenretForConditionalGeneration:
-    torch.manual_seed(0)
-    encoder = {"vocab_size": ModelSettings.text_vocab, "hidden_size": shape.d_model}  # and one layer
-    config = GenretConfig(encoder, SIZES, shape.d_model, shape.layers, shape.heads, shape.ffn)
-    return GenretForConditionalGeneration(config).eval()
+def quick(shape: Shape, turns: int) -> dict[str, Any]:
+    """One cell, in under a minute; beside it a model that is not told which codes follow which prefix."""
+    catalogue, cell = Catalogue(100_000), Cell(16, 50, 100_000)
+    model = make_model(shape, catalogue.codes)
+    often = {"constrained": 5 * turns, "floor": 5 * turns, "unconstrained": 2 * turns, "dict": turns}
+    row = measure_cell(model, catalogue, cell, {**often, "marisa": 3})
+    plain = measure_cell(make_model(shape), catalogue, cell, {**often, "marisa": 3})
+    kept = ("seconds", "vs_dict", "vs_marisa", "vs_unconstrained", "vs_floor")
+    return {
+        **row,
+        **measure_mask(catalogue, turns * 10, with_dict=True),
+        "latency": measure_latency(model, catalogue, turns * 5),
+        "without_prefix_table": {name: plain[name] for name in kept},
+        "model": asdict(shape),
+        "environment": environment(),
+    }
 
 
-def quick(model: GenretForConditionalGeneration, shape: Shape, turns: int) -> dict[str, Any]:
-    """One cell, in under a minute."""
-    catalogue = Catalogue(100_000)
-    every = {"constrained": turns, "floor": turns, "unconstrained": turns, "dict": turns, "marisa": 1}
-    cell = measure_cell(model, catalogue, Cell(16, 50, 100_000), every)
-    mask = measure_mask(catalogue, turns * 10, with_dict=True)
-    latency = measure_latency(model, catalogue, turns * 5)
-    return {**cell, **mask, "latency": latency, "decoder": asdict(shape), "environment": environment()}
-
-
-def grid(model: GenretForConditionalGeneration, shape: Shape, counts: Sequence[int], turns: int) -> dict[str, Any]:
+def grid(shape: Shape, counts: Sequence[int], turns: int) -> dict[str, Any]:
     """All cells; slow systems get fewer turns, or none where one call would take minutes (see `turns_for`)."""
-    results: dict[str, Any] = {"decoder": asdict(shape), "environment": environment(), "cells": [], "mask": []}
+    results: dict[str, Any] = {"model": asdict(shape), "environment": environment(), "cells": [], "mask": []}
     results["index"] = [measure_index(count) for count in counts]
     results["latency"] = []
     for count in counts:
         catalogue = Catalogue(count)
+        model = make_model(shape, catalogue.codes if count <= KNOWN else None)
         with_dict = count <= 1_000_000  # ten million would take some 10 GB of Python dicts
         results["mask"].append(measure_mask(catalogue, turns * 10, with_dict))
         results["latency"].append({"ids": count, **measure_latency(model, catalogue, 20)})
@@ -408,10 +272,11 @@ def report(results: Mapping[str, Any], command: str) -> str:
     lines = [
         "# Speed",
         "",
-        f"`{command}`; decoder {results['decoder']}, {results['environment']}.",
+        f"`{command}`; model {results['model']}, {results['environment']}.",
         "",
         "Times are medians; ratios are medians over paired turns: `× floor` is ours by the floor (lower is better), "
-        "the others say how many times faster ours is. – : not run, one call would take minutes or gigabytes.",
+        "the others say how many times faster ours is. At 10,000,000 IDs the model has no prefix table. "
+        "– : not run, one call would take minutes or gigabytes.",
         "",
         "| " + " | ".join(HEAD) + " |",
         "|" + "---|" * len(HEAD),
@@ -455,13 +320,12 @@ def main(
     if threads:
         torch.set_num_threads(threads)
     shape = Shape(d_model, layers, Shape.heads, ffn)
-    model = make_model(shape)
     if is_quick:
-        results = quick(model, shape, turns)
+        results = quick(shape, turns)
         click.echo(json.dumps(results, indent=2))
     else:
         counts = [count for count in (10_000, 100_000, 1_000_000, 10_000_000) if count <= max_ids]
-        results = grid(model, shape, counts, turns)
+        results = grid(shape, counts, turns)
         RESULTS.mkdir(parents=True, exist_ok=True)
         write_json(RESULTS / "speed.json", results)
         text = report(results, f"python eval/speed.py --turns {turns} --max-ids {max_ids}")

@@ -37,6 +37,8 @@ Bools = npt.NDArray[np.bool_]
 MARGIN = 1e-3
 """How far (nats) below the first pass's k-th hit the exact pass looks, so that rounding in another batch shape, which
 changes a score by some 1e-6, cannot lose a hit. What is proven is proven in the exact pass's own arithmetic."""
+MOST = 0.4
+"""Above this share of the cells, picking the candidates out costs more than looking at all."""
 ROWS_AT_ONCE = 512
 """Decoder rows that an exact pass aims at in one call. The query that needs most sets the rows of all that are decoded
 with it, so queries are put together while all of them need few, and one that needs this many goes alone."""
@@ -171,12 +173,21 @@ class _Beam(NamedTuple):
 
 
 class _Candidates(NamedTuple):
-    """The prefixes one code longer that the trie and the filter have, in ID order within a query."""
+    """The prefixes one code longer that the trie and the filter have, in ID order within a query.
+
+    A cell is row * K + code, rows counted over all queries. Where the trie has most of them, a query's candidates are
+    its B * K cells, those that it has not at -inf; else only those that it has.
+    """
 
     scores: Tensor  # (Q, M) float32, -inf where a query has fewer than M
-    cells: Ints  # (n,) row * K + code of all of them, rows counted over all queries
+    cells: Ints | None  # (n,) the cells of all candidates; None: all cells
     starts: Ints  # (Q, 1) where those of a query begin
     groups: Ints  # (Q, M) those of the rows, or (Q, 1) -1 where nothing is capped
+
+    def cell(self, index: Ints) -> Ints:
+        """The cells of the candidates at `index` (Q, W); another query's where the score is -inf."""
+        place = self.starts + index
+        return place if self.cells is None else self.cells.take(place, mode="clip")
 
 
 class _Floor(NamedTuple):
@@ -235,7 +246,7 @@ def _search(task: _Task, floor: _Floor | None, trace: BeamTrace | None) -> tuple
             kept = keep_beam(candidates.scores, candidates.groups, settings.beam_width, settings.rows_per_prefix)
         else:
             spare = settings.max_rows - rows - (levels - level - 2)  # later levels need a row at least
-            budget = len(candidates.cells) if last else spare  # complete IDs need none
+            budget = candidates.scores.numel() if last else spare  # complete IDs need none
             kept = keep_above(candidates.scores, floor.of(candidates.groups), budget)
         if not last:  # complete IDs are ranked among themselves: one that was dropped has k better ones before it
             dropped.append(kept.dropped)
@@ -261,16 +272,23 @@ def _candidates(task: _Task, level: int, beam: _Beam) -> _Candidates:
     scores = task.decoder.step(level, beam.codes, beam.parents)  # (Q, B, K)
     scores += torch.from_numpy(beam.scores).to(scores.device)[:, :, None]
     mask = task.trie.children_mask(level, beam.nodes.reshape(-1), task.allowed)  # (Q * B, K)
+    queries, codes = len(beam.nodes), mask.shape[1]
+    groups = np.full((queries, 1), -1)
+    if np.count_nonzero(mask) > MOST * mask.size:
+        missing = torch.from_numpy(~mask).to(scores.device).view(queries, -1)
+        starts = np.arange(0, mask.size, mask.size // queries)[:, None]
+        if task.settings.max_per_prefix is not None:
+            groups = beam.groups.repeat(codes, axis=1)
+        return _Candidates(scores.view(queries, -1).masked_fill_(missing, NEVER), None, starts, groups)
     cells = np.flatnonzero(mask)
-    bounds = np.searchsorted(cells, np.arange(0, mask.size + 1, mask.size // len(beam.nodes)))[:, None]
+    bounds = np.searchsorted(cells, np.arange(0, mask.size + 1, mask.size // queries))[:, None]
     counts = np.diff(bounds, axis=0)  # (Q, 1)
     real = np.arange(counts.max()) < counts  # (Q, M)
     found = scores.view(-1).index_select(0, torch.from_numpy(cells).to(scores.device))
     table = scores.new_full(real.shape, NEVER).masked_scatter_(torch.from_numpy(real).to(scores.device), found)
-    groups = np.full((len(real), 1), -1)
     if task.settings.max_per_prefix is not None:
         groups = np.full(real.shape, -1)
-        groups[real] = beam.groups.reshape(-1)[cells // scores.shape[2]]
+        groups[real] = beam.groups.reshape(-1)[cells // codes]
     return _Candidates(table, cells, bounds[:-1], groups)
 
 
@@ -290,8 +308,7 @@ def _children(
 ) -> tuple[Ints, Ints, Ints]:
     """(Q, W) nodes (-1 where the score is -inf), rows and codes of the candidates at `index` (Q, W)."""
     real = scores > NEVER
-    chosen = candidates.cells.take(candidates.starts + index, mode="clip")  # another query's where not real
-    row, code = np.divmod(chosen, trie.codebook_sizes[level])
+    row, code = np.divmod(candidates.cell(index), trie.codebook_sizes[level])
     row = np.where(real, row, (np.arange(len(row)) * beam.nodes.shape[1])[:, None])
     above = np.where(real, beam.nodes.reshape(-1).take(row), -1)
     return trie.child(level, above.reshape(-1), code.reshape(-1)).reshape(row.shape), row, code

@@ -21,6 +21,8 @@ from genret.errors import GenretError
 from genret.prefix import PrefixTable
 from genret.vocab import START, Vocab
 
+Versions = tuple[tuple[int, int], ...]
+"""Where weights lie, and how often each has changed there."""
 KeyValue = tuple[Tensor, Tensor]
 """Keys and values, each (R, H, length, d / H)."""
 
@@ -147,6 +149,7 @@ class CodewordDecoder(nn.Module):
         self.correction = None if d_code is None else nn.Linear(d_model, d_code, bias=False)
         self.log_scale = None if d_code is None else nn.Parameter(torch.zeros(self.vocab.levels))
         self.prefixes = None if prefixes is None else PrefixTable(codebook_sizes, prefixes, width, backoff)
+        self._entries: dict[int, tuple[Versions, Tensor, Tensor]] = {}
 
     @property
     def blocks(self) -> list[DecoderLayer]:
@@ -188,6 +191,23 @@ class CodewordDecoder(nn.Module):
             states = (query + self.correction(states)) * self.log_scale[level].exp()
         logits: Tensor = self.heads[level](states)
         return logits if nodes is None or self.prefixes is None else self.prefixes.add(level, logits, states, nodes)
+
+    def entry(self, level: int) -> tuple[Tensor, Tensor]:
+        """What the codes of level - 1 bring to `level`: (K, d) inputs, and the first layer's (K, 3d) projections.
+
+        They depend on the weights alone, and are kept until one of these changes.
+        """
+        first = self.blocks[0]
+        used = (self.tokens.weight, self.levels.weight, *first.self_norm.parameters(), *first.qkv.parameters())
+        versions = None if any(p.is_inference() for p in used) else tuple((p.data_ptr(), p._version) for p in used)
+        kept = self._entries.get(level)
+        if versions is not None and kept is not None and kept[0] == versions:
+            return kept[1], kept[2]
+        inputs = self.tokens.weight[self.vocab.level_slice(level - 1)] + self.levels.weight[level]
+        projected = first.project(inputs)
+        if versions is not None:
+            self._entries[level] = versions, inputs, projected
+        return inputs, projected
 
     def root(self, shape: Sequence[int], device: torch.device) -> Tensor | None:
         """The root's node number in the given shape; None where the decoder knows no catalogue."""
@@ -231,17 +251,17 @@ class StepDecoder:
     def step(self, level: int, codes: Tensor | None, parents: Tensor | None) -> Tensor:
         """(Q, B, K_level) float32 log-probabilities of a level's codes; see `genret.beam.Decoder`."""
         decoder = self._decoder
+        projected: Tensor | None = None
         if codes is None or parents is None:
             codes = torch.zeros((self.num_queries, 1), dtype=torch.int64, device=self._mask.device)
-            inputs = decoder.tokens.weight[START : START + 1]  # (1, d)
+            x = (decoder.tokens.weight[START] + decoder.levels.weight[0]).expand(*codes.shape, -1)
             self._past = [[] for _ in decoder.layers]
             self._nodes = decoder.root(codes.shape, codes.device)
         else:
-            inputs = decoder.tokens.weight[decoder.vocab.level_slice(level - 1)]  # (K, d)
+            x, projected = (F.embedding(codes, table) for table in decoder.entry(level))  # (Q, B, d), (Q, B, 3d)
             self._reorder(level, parents)
             parent = None if self._nodes is None else self._nodes.gather(1, parents)
             self._nodes = decoder.child(level - 1, parent, codes)
-        x, projected = self._enter(inputs + decoder.levels.weight[level], codes)
         for layer, memory, past in zip(decoder.blocks, self._memory, self._past, strict=True):
             x, key_value = layer.step(x, memory, self._mask, past, projected)
             past.append(key_value)
@@ -251,17 +271,6 @@ class StepDecoder:
         nodes = None if self._nodes is None else self._nodes.flatten()
         logits = decoder.logits(level, decoder.norm(x).flatten(0, 1), query, nodes)
         return logits.float().log_softmax(-1).unflatten(0, codes.shape)
-
-    def _enter(self, inputs: Tensor, codes: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The first layer's inputs (Q, B, d), rows of `inputs` (K, d), and their projections (Q, B, 3d).
-
-        These depend on the code alone, so where there are more rows than codes they are computed once a code.
-        """
-        flat = codes.flatten()
-        x = inputs.index_select(0, flat).unflatten(0, codes.shape)
-        if len(inputs) == 1 or len(flat) <= len(inputs):  # a product with one row rounds by where the weights lie
-            return x, None
-        return x, self._decoder.blocks[0].project(inputs).index_select(0, flat).unflatten(0, codes.shape)
 
     def _reorder(self, level: int, parents: Tensor) -> None:
         """Make the cache follow the beams: row b of a query continues row parents[b] of the call before."""

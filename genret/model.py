@@ -92,6 +92,7 @@ class QueryEncoder(nn.Module):
     def __init__(self, config: GenretConfig) -> None:
         super().__init__()
         self.text = _without_pooler(AutoModel.from_config(config.encoder))
+        self.plain = config.encoder.model_type == "bert" and config.encoder.num_hidden_layers == 0
         self.pooled = config.d_code is not None and config.pooling == "encoder"
         width = config.encoder.hidden_size
         if self.pooled and config.d_code != width:
@@ -115,7 +116,10 @@ class QueryEncoder(nn.Module):
         The last three parameters are what `generate` passes to any encoder; nothing but the result above is offered.
         """
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
-        states = self.text(input_ids=input_ids, attention_mask=mask).last_hidden_state
+        if self.plain:  # nothing looks at the mask, which a transformer takes longer to prepare than this takes
+            states = self.text.embeddings(input_ids=input_ids)
+        else:
+            states = self.text(input_ids=input_ids, attention_mask=mask).last_hidden_state
         vectors = states if self.pooled else None if self.bag is None else self.bag(input_ids)
         query = None
         if vectors is not None:  # a unit vector does not depend on the number of tokens, so a sum does for the mean

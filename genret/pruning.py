@@ -79,8 +79,9 @@ def keep_best(scores: Tensor, width: int) -> Kept:
         index[tied, :width], values[tied, :width] = first.cpu().numpy(), scores[tied].gather(1, first).cpu().numpy()
     live = max(1, int((values[:, :width] > NEVER).sum(1).max(initial=0)))
     order = index[:, :live].argsort(1)
+    query = np.arange(len(index))[:, None]
     dropped = Dropped(values[:, width:].copy(), np.full((len(values), 1), -1))
-    return Kept(np.take_along_axis(index, order, 1), np.take_along_axis(values, order, 1), dropped)
+    return Kept(index[query, order], values[query, order], dropped)
 
 
 def _first_of_ties(scores: Tensor, least: Tensor, width: int) -> Tensor:

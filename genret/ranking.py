@@ -69,23 +69,21 @@ def rank_products(
     `groups` (Q, B) names the prefix that counts against `cap` hits (None: no cap). Rows with node -1 or score -inf
     hold nothing.
     """
+    query = np.arange(len(scores))[:, None]
     order = np.argsort(-scores, axis=1, kind="stable")  # ties keep the order of the IDs
-    nodes, groups = np.take_along_axis(nodes, order, 1), np.take_along_axis(groups, order, 1)
-    scores = np.take_along_axis(scores, order, 1)
+    nodes, groups, scores = nodes[query, order], groups[query, order], scores[query, order]
     start, stop = product_span(trie, trie.levels, np.where(np.isneginf(scores), -1, nodes), allowed)
     take = np.minimum(stop - start, k)  # (Q, B) products that each row may show
     full = NONE_FULL
     if cap is not None:
         take, full = _within_cap(take, scores, groups, cap)
     some = np.argsort(take == 0, axis=1, kind="stable")[:, :k]  # the rows to show: each fills a place at least
-    take, start = np.take_along_axis(take, some, 1), np.take_along_axis(start, some, 1)
-    scores = np.take_along_axis(scores, some, 1)
+    take, start, scores = take[query, some], start[query, some], scores[query, some]
     row, offset = _fill_places(take, k)
     hit = row >= 0
-    nth = np.where(hit, np.take_along_axis(start, row, 1) + offset, 0)  # row -1 reads the last row, and is masked
+    nth = np.where(hit, start[query, row] + offset, 0)  # row -1 reads the last row, and is masked
     positions = nth if allowed is None else allowed.nth(nth.reshape(-1)).reshape(nth.shape)
-    scores = np.take_along_axis(scores, row, 1)
-    return Ranking(np.where(hit, positions, -1), np.where(hit, scores, np.float32(-np.inf)), full)
+    return Ranking(np.where(hit, positions, -1), np.where(hit, scores[query, row], np.float32(-np.inf)), full)
 
 
 def _fill_places(take: Ints, k: int) -> tuple[Ints, Ints]:

@@ -234,7 +234,7 @@ def make_model(
     `token_vectors` (V_text, D) embed a query as the sum of its tokens' vectors; fitted to the products' texts if None.
     """
     warm = bool(settings.encoder)
-    encoder = encoder_config(settings.encoder) if warm else _small_encoder(settings, len(text_tokenizer))
+    encoder = encoder_config(settings.encoder) if warm else small_encoder(settings, len(text_tokenizer))
     dense = settings.start == "dense"
     config = GenretConfig(
         encoder=encoder,
@@ -348,7 +348,8 @@ def _text_tokenizer(dataset: Dataset, settings: ModelSettings) -> Any:
     return train_text_tokenizer(texts, settings.text_vocab, settings.max_text_tokens)
 
 
-def _small_encoder(settings: ModelSettings, vocab_size: int) -> dict[str, Any]:
+def small_encoder(settings: ModelSettings, vocab_size: int) -> dict[str, Any]:
+    """The configuration of the text encoder from scratch; with no layers, its token vectors alone."""
     return {
         "model_type": "bert",
         "vocab_size": vocab_size,

@@ -102,6 +102,25 @@ def test_step_function_gives_the_forward_pass_log_probabilities(model, text):
         torch.testing.assert_close(stepped_scores(decoder, torch.from_numpy(codes), rng), forced, atol=1e-5, rtol=0)
 
 
+def test_a_search_sees_weights_that_changed_after_the_one_before(model, text):
+    rng = np.random.default_rng(0)
+    codes = np.stack([rng.integers(0, size, (3, 7)) for size in SIZES], -1)
+    stepped_scores(model.decoder_for(*text), torch.from_numpy(codes), rng)
+    with torch.no_grad():
+        for parameter in model.decoder.parameters():
+            parameter.mul_(1.5)
+    again = stepped_scores(model.decoder_for(*text), torch.from_numpy(codes), rng)
+    torch.testing.assert_close(again, forced_scores(model, text, codes), atol=1e-5, rtol=0)
+
+
+def test_an_encoder_without_layers_is_its_token_vectors(text):
+    config = GenretConfig(encoder={**ENCODER, "num_hidden_layers": 0}, codebook_sizes=SIZES, d_model=16, heads=2)
+    encoder = GenretForConditionalGeneration(config).eval().encoder
+    states = encoder(*text).last_hidden_state
+    through = encoder.text(input_ids=text[0], attention_mask=text[1]).last_hidden_state
+    assert torch.equal(states, through)
+
+
 def test_select_keeps_the_chosen_queries_only(model, text):
     rng = np.random.default_rng(1)
     codes = np.stack([rng.integers(0, size, (2, 4)) for size in SIZES], -1)
