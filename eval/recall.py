@@ -20,18 +20,17 @@ from typing import Any
 
 import click
 
-from genret.checkpoint import model_folder
 from genret.data import read_dataset
 from genret.data.records import Dataset
 from genret.embed import EmbedSettings
 from genret.errors import GenretError
 from genret.eval.bm25 import BM25Settings
-from genret.eval.encoders import TwoTowerRecipe, encoder_system, two_tower_system
+from genret.eval.encoders import encoder_system, two_tower_system
 from genret.eval.evaluation import answerable, evaluate_bench
 from genret.eval.result import EvalResult, Grading
 from genret.eval.systems import SYSTEMS, Bench, System, SystemSettings, bm25_system
-from genret.eval.two_tower import TwoTowerSettings
 from genret.settings import make_settings, read_preset
+from genret.two_tower import make_recipe
 from genret.types import SPLITS, Split
 
 NEED_A_RUN = {"dense", "generative", "generative-rescored", "generative-mixed"}
@@ -91,6 +90,19 @@ def benchmark(
     settings: BenchmarkSettings, tables: Mapping[str, Any], run: Path | None, work: Path, out: Path, tune: bool = False
 ) -> EvalResult:
     """The result of every system of `settings` that can be run, written to `out`."""
+    bench, grading, names = prepare(settings, tables, run, work, tune)
+    runs = work / f"runs-{settings.split}"
+    result = evaluate_bench(bench, grading, settings.split, names, settings.baselines, run is not None, runs)
+    out.mkdir(parents=True, exist_ok=True)
+    for file in RESULT_FILES:
+        shutil.copyfile(runs / file, out / file)
+    return result
+
+
+def prepare(
+    settings: BenchmarkSettings, tables: Mapping[str, Any], run: Path | None, work: Path, tune: bool = False
+) -> tuple[Bench, Grading, list[str]]:
+    """The preset's bench, what was judged, and the systems that can be run."""
     dataset = load(settings, tables)
     grading = Grading(dataset.split_judgements(settings.split), dataset.relevant_at, dataset.irrelevant_grade)
     queries = answerable(dataset.split_queries(settings.split), grading)
@@ -103,12 +115,7 @@ def benchmark(
     for name in settings.systems:
         if name not in names:
             click.echo(f"{name}: left out, it needs --run", err=True)
-    runs = work / f"runs-{settings.split}"
-    result = evaluate_bench(bench, grading, settings.split, names, settings.baselines, run is not None, runs)
-    out.mkdir(parents=True, exist_ok=True)
-    for file in RESULT_FILES:
-        shutil.copyfile(runs / file, out / file)
-    return result
+    return bench, grading, names
 
 
 def load(settings: BenchmarkSettings, tables: Mapping[str, Any]) -> Dataset:
@@ -136,12 +143,7 @@ def encoders(tables: Mapping[str, Any], work: Path) -> dict[str, System]:
         embed = make_settings(EmbedSettings, table)
         systems[name] = encoder_system(name, embed, work)
     if "two-tower" in tables:
-        table = dict(tables["two-tower"])
-        own = {name: table.pop(name) for name in ("split", "positive_at", "fields") if name in table}
-        train = make_settings(
-            TwoTowerSettings, {**table, "base": model_folder(table.get("base", TwoTowerSettings.base))}
-        )
-        systems["two-tower"] = two_tower_system("two-tower", make_settings(TwoTowerRecipe, own, {"train": train}), work)
+        systems["two-tower"] = two_tower_system("two-tower", make_recipe(tables["two-tower"]), work)
     clash = systems.keys() & SYSTEMS.keys()
     if clash:
         raise GenretError(f"encoder names {sorted(clash)} are taken; give others")

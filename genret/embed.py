@@ -1,5 +1,5 @@
 """Text -> (N, D) float32 unit rows: latent semantic analysis, two towers taught by the query log (neither needs a
-download), or any sentence-transformers model.
+download), any sentence-transformers model, or one fine-tuned on the query log.
 
 Knows texts and vectors; nothing of semantic IDs. Embedding a catalogue is resumable: finished chunks are kept beside
 the artifact until it is whole.
@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +27,15 @@ from genret.errors import GenretError, require
 from genret.settings import settings_dict
 from genret.types import Product
 
+if TYPE_CHECKING:
+    from genret.two_tower import TwoTowerRecipe
+
 KIND = "embeddings"
 LSA = "lsa"
 TOWERS = "towers"
+TWO_TOWER = "two-tower"
+ENCODER = "encoder"
+"""The fine-tuned encoder's folder inside the artifact."""
 CHUNK = 4096
 """Texts between two checkpoints."""
 
@@ -42,7 +48,8 @@ class EmbedSettings:
     """What is embedded, and by what."""
 
     model: str = LSA
-    """`lsa`, `towers`, or a sentence-transformers model: hub name, local folder, or `package:PKG/FOLDER`."""
+    """`lsa`, `towers`, `two-tower` (a sentence-transformers model fine-tuned on the query log), or any
+    sentence-transformers model as it is: hub name, local folder, or `package:PKG/FOLDER`."""
     dim: int = 128
     """Width of `lsa` and `towers`; a sentence-transformers model brings its own."""
     fields: tuple[str, ...] = ("title", "brand", "category", "description")
@@ -61,7 +68,9 @@ class EmbedSettings:
             if getattr(self, name) < 1:
                 raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
         if not self.model:
-            raise GenretError("model='': expected 'lsa', or the name or folder of a sentence-transformers model")
+            raise GenretError(
+                "model='': expected lsa, towers, two-tower, or the name or folder of a sentence-transformers model"
+            )
 
 
 class Embedder(Protocol):
@@ -178,6 +187,14 @@ class SentenceEmbedder:
         )
 
 
+class TunedEmbedder(SentenceEmbedder):
+    """A sentence-transformers model of the run's own, whose artifact holds its weights."""
+
+    def save(self, folder: Path) -> None:
+        shutil.copytree(self.model, folder / ENCODER, ignore=shutil.ignore_patterns("two_tower.json"))
+        write_json(folder / "embedder.json", {"kind": TWO_TOWER, "batch_size": self.batch_size})
+
+
 def product_text(product: Product, fields: Sequence[str]) -> str:
     """The text of a product that is embedded: the chosen fields, joined; the category from root to leaf."""
     parts = {
@@ -190,13 +207,27 @@ def product_text(product: Product, fields: Sequence[str]) -> str:
     return ". ".join(parts[field] for field in fields if parts[field])
 
 
-def fit_embedder(dataset: Dataset, settings: EmbedSettings, progress: bool = True) -> Embedder:
-    """An embedder for the data set's catalogue: `lsa` and `towers` are fitted, a sentence-transformers model is loaded.
+def fit_embedder(
+    dataset: Dataset,
+    settings: EmbedSettings,
+    progress: bool = True,
+    recipe: TwoTowerRecipe | None = None,
+    scratch: Path | None = None,
+) -> Embedder:
+    """An embedder for the data set's catalogue: `lsa` and `towers` are fitted, `two-tower` is fine-tuned by `recipe` in
+    the folder `scratch`, where it goes on if it was cut off, and a sentence-transformers model is loaded.
 
-    `lsa` looks at the products' texts alone, `towers` at the train queries too.
+    `lsa` looks at the products' texts alone, `towers` and `two-tower` at the train queries too.
     """
     if not len(dataset.catalogue):
         raise GenretError("the catalogue holds 0 products; there is nothing to embed")
+    if settings.model == TWO_TOWER:
+        from genret.two_tower import train_two_tower, two_tower_pairs
+
+        if recipe is None or scratch is None:
+            raise GenretError("model='two-tower' needs the recipe of its training and a folder to train in")
+        folder = train_two_tower(two_tower_pairs(dataset, recipe), recipe.train, scratch / TWO_TOWER, progress)
+        return TunedEmbedder(str(folder), settings.batch_size)
     if settings.model not in (LSA, TOWERS):
         return SentenceEmbedder(settings.model, settings.batch_size)
     texts = [product_text(product, settings.fields) for product in dataset.catalogue]
@@ -215,10 +246,22 @@ def load_embedder(path: str | Path) -> Embedder:
         from genret.towers import TowerEmbedder
 
         return TowerEmbedder.load(artifact.path)
+    if config["kind"] == TWO_TOWER:
+        return TunedEmbedder(str(artifact.path / ENCODER), config["batch_size"])
     if config["kind"] != LSA:
         return SentenceEmbedder(config["model"], config["batch_size"])
     arrays = load_file(artifact.file("embedder.safetensors"))
     return LsaEmbedder(config["terms"], arrays["idf"], arrays["components"])
+
+
+def tuned_encoder(embeddings: Artifact) -> Path:
+    """The folder of the encoder that was fine-tuned for these embeddings."""
+    if embeddings.settings["model"] != TWO_TOWER:
+        raise GenretError(
+            f"encoder='embeddings' takes the encoder of two-tower embeddings, but these are of "
+            f"{embeddings.settings['model']!r}; embed with model='two-tower', or name an encoder"
+        )
+    return embeddings.path / ENCODER
 
 
 def embed_catalogue(
@@ -227,16 +270,19 @@ def embed_catalogue(
     path: str | Path,
     inputs: Mapping[str, str] | None = None,
     *,
+    recipe: TwoTowerRecipe | None = None,
+    scratch: Path | None = None,
     progress: bool = True,
 ) -> Artifact:
     """Write the embeddings artifact at `path`: `embeddings.npy` (N, D) float32 in catalogue order, and the embedder.
 
     Chunks are kept in a folder beside `path` as they are finished; the same call continues after an interruption.
+    `recipe` and `scratch`: see `fit_embedder`.
     """
     path = Path(path)
-    embedder = fit_embedder(dataset, settings, progress)
+    embedder = fit_embedder(dataset, settings, progress, recipe, scratch)
     texts = [product_text(product, settings.fields) for product in dataset.catalogue]
-    vectors = _encode_resumably(embedder, texts, _chunk_folder(path, texts, settings), progress)
+    vectors = _encode_resumably(embedder, texts, _chunk_folder(path, texts, settings, recipe), progress)
     with write_artifact(path, KIND, settings_dict(settings), inputs) as folder:
         np.save(folder / "embeddings.npy", vectors)
         embedder.save(folder)
@@ -266,9 +312,9 @@ def _encode_resumably(embedder: Embedder, texts: Sequence[str], chunks: Path, pr
     return vectors
 
 
-def _chunk_folder(path: Path, texts: Sequence[str], settings: EmbedSettings) -> Path:
+def _chunk_folder(path: Path, texts: Sequence[str], settings: EmbedSettings, recipe: TwoTowerRecipe | None) -> Path:
     """Where finished chunks wait: named by texts and settings, so that chunks of another job are never taken up."""
-    digest = hashlib.sha256(repr((settings, *texts)).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(repr((settings, recipe, *texts)).encode()).hexdigest()[:16]
     return path.with_name(f".{path.name}.chunks") / digest
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,16 +22,27 @@ import numpy.typing as npt
 
 from genret.artifacts import Artifact, check_lineage, read_artifact, read_json, write_json
 from genret.data.records import Dataset, load_dataset, save_dataset
-from genret.embed import TOWERS, EmbedSettings, embed_catalogue, load_embedder, load_embeddings
+from genret.embed import (
+    TOWERS,
+    TWO_TOWER,
+    EmbedSettings,
+    embed_catalogue,
+    load_embedder,
+    load_embeddings,
+    tuned_encoder,
+)
 from genret.errors import GenretError
 from genret.settings import settings_dict
 
 if TYPE_CHECKING:
     from genret.tokenizer.settings import TokenizerSettings
     from genret.training import ModelSettings, TrainSettings
+    from genret.two_tower import TwoTowerRecipe
 
 STAGES = {"data": "dataset", "embeddings": "embeddings", "tokenizer": "tokenizer", "model": "model", "index": "index"}
 """Folder of a stage below the run -> kind of its artifact."""
+EMBEDDINGS = "embeddings"
+"""As a model's encoder: the one that the run fine-tuned for its embeddings."""
 TIMINGS = "timings.json"
 
 
@@ -53,14 +65,21 @@ def data_stage(run: Path, read: Callable[[], Dataset], source: Mapping[str, Any]
     return StageResult(artifact, False, _timed(run, "data", started))
 
 
-def embed_stage(run: Path, settings: EmbedSettings, *, progress: bool = True) -> StageResult:
-    """RUN/embeddings from RUN/data."""
+def embed_stage(
+    run: Path, settings: EmbedSettings, recipe: TwoTowerRecipe | None = None, *, progress: bool = True
+) -> StageResult:
+    """RUN/embeddings from RUN/data. `recipe`: how to fine-tune the encoder, if the settings ask for `two-tower`."""
     dataset, data = load_dataset(run / "data")
+    if recipe is not None:
+        recipe = replace(recipe, fields=settings.fields) if settings.model == TWO_TOWER else None
+    own = settings_dict(settings) | ({"two-tower": settings_dict(recipe)} if recipe else {})
 
     def make(inputs: Mapping[str, str], scratch: Path) -> None:
-        embed_catalogue(dataset, settings, run / "embeddings", inputs, progress=progress)
+        embed_catalogue(
+            dataset, settings, run / "embeddings", inputs, recipe=recipe, scratch=scratch, progress=progress
+        )
 
-    return _stage(run, "embeddings", {"dataset": data.fingerprint}, settings_dict(settings), make)
+    return _stage(run, "embeddings", {"dataset": data.fingerprint}, own, make)
 
 
 def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = True) -> StageResult:
@@ -106,9 +125,11 @@ def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageR
     def make(inputs: Mapping[str, str], scratch: Path) -> None:
         embedder = load_embedder(run / "embeddings") if embeddings.settings["model"] == TOWERS else None
         towers = embedder if isinstance(embedder, TowerEmbedder) else None
-        save_model(
-            train_model(dataset, codes, tokenizer, vectors, model, train, scratch, towers), run / "model", inputs
-        )
+        own = model
+        if model.encoder == EMBEDDINGS:
+            own = replace(model, encoder=str(tuned_encoder(embeddings)))
+        trained = train_model(dataset, codes, tokenizer, vectors, own, train, scratch, towers)
+        save_model(trained._replace(model_settings=model), run / "model", inputs)
 
     inputs = {"dataset": data.fingerprint, "tokenizer": tokens.fingerprint}
     return _stage(run, "model", inputs, {"model": settings_dict(model), "train": settings_dict(train)}, make)

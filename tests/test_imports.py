@@ -18,7 +18,7 @@ LAYERS = [
     {"artifacts", "bits", "checkpoint", "settings", "vocab"},
     {"data", "idmap", "level", "overlay", "trie"},
     {"text"},
-    {"embed", "filter_text", "filters", "pruning", "pseudo", "ranking", "tokenizer", "towers"},
+    {"embed", "filter_text", "filters", "pruning", "pseudo", "ranking", "tokenizer", "towers", "two_tower"},
     {"beam", "exact", "logits", "index", "changes", "live", "snapshot"},
     {"examples", "prefix", "start", "decoder", "model", "training"},
     {"retriever"},

@@ -15,7 +15,7 @@ from genret.settings import make_settings, read_preset
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
-SECTIONS = ("grocery", "embed", "tokenizer", "model", "train")
+SECTIONS = ("grocery", "embed", "two-tower", "tokenizer", "model", "train")
 
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 json_option = click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write this JSON file.")
@@ -77,6 +77,10 @@ class Layers:
         """The settings of one section; a flag that is None is unset, `defaults` stand in for the dataclass's own."""
         preset, overrides = self._preset.get(section, {}), self._overrides[section]
         return make_settings(kind, defaults or {}, preset, overrides, flags or {})
+
+    def table(self, section: str) -> dict[str, Any]:
+        """The section as given, for what makes its own settings of it."""
+        return {**self._preset.get(section, {}), **self._overrides[section]}
 
 
 def _parse_override(text: str) -> tuple[str, str, Any]:

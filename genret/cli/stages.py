@@ -17,7 +17,9 @@ from genret.settings import settings_dict
 if TYPE_CHECKING:
     from genret.data.records import Dataset
     from genret.data.validate import ReadReport
+    from genret.embed import EmbedSettings
     from genret.pipeline import StageResult
+    from genret.two_tower import TwoTowerRecipe
 
 FORMATS = ("files", "grocery", "homedepot", "chorus", "instacart", "grocerydb", "esci", "wands", "beir")
 
@@ -50,7 +52,7 @@ def data(source: Path | None, run: Path, layers: Layers, **options: Any) -> None
 
 @click.command()
 @run_argument
-@click.option("--model", help="lsa, or a sentence-transformers model: hub name or folder.")
+@click.option("--model", help="lsa, towers, two-tower, or a sentence-transformers model: hub name or folder.")
 @click.option("--dim", type=int, help="Width of the lsa embedding.")
 @settings_options
 def embed(run: Path, layers: Layers, model: str | None, dim: int | None) -> None:
@@ -58,7 +60,8 @@ def embed(run: Path, layers: Layers, model: str | None, dim: int | None) -> None
     from genret.embed import EmbedSettings
     from genret.pipeline import embed_stage
 
-    say("embed", embed_stage(run, layers.make(EmbedSettings, "embed", {"model": model, "dim": dim})))
+    settings = layers.make(EmbedSettings, "embed", {"model": model, "dim": dim})
+    say("embed", embed_stage(run, settings, _two_tower(layers, settings)))
 
 
 @click.command()
@@ -131,11 +134,12 @@ def build(
 
     # Settings first: a wrong one should not cost an hour of embedding.
     embedding = layers.make(EmbedSettings, "embed", {"model": model})
+    recipe = _two_tower(layers, embedding)
     tokenizer = layers.make(TokenizerSettings, "tokenizer", {"lam": lam})
     seq2seq = layers.make(ModelSettings, "model", {"encoder": encoder})
     training = layers.make(TrainSettings, "train", {"max_steps": max_steps})
     _read_data(source, run, layers, options)
-    say("embed", embed_stage(run, embedding))
+    say("embed", embed_stage(run, embedding, recipe))
     say("tokenize", tokenize_stage(run, tokenizer))
     say("train", train_stage(run, seq2seq, training))
     say("index", index_stage(run))
@@ -146,6 +150,15 @@ def say(name: str, result: StageResult) -> None:
     """One line on how a stage ended."""
     what = "up to date, reused" if result.reused else f"done in {result.seconds:.1f} s"
     click.echo(f"{name:9s} {what}  ({result.artifact.path}, {result.artifact.fingerprint[:12]})")
+
+
+def _two_tower(layers: Layers, embedding: EmbedSettings) -> TwoTowerRecipe | None:
+    """How to fine-tune the encoder, where the embedding asks for that."""
+    if embedding.model != "two-tower":
+        return None
+    from genret.two_tower import make_recipe
+
+    return make_recipe(layers.table("two-tower"))
 
 
 def _read_data(source: Path | None, run: Path, layers: Layers, options: dict[str, Any]) -> None:

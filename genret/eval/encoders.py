@@ -7,30 +7,17 @@ where they were cut off, and are made again when their settings or their data ch
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from genret.artifacts import read_artifact, read_json, sha256
+from genret.checkpoint import model_folder
 from genret.data.records import Dataset
 from genret.embed import TOWERS, EmbedSettings, embed_catalogue, load_embedder, load_embeddings, product_text
 from genret.errors import GenretError
 from genret.eval.dense import Dense
-from genret.eval.runs import RankedList
-from genret.eval.systems import Bench, Prepared, System
-from genret.eval.two_tower import Pair, TwoTowerSettings, train_two_tower, training_pairs
+from genret.eval.systems import Bench, Prepared, System, dense_search, folder_bytes
 from genret.settings import settings_dict
-from genret.types import Split
-
-
-@dataclass(frozen=True)
-class TwoTowerRecipe:
-    """What the two-tower is trained on, and how."""
-
-    train: TwoTowerSettings = field(default_factory=TwoTowerSettings)
-    split: Split = "train"
-    positive_at: float | None = None
-    """Grades from here on make a training pair; by default the data set's own threshold of relevance."""
-    fields: tuple[str, ...] = ("title",)
+from genret.two_tower import TwoTowerRecipe, train_two_tower, two_tower_pairs
 
 
 def encoder_system(name: str, settings: EmbedSettings, work: Path) -> System:
@@ -41,10 +28,11 @@ def encoder_system(name: str, settings: EmbedSettings, work: Path) -> System:
         vectors, _ = load_embeddings(folder)
         index, embedder = Dense(vectors, bench.dataset.catalogue.ids), load_embedder(folder)
 
-        def search() -> dict[str, RankedList]:
-            return index.search(bench.ids, embedder.encode(bench.texts), bench.settings.k)
-
-        return Prepared(search, {"model": Path(settings.model).name, "fields": list(settings.fields)})
+        model = Path(model_folder(settings.model))
+        weights = folder_bytes(model if model.is_dir() else folder) - (0 if model.is_dir() else vectors.nbytes)
+        parts = {f"{name} vectors": vectors.nbytes, f"encoder {settings.model}": weights}
+        search = dense_search(index, embedder, bench.settings.k)
+        return Prepared(search, {"model": Path(settings.model).name, "fields": list(settings.fields)}, parts)
 
     return prepare
 
@@ -56,27 +44,12 @@ def two_tower_system(name: str, recipe: TwoTowerRecipe, work: Path) -> System:
         bench.progress(f"{name}: fine-tuning (kept in {work}, continued if it was cut off)")
         folder = train_two_tower(two_tower_pairs(bench.dataset, recipe), recipe.train, work / f"{name}-model")
         settings = EmbedSettings(model=str(folder), fields=recipe.fields)
-        search, made = encoder_system(name, settings, work)(bench)
+        search, made, parts = encoder_system(name, settings, work)(bench)
         trained = {key: value for key, value in settings_dict(recipe.train).items() if key != "base"}
         pairs = read_json(folder / "two_tower.json")["pairs"]
-        return Prepared(search, {**made, **trained, "positive_at": recipe.positive_at, "pairs": pairs})
+        return Prepared(search, {**made, **trained, "positive_at": recipe.positive_at, "pairs": pairs}, parts)
 
     return prepare
-
-
-def two_tower_pairs(dataset: Dataset, recipe: TwoTowerRecipe) -> list[Pair]:
-    """The training pairs of the recipe's split; a GenretError if there are none."""
-    texts = {query.id: query.text for query in dataset.split_queries(recipe.split)}
-    products = {product.id: product_text(product, recipe.fields) for product in dataset.catalogue}
-    threshold = dataset.relevant_at if recipe.positive_at is None else recipe.positive_at
-    judgements = [j for j in dataset.split_judgements(recipe.split) if j.product_id in products]
-    pairs = training_pairs(judgements, texts, products, threshold, dataset.irrelevant_grade)
-    if not pairs:
-        raise GenretError(
-            f"data set {dataset.name!r} has no pair graded {threshold:g} or more in its {recipe.split} split to train "
-            "a two-tower on; leave the two-tower out"
-        )
-    return pairs
 
 
 def _embedded(bench: Bench, name: str, settings: EmbedSettings, work: Path) -> Path:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from genret import two_tower
 from genret.data.records import Catalogue, Dataset
 from genret.embed import EmbedSettings, fit_embedder
 from genret.errors import GenretError
-from genret.eval import two_tower
 from genret.eval.encoders import TwoTowerRecipe, two_tower_system
 from genret.eval.measures import evaluate
 from genret.eval.systems import Bench
-from genret.eval.two_tower import Pair, TwoTowerSettings, in_batch_loss, train_two_tower, training_pairs
+from genret.two_tower import Pair, TwoTowerSettings, in_batch_loss, train_two_tower, training_pairs
 from genret.types import Judgement, Product, Query
 
 WORDS = ["soda", "pop", "milk", "bread", "rye", "cola", "oat", "cheese", "basil", "jam", "tea", "rice"]

@@ -1,5 +1,5 @@
-"""The fine-tuned two-tower baseline: one sentence encoder, trained on (query, product text) pairs with in-batch
-negatives. Knows texts and ids; nothing of semantic IDs, tries or decoders.
+"""The fine-tuned two-tower: one sentence encoder, trained on (query, product text) pairs with in-batch negatives. It is
+a baseline of the evaluation, and an embedder to make semantic IDs from. Knows texts and ids; nothing of semantic IDs.
 
 The loop is plain so that it resumes exactly: what a step sees depends on (seed, step) only, and a checkpoint holds
 weights and moments as safetensors. Products that are known to answer a query never count as its negatives.
@@ -8,8 +8,8 @@ weights and moments as safetensors. Products that are known to answer a query ne
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,9 +20,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from genret.artifacts import read_json, write_json
+from genret.checkpoint import model_folder
+from genret.data.records import Dataset
+from genret.embed import product_text
 from genret.errors import GenretError, require
-from genret.settings import settings_dict
-from genret.types import Judgement
+from genret.settings import make_settings, settings_dict
+from genret.types import Judgement, Split
 
 CHUNK = 32
 """Texts that go through the encoder together."""
@@ -40,7 +43,7 @@ class Pair(NamedTuple):
 
 @dataclass(frozen=True)
 class TwoTowerSettings:
-    """How to fine-tune. `base` is a sentence-transformers hub name or folder."""
+    """How to fine-tune. `base` is a sentence-transformers model: hub name, folder, or `package:PKG/FOLDER`."""
 
     base: str = "sentence-transformers/all-MiniLM-L6-v2"
     epochs: int = 2
@@ -66,6 +69,40 @@ class TwoTowerSettings:
             )
         if not 0 <= self.warmup < 1:
             raise GenretError(f"two-tower warmup={self.warmup}: expected a share of the steps, from 0 to below 1")
+
+
+@dataclass(frozen=True)
+class TwoTowerRecipe:
+    """What the two-tower is trained on, and how."""
+
+    train: TwoTowerSettings = field(default_factory=TwoTowerSettings)
+    split: Split = "train"
+    positive_at: float | None = None
+    """Grades from here on make a training pair; by default the data set's own threshold of relevance."""
+    fields: tuple[str, ...] = ("title",)
+
+
+def make_recipe(table: Mapping[str, Any], fields: tuple[str, ...] | None = None) -> TwoTowerRecipe:
+    """The recipe of a preset's table: its own settings and those of the training, side by side."""
+    settings = dict(table)
+    own: dict[str, Any] = {name: settings.pop(name) for name in ("split", "positive_at", "fields") if name in settings}
+    train = make_settings(TwoTowerSettings, settings)
+    return make_settings(TwoTowerRecipe, own, {"train": train, "fields": fields})
+
+
+def two_tower_pairs(dataset: Dataset, recipe: TwoTowerRecipe) -> list[Pair]:
+    """The training pairs of the recipe's split; a GenretError if there are none."""
+    texts = {query.id: query.text for query in dataset.split_queries(recipe.split)}
+    products = {product.id: product_text(product, recipe.fields) for product in dataset.catalogue}
+    threshold = dataset.relevant_at if recipe.positive_at is None else recipe.positive_at
+    judgements = [j for j in dataset.split_judgements(recipe.split) if j.product_id in products]
+    pairs = training_pairs(judgements, texts, products, threshold, dataset.irrelevant_grade)
+    if not pairs:
+        raise GenretError(
+            f"data set {dataset.name!r} has no pair graded {threshold:g} or more in its {recipe.split} split to train "
+            "a two-tower on; leave the two-tower out"
+        )
+    return pairs
 
 
 def training_pairs(
@@ -127,7 +164,7 @@ def in_batch_loss(queries: Tensor, products: Tensor, known: Tensor, weights: Ten
 
 def _load(settings: TwoTowerSettings) -> Any:
     st = require("sentence_transformers", "embed")
-    model = st.SentenceTransformer(settings.base, device="cuda" if torch.cuda.is_available() else "cpu")
+    model = st.SentenceTransformer(model_folder(settings.base), device="cuda" if torch.cuda.is_available() else "cpu")
     model.max_seq_length = settings.max_tokens
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
