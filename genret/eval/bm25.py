@@ -67,6 +67,12 @@ class BM25:
         self._tokens = tokenizer(self.settings.stem)
         self._index = _index(tokens or catalogue_tokens(catalogue, self.settings), self.settings)
 
+    @property
+    def nbytes(self) -> int:
+        """Of the index: its arrays, and its words as UTF-8 with a number each."""
+        arrays = sum(int(array.nbytes) for name, array in self._index.scores.items() if name != "num_docs")
+        return arrays + sum(len(word.encode()) + 4 for word in self._index.vocab_dict)
+
     def search(self, queries: Sequence[Query], k: int = 100) -> dict[str, RankedList]:
         """Up to k products a query, those that share at least one word with it."""
         return {query.id: self._search(self._tokens(query.text), k) for query in queries}

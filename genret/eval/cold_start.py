@@ -24,7 +24,7 @@ from genret.eval.dense import Dense
 from genret.eval.evaluation import answerable
 from genret.eval.result import Grading, format_interval, table
 from genret.eval.runs import RankedList, Run
-from genret.eval.systems import Bench, Prepared, System, SystemSettings
+from genret.eval.systems import Bench, Prepared, System, SystemSettings, dense_search
 from genret.settings import make_settings
 from genret.types import SPLITS, Judgement, Product, Split
 
@@ -293,10 +293,6 @@ def _dense(cold: Path, withheld: Sequence[str], vectors: npt.NDArray[np.float32]
         known, _ = load_embeddings(cold / "embeddings")
         ids = [*load_dataset(cold / "data")[0].catalogue.ids, *withheld]
         index, embedder = Dense(np.concatenate([known, vectors]), ids), load_embedder(cold / "embeddings")
-
-        def search() -> dict[str, RankedList]:
-            return index.search(bench.ids, embedder.encode(bench.texts), bench.settings.k)
-
-        return Prepared(search, {})
+        return Prepared(dense_search(index, embedder, bench.settings.k), {})
 
     return prepare

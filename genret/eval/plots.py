@@ -44,6 +44,36 @@ class Dot(NamedTuple):
     """Drawn in the accent colour."""
 
 
+class Point(NamedTuple):
+    """A labelled point with a size."""
+
+    label: str
+    x: float
+    y: float
+    size: float
+    strong: bool = False
+    """Drawn in the accent colour."""
+
+
+def scatter(points: Sequence[Point], x: str, y: str, title: str) -> str:
+    """Points over a logarithmic x axis, their areas in proportion to their sizes, labelled by number and legend."""
+    figure, axes = _figure(3.4 + 0.19 * len(points))
+    most = max((point.size for point in points), default=1.0) or 1.0
+    for number, point in enumerate(points, 1):
+        colour = ACCENT if point.strong else QUIET
+        area = 20 + 500 * point.size / most
+        axes.scatter([point.x], [point.y], s=area, color=colour, alpha=0.35, linewidths=0, label=None)
+        axes.annotate(str(number), (point.x, point.y), ha="center", va="center", fontsize=9)
+    axes.set_xscale("log")
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.grid(color=GRID)
+    axes.margins(0.12)
+    lines = [f"{number}  {point.label}, {point.size:.0f} MB" for number, point in enumerate(points, 1)]
+    axes.text(0, -0.24, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=8.5)
+    return _svg(figure, title)
+
+
 def dots(rows: Sequence[Dot], axis: str, title: str, zero: bool = False, percent: bool = False) -> str:
     """Values with intervals, one a line, best read from top to bottom; `zero` draws the line of no difference."""
     figure, axes = _figure(0.34 * len(rows) + 0.9)

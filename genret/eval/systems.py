@@ -1,7 +1,7 @@
 """The systems that an evaluation sets side by side, each a small function behind a name.
 
-A system is prepared (loading, indexing, tuning) and then searches all queries, so that the time of the search can be
-taken alone. A name with `+` in it is the reciprocal rank fusion of its parts: `bm25-tuned+dense`.
+A system is prepared (loading, indexing, tuning) and then searches queries, so that the time of the search can be taken
+alone. A name with `+` in it is the reciprocal rank fusion of its parts: `bm25-tuned+dense`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from genret.artifacts import read_artifact
+from genret.checkpoint import model_folder
 from genret.data.records import Dataset
-from genret.embed import load_embedder, load_embeddings
+from genret.embed import Embedder, load_embedder, load_embeddings
 from genret.errors import GenretError
 from genret.eval.bm25 import BM25, BM25Grid, BM25Settings, Tuned, tune
 from genret.eval.dense import Dense
@@ -68,10 +70,12 @@ class Answered(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A system ready to search all queries of its bench."""
+    """A system ready to search."""
 
-    search: Callable[[], dict[str, RankedList]]
+    search: Callable[[Sequence[Query]], dict[str, RankedList]]
     settings: dict[str, Any]
+    parts: Mapping[str, int] = {}
+    """What it holds to search by, name -> bytes on disk; two systems that share a part name it alike."""
 
 
 System: TypeAlias = "Callable[[Bench], Prepared]"
@@ -90,19 +94,31 @@ class Bench:
     """Systems of the caller's own, by name, beside those of this module."""
     progress: Callable[[str], None] = lambda line: None
     _answers: dict[str, Answered] = field(default_factory=dict)
+    _prepared: dict[str, Prepared] = field(default_factory=dict)
 
-    def answer(self, name: str) -> Answered:
-        """What the system of that name answers; each is run once."""
-        if name not in self._answers:
+    def prepared(self, name: str) -> Prepared:
+        """The system of that name, ready to search any queries; each is prepared once."""
+        if name not in self._prepared:
             known = {**SYSTEMS, **self.systems}
             if name in known:
-                prepared = known[name](self)
+                self._prepared[name] = known[name](self)
             elif "+" in name:
-                prepared = _fused(self, name.split("+"))
+                self._prepared[name] = _fused(self, name.split("+"))
             else:
                 raise GenretError(f"no system {name!r}; known: {', '.join(known)}, and fusions of them like a+b")
+        return self._prepared[name]
+
+    def answer(self, name: str) -> Answered:
+        """What the system of that name answers to the bench's queries; each is run once.
+
+        A fusion takes its parts' answers, and its seconds are those of the fusing alone.
+        """
+        if name not in self._answers:
+            prepared = self.prepared(name)
+            fused = prepared.settings.get("fused", ())
+            lists = [self.answer(part).run for part in fused]
             started = perf_counter()
-            run = prepared.search()
+            run = _fuse(self, fused, lists) if fused else prepared.search(self.queries)
             self._answers[name] = Answered(run, prepared.settings, perf_counter() - started)
             self.progress(f"{name}: {len(self.queries)} queries in {self._answers[name].seconds:.1f} s")
         return self._answers[name]
@@ -172,10 +188,23 @@ def dense(bench: Bench) -> Prepared:
     index = Dense(vectors, bench.dataset.catalogue.ids)
     settings = {name: artifact.settings[name] for name in ("model", "dim", "fields") if name in artifact.settings}
 
-    def search() -> dict[str, RankedList]:
-        return index.search(bench.ids, embedder.encode(bench.texts), bench.settings.k)
+    return Prepared(
+        dense_search(index, embedder, bench.settings.k), settings, {"vectors": vectors.nbytes, **_embedder_parts(bench)}
+    )
 
-    return Prepared(search, settings)
+
+def dense_search(index: Dense, embedder: Embedder, k: int) -> Callable[[Sequence[Query]], dict[str, RankedList]]:
+    """The search of a `Prepared` over an index of vectors, whose queries `embedder` embeds."""
+
+    def search(queries: Sequence[Query]) -> dict[str, RankedList]:
+        return index.search([query.id for query in queries], embedder.encode([query.text for query in queries]), k)
+
+    return search
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def generative(bench: Bench) -> Prepared:
@@ -217,21 +246,45 @@ STANDARD = (
 
 def _bm25(bench: Bench, settings: BM25Settings, note: Mapping[str, Any]) -> Prepared:
     index = BM25(bench.dataset.catalogue, settings)
-    return Prepared(lambda: index.search(bench.queries, bench.settings.k), {**settings_dict(settings), **note})
+    parts = {f"BM25 index {settings}": index.nbytes}
+    return Prepared(lambda queries: index.search(queries, bench.settings.k), {**settings_dict(settings), **note}, parts)
 
 
 def _generative(bench: Bench, rescore: bool | float) -> Prepared:
     retriever, k, width = bench.retriever, bench.settings.k, max(bench.settings.k, bench.settings.beam_width)
 
-    def search() -> dict[str, RankedList]:
-        return run_of_results(bench.ids, retriever.search(bench.texts, k, beam_width=width, rescore=rescore))
+    def search(queries: Sequence[Query]) -> dict[str, RankedList]:
+        found = retriever.search([query.text for query in queries], k, beam_width=width, rescore=rescore)
+        return run_of_results([query.id for query in queries], found)
 
-    return Prepared(search, {"k": k, "beam_width": width, "rescored": rescore})
+    run = bench.run_folder
+    parts = {"model": folder_bytes(run / "model"), "trie": folder_bytes(run / "index" / "trie")}
+    if rescore is not False:
+        parts |= {"vectors": (run / "index" / "embeddings.npy").stat().st_size, **_embedder_parts(bench)}
+    return Prepared(search, {"k": k, "beam_width": width, "rescored": rescore}, parts)
+
+
+def _embedder_parts(bench: Bench) -> dict[str, int]:
+    """The run's embedder: the files of its artifact that are not the vectors, and the model that these name."""
+    artifact = read_artifact(bench.run_folder / "embeddings", "embeddings", verify=False)
+    own = sum(int(file["bytes"]) for name, file in artifact.files.items() if name != "embeddings.npy")
+    model = Path(model_folder(artifact.settings["model"]))
+    return {"embedder": own + (folder_bytes(model) if model.is_dir() else 0)}
 
 
 def _fused(bench: Bench, names: Sequence[str]) -> Prepared:
-    runs = [bench.answer(name).run for name in names]
-    depth = bench.settings.fusion_depth
-    weights = [bench.settings.lexical_weight if name.startswith("bm25") else 1.0 for name in names]
-    settings = {"fused": list(names), "depth": depth, "weights": weights}
-    return Prepared(lambda: reciprocal_rank_fusion(runs, depth, weights=weights), settings)
+    systems = [bench.prepared(name) for name in names]
+    parts = {part: size for system in systems for part, size in system.parts.items()}
+    weights = [_weight(bench, name) for name in names]
+    settings = {"fused": list(names), "depth": bench.settings.fusion_depth, "weights": weights}
+    return Prepared(
+        lambda queries: _fuse(bench, names, [system.search(queries) for system in systems]), settings, parts
+    )
+
+
+def _fuse(bench: Bench, names: Sequence[str], runs: Sequence[dict[str, RankedList]]) -> dict[str, RankedList]:
+    return reciprocal_rank_fusion(runs, bench.settings.fusion_depth, weights=[_weight(bench, name) for name in names])
+
+
+def _weight(bench: Bench, name: str) -> float:
+    return bench.settings.lexical_weight if name.startswith("bm25") else 1.0

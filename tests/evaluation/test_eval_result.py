@@ -76,7 +76,7 @@ def test_each_system_is_run_once():
         from genret.eval.systems import Prepared
 
         made.append(1)
-        return Prepared(lambda: {q.id: ranked(["p1"], [1.0]) for q in bench.queries}, {})
+        return Prepared(lambda queries: {q.id: ranked(["p1"], [1.0]) for q in queries}, {})
 
     one = bench(slow=slow)
     one.answer("slow+bm25")

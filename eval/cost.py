@@ -1,0 +1,63 @@
+"""Cost: recall against latency against index size, for every system of a preset, in one table and one plot.
+
+    python eval/cost.py eval/presets/grocery.toml --run runs/demo
+
+Takes what `recall.py` has trained and embedded; writes cost.json, cost.md and cost.svg to eval/results/PRESET-SPLIT.
+Times are wall times: let nothing else run meanwhile. How they are taken is in genret.eval.cost.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from recall import BenchmarkSettings, prepare
+
+from genret.artifacts import write_json
+from genret.errors import GenretError
+from genret.eval.cost import CostSettings, measure_cost
+from genret.settings import make_settings, read_preset
+from genret.types import SPLITS
+
+
+@click.command()
+@click.argument("preset", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(), help="The data set's folder, in place of the preset's.")
+@click.option("--split", type=click.Choice(SPLITS), help="In place of the preset's.")
+@click.option("--run", type=click.Path(path_type=Path), help="A genret run folder over the same catalogue.")
+@click.option("--systems", help="Comma-separated, in place of the preset's.")
+@click.option("--queries", type=int, help="Timed one at a time. [default: 100]")
+@click.option("--work", type=click.Path(path_type=Path), help="Of recall.py. [default: runs/work/PRESET]")
+@click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/PRESET-SPLIT]")
+def main(
+    preset: Path,
+    data: str | None,
+    split: str | None,
+    run: Path | None,
+    systems: str | None,
+    queries: int | None,
+    work: Path | None,
+    out: Path | None,
+) -> None:
+    """Recall, latency and size of the systems of PRESET."""
+    tables = read_preset(preset)
+    flags = {"path": data, "split": split, "systems": tuple(systems.split(",")) if systems else None}
+    settings = make_settings(BenchmarkSettings, tables.get("benchmark", {}), flags)
+    bench, grading, names = prepare(settings, tables, run, work or Path("runs/work") / preset.stem)
+    cost = measure_cost(bench, grading, settings.split, names, make_settings(CostSettings, {"queries": queries}))
+    out = out or Path(__file__).parent / "results" / f"{preset.stem}-{settings.split}"
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "cost.json", cost.to_json())
+    (out / "cost.md").write_text(cost.markdown() + "\n", encoding="utf-8")
+    (out / "cost.svg").write_text(cost.plot() + "\n", encoding="utf-8")
+    click.echo(cost.markdown())
+    click.echo(f"\nwritten to {out}")
+
+
+if __name__ == "__main__":
+    try:
+        main(standalone_mode=True)
+    except GenretError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
