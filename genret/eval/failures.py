@@ -130,7 +130,7 @@ class Failures:
         head = f"Every relevant product, by where {self.system} lost it and by who shows it in the first {self.k}."
         columns = ["", "both", f"{self.system} only", f"{self.baseline} only", "neither"]
         rows = [[p.where, str(p.both), str(p.system_only), str(p.baseline_only), str(p.neither)] for p in self.places]
-        names = [p.where for p in self.places]
+        names = [p.where for p in self.places[1:]]
         split = [
             [trait, *(str(counts.get(name, 0)) for name in names)] for trait, counts in self.behind_by_trait.items()
         ]
