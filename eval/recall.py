@@ -28,7 +28,7 @@ from genret.eval.bm25 import BM25Settings
 from genret.eval.encoders import encoder_system, two_tower_system
 from genret.eval.evaluation import answerable, evaluate_bench
 from genret.eval.result import EvalResult, Grading
-from genret.eval.systems import SYSTEMS, Bench, System, SystemSettings, bm25_system
+from genret.eval.systems import SYSTEMS, Bench, System, SystemSettings, bm25_system, parts_of
 from genret.settings import make_settings, read_preset
 from genret.two_tower import make_recipe
 from genret.types import SPLITS, Split
@@ -111,7 +111,7 @@ def prepare(
     search = make_settings(SystemSettings, tables.get("search", {}))
     own = {**recorded_bm25(tables, tune), **encoders(tables, work)}
     bench = Bench(dataset, queries, search, run, own, lambda line: click.echo(line, err=True))
-    names = [name for name in settings.systems if run or not NEED_A_RUN & set(name.split("+"))]
+    names = [name for name in settings.systems if run or not NEED_A_RUN & set(parts_of(name))]
     for name in settings.systems:
         if name not in names:
             click.echo(f"{name}: left out, it needs --run", err=True)

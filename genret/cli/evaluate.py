@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     "--format", "format_name", help="How they are written: homedepot, chorus, esci, wands, beir, trec, csv ..."
 )
 @click.option("--queries", type=click.Path(path_type=Path), help="The queries' texts, where the judgements lack them.")
-@click.option("--systems", help="Comma-separated; a+b fuses two by reciprocal rank. Default: the standard ones.")
+@click.option("--systems", help="Comma-separated; a+b fuses ranks, a~b scores. Default: the standard ones.")
 @click.option("--against", type=click.Path(path_type=Path), help="A run with λ = 0, for the substitutes check.")
 @click.option("--beam-width", default=100, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="Where runs, qrels and tables go. Default: RUN/eval.")

@@ -1,7 +1,8 @@
 """The systems that an evaluation sets side by side, each a small function behind a name.
 
 A system is prepared (loading, indexing, tuning) and then searches queries, so that the time of the search can be taken
-alone. A name with `+` in it is the reciprocal rank fusion of its parts: `bm25-tuned+dense`.
+alone. A name with `+` in it is the reciprocal rank fusion of its parts, `bm25-tuned+dense`; one with `~` in it the
+weighted sum of their scaled scores, `bm25-tuned~dense`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from genret.embed import Embedder, load_embedder, load_embeddings
 from genret.errors import GenretError
 from genret.eval.bm25 import BM25, BM25Grid, BM25Settings, Tuned, tune
 from genret.eval.dense import Dense
-from genret.eval.fusion import reciprocal_rank_fusion
+from genret.eval.fusion import reciprocal_rank_fusion, score_fusion
 from genret.eval.runs import RankedList, run_of_results
 from genret.settings import settings_dict
 from genret.types import Query, Split
@@ -45,7 +46,7 @@ class SystemSettings:
     tune_queries: int = 300
     fusion_depth: int = 100
     lexical_weight: float = 1.0
-    """Of BM25's ranks in a fusion, against 1 for those of any other system."""
+    """Of BM25 in a fusion, against 1 for any other system."""
     likelihood_weight: float = 0.02
     """Of the log-probability beside the cosine in `generative-mixed`."""
     seed: int = 0
@@ -102,10 +103,10 @@ class Bench:
             known = {**SYSTEMS, **self.systems}
             if name in known:
                 self._prepared[name] = known[name](self)
-            elif "+" in name:
-                self._prepared[name] = _fused(self, name.split("+"))
+            elif len(names := parts_of(name)) > 1:
+                self._prepared[name] = _fused(self, names, "~" in name)
             else:
-                raise GenretError(f"no system {name!r}; known: {', '.join(known)}, and fusions of them like a+b")
+                raise GenretError(f"no system {name!r}; known: {', '.join(known)}, and fusions of them, a+b and a~b")
         return self._prepared[name]
 
     def answer(self, name: str) -> Answered:
@@ -118,7 +119,7 @@ class Bench:
             fused = prepared.settings.get("fused", ())
             lists = [self.answer(part).run for part in fused]
             started = perf_counter()
-            run = _fuse(self, fused, lists) if fused else prepared.search(self.queries)
+            run = _fuse(self, fused, "~" in name, lists) if fused else prepared.search(self.queries)
             self._answers[name] = Answered(run, prepared.settings, perf_counter() - started)
             self.progress(f"{name}: {len(self.queries)} queries in {self._answers[name].seconds:.1f} s")
         return self._answers[name]
@@ -240,6 +241,8 @@ STANDARD = (
     "generative-mixed",
     "bm25-tuned+generative",
     "bm25-tuned+generative-mixed",
+    "bm25-tuned~dense",
+    "bm25-tuned~generative-mixed",
 )
 """What `genret eval` runs."""
 
@@ -272,18 +275,32 @@ def _embedder_parts(bench: Bench) -> dict[str, int]:
     return {"embedder": own + (folder_bytes(model) if model.is_dir() else 0)}
 
 
-def _fused(bench: Bench, names: Sequence[str]) -> Prepared:
+def _fused(bench: Bench, names: Sequence[str], by_scores: bool) -> Prepared:
     systems = [bench.prepared(name) for name in names]
-    parts = {part: size for system in systems for part, size in system.parts.items()}
+    settings = {
+        "fused": list(names),
+        "by": "scores" if by_scores else "reciprocal ranks",
+        "depth": bench.settings.fusion_depth,
+        "weights": [_weight(bench, name) for name in names],
+    }
+
+    def search(queries: Sequence[Query]) -> dict[str, RankedList]:
+        return _fuse(bench, names, by_scores, [system.search(queries) for system in systems])
+
+    return Prepared(search, settings, {part: size for system in systems for part, size in system.parts.items()})
+
+
+def _fuse(
+    bench: Bench, names: Sequence[str], by_scores: bool, runs: Sequence[dict[str, RankedList]]
+) -> dict[str, RankedList]:
     weights = [_weight(bench, name) for name in names]
-    settings = {"fused": list(names), "depth": bench.settings.fusion_depth, "weights": weights}
-    return Prepared(
-        lambda queries: _fuse(bench, names, [system.search(queries) for system in systems]), settings, parts
-    )
+    fusion = score_fusion if by_scores else reciprocal_rank_fusion
+    return fusion(runs, bench.settings.fusion_depth, weights=weights)
 
 
-def _fuse(bench: Bench, names: Sequence[str], runs: Sequence[dict[str, RankedList]]) -> dict[str, RankedList]:
-    return reciprocal_rank_fusion(runs, bench.settings.fusion_depth, weights=[_weight(bench, name) for name in names])
+def parts_of(name: str) -> list[str]:
+    """The systems that a fusion's name names; the name alone if it is none."""
+    return name.split("~" if "~" in name else "+")
 
 
 def _weight(bench: Bench, name: str) -> float:

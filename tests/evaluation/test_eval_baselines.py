@@ -13,7 +13,7 @@ from genret.data.records import Catalogue, Dataset
 from genret.errors import GenretError
 from genret.eval.bm25 import BM25, BM25Grid, BM25Settings, field_text, tune
 from genret.eval.dense import Dense
-from genret.eval.fusion import reciprocal_rank_fusion
+from genret.eval.fusion import reciprocal_rank_fusion, score_fusion
 from genret.eval.runs import ranked
 from genret.types import Judgement, Product, Query
 
@@ -144,6 +144,18 @@ def test_fusion_by_hand():
     fused = reciprocal_rank_fusion([one, two])["q"]
     assert fused.products == ("c", "a", "b", "d")  # c: 1/63 + 1/61; b and d tie at rank 2, by id
     assert fused.scores == pytest.approx((1 / 63 + 1 / 61, 1 / 61, 1 / 62, 1 / 62))
+
+
+def test_score_fusion_by_hand():
+    one, two = {"q": ranked(["a", "b", "c"], [30.0, 20.0, 10.0])}, {"q": ranked(["c", "d"], [-1.0, -3.0])}
+    fused = score_fusion([one, two], weights=(1.0, 0.75))["q"]
+    assert fused.products == ("a", "c", "b", "d")  # 1, .75, .5, 0
+    assert fused.scores == (1.0, 0.75, 0.5, 0.0)
+    same = {"q": ranked(["x", "y"], [2.0, 2.0])}
+    assert score_fusion([same])["q"] == ranked(["x", "y"], [1.0, 1.0])
+    assert score_fusion([one, {}], depth=1) == {"q": ranked(["a"], [1.0])}
+    with pytest.raises(GenretError, match="not all 0"):
+        score_fusion([one, two], weights=(0.0, 0.0))
 
 
 def test_fusion_weights_depth_and_missing_queries():

