@@ -2,9 +2,9 @@
 
 Without it a decoder must learn by heart that after (17, 203) only 4 and 91 occur, and until it has, its noise about the
 last levels drowns what it knows about the query. `PrefixTable` states it outright: to the logits of a level it adds the
-log-probability of each code under a smoothed distribution over the prefix's children, and the inner product of the
-decoder's state with a learnt vector of the child. An unknown prefix, or a new child of a known one, is not forbidden:
-it backs off to how common the code is at its level.
+log-probability of each code under a smoothed distribution over the prefix's children, which have as much of it as they
+have products, and the inner product of the decoder's state with a learnt vector of the child. An unknown prefix, or a
+new child of a known one, is not forbidden: it backs off to how common the code is at its level.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class PrefixTable(nn.Module):
             # A node's key is (parent, code) as one number; keys are sorted, so a parent's children are a range of them.
             self.register_buffer(f"keys{level}", torch.zeros(nodes, dtype=torch.int64))
             self.register_buffer(f"starts{level}", torch.zeros(parents + 1, dtype=torch.int64))
+            self.register_buffer(f"weight{level}", torch.ones(nodes))
             self.register_buffer(f"share{level}", torch.full((size,), 1 / size))
         with_vectors = range(1, self.levels - 1) if width else range(0)
         self.vectors = nn.ModuleDict({str(level): nn.Embedding(counts[level], width) for level in with_vectors})
@@ -51,7 +52,9 @@ class PrefixTable(nn.Module):
         """Set the nodes from (N, L) codes; their numbers must be those that the table was made for."""
         parent = torch.zeros(len(codes), dtype=torch.int64)
         for level, size in enumerate(self.sizes):
-            keys, node = torch.unique(parent * size + codes[:, level], return_inverse=True)
+            keys, node, products = torch.unique(
+                parent * size + codes[:, level], return_inverse=True, return_counts=True
+            )
             if len(keys) != len(self._keys(level)):
                 raise GenretError(
                     f"level {level + 1}: {len(keys)} prefixes, but the model was made for {len(self._keys(level))}"
@@ -59,9 +62,17 @@ class PrefixTable(nn.Module):
             starts = self._starts(level)
             self._keys(level).copy_(keys)
             starts.copy_(torch.searchsorted(keys, torch.arange(len(starts)) * size))
+            children, below = starts.diff(), torch.zeros(len(starts) - 1).index_add_(0, keys // size, products.float())
+            self._weight(level).copy_(products * (children / below)[keys // size])
             share = torch.bincount(codes[:, level], minlength=size) + 0.5  # no code is impossible
             getattr(self, f"share{level}").copy_(share / share.sum())
             parent = node
+
+    @torch.no_grad()
+    def start_from(self, vectors: Sequence[Tensor]) -> None:
+        """Set the children's vectors from (n, width) of the nodes of each level, in ID order; see `__init__`."""
+        for level, own in self.vectors.items():
+            own.get_parameter("weight").copy_(vectors[int(level)])
 
     def child(self, level: int, nodes: Tensor, codes: Tensor) -> Tensor:
         """The node that `codes` of `level` lead to from `nodes` (of the same shape), UNKNOWN where there is none."""
@@ -74,9 +85,9 @@ class PrefixTable(nn.Module):
         size, share = self.sizes[level], getattr(self, f"share{level}")
         starts, children = self._children(level, nodes)
         codes = self._keys(level)[children] % size
-        # Up to a constant a row, which no softmax sees: log(backoff * share) for any code, and log(1 + backoff * share)
-        # for a child.
-        gain = torch.log1p(1 / (self.backoff * share)).to(logits.dtype)[codes]
+        # Up to a constant a row, which no softmax sees: log(backoff * share) for any code, and
+        # log(weight + backoff * share) for a child.
+        gain = torch.log1p(self._weight(level)[children] / (self.backoff * share)[codes]).to(logits.dtype)
         if str(level) in self.vectors:
             vectors = self.vectors[str(level)].get_parameter("weight").float()
             gain = gain + _products(starts, children, states.float(), vectors).to(logits.dtype)
@@ -94,6 +105,10 @@ class PrefixTable(nn.Module):
 
     def _keys(self, level: int) -> Tensor:
         return self.get_buffer(f"keys{level}")
+
+    def _weight(self, level: int) -> Tensor:
+        """Each node's share of its parent's products, times the number of the parent's children: 1 on average."""
+        return self.get_buffer(f"weight{level}")
 
     def _starts(self, level: int) -> Tensor:
         return self.get_buffer(f"starts{level}")

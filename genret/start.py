@@ -6,6 +6,7 @@ Any semantic IDs will do, however they were made: the codebooks are those whose 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,36 @@ def additive_codebooks(codes: Ints, vectors: Floats, sizes: Sequence[int], sweep
             book[:] = _means(codes[:, level], residual, len(book))
             residual -= book[codes[:, level]]
     return books
+
+
+class Centred(NamedTuple):
+    """A start in which the partial sum of any prefix's codewords and vectors is the mean of the products below it."""
+
+    books: list[Floats]
+    """A (K_l, D) codebook a level."""
+    nodes: list[Floats]
+    """(n_l, D) of the distinct prefixes of l + 1 codes, in ID order: what the codebooks leave over."""
+
+
+def centred_codebooks(codes: Ints, vectors: Floats, sizes: Sequence[int]) -> Centred:
+    """Codebooks and prefixes' vectors whose sum along a path is the mean vector of the products at its end.
+
+    With them the logit of a prefix is the query's inner product with its centroid, which is what a search down a
+    hierarchical clustering would score.
+    """
+    vectors = np.asarray(vectors, np.float32)
+    node, above = np.zeros(len(codes), np.int64), np.zeros((1, vectors.shape[1]), np.float32)
+    result = Centred([], [])
+    for level, size in enumerate(sizes):
+        keys, child = np.unique(node * size + codes[:, level], return_inverse=True)
+        centre = _means(child, vectors, len(keys))
+        parent, code = np.divmod(keys, size)
+        shift = centre - above[parent]  # from the parent's centroid
+        book = _means(codes[:, level], shift[child], size)
+        result.books.append(book)
+        result.nodes.append(shift - book[code])
+        node, above = child, centre
+    return result
 
 
 def bag_of_vectors(

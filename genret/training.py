@@ -26,7 +26,7 @@ from genret.model import GenretConfig, GenretForConditionalGeneration, encoder_c
 from genret.prefix import PrefixTable
 from genret.pseudo import LexicalTeacher, Neighbours, make_pseudo_queries
 from genret.settings import settings_dict
-from genret.start import additive_codebooks, bag_of_vectors
+from genret.start import additive_codebooks, bag_of_vectors, centred_codebooks
 from genret.text import load_text_tokenizer, tokenize, train_text_tokenizer
 from genret.types import Split
 from genret.vocab import Vocab
@@ -255,11 +255,15 @@ def make_model(
     if model.decoder.prefixes is not None:
         model.decoder.prefixes.fill(torch.from_numpy(codes))
     if dense:
-        books = [torch.from_numpy(book) for book in additive_codebooks(codes, vectors, vocab.codebook_sizes)]
+        if model.decoder.prefixes is None:
+            books = additive_codebooks(codes, vectors, vocab.codebook_sizes)
+        else:
+            books, nodes = centred_codebooks(codes, vectors, vocab.codebook_sizes)
+            model.decoder.prefixes.start_from([torch.from_numpy(node) for node in nodes])
         bag = model.encoder.bag is not None
         if bag and token_vectors is None:
             token_vectors = _bag(dataset, vectors, text_tokenizer, settings)
-        model.tie_codebooks(books, token_vectors if bag else None)
+        model.tie_codebooks([torch.from_numpy(book) for book in books], token_vectors if bag else None)
     return model
 
 

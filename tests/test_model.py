@@ -346,18 +346,18 @@ def test_a_path_is_known_exactly_as_far_as_the_catalogue_goes(ids, path):
 
 @given(id_lists)
 @settings(max_examples=60, deadline=None)
-def test_children_get_the_mass_and_other_codes_the_backoff(ids):
+def test_children_share_the_mass_by_their_products_and_other_codes_the_backoff(ids):
     codes = torch.tensor(ids)
     table = make_table(codes)
     for row in ids[:5]:
         node = torch.zeros(1, dtype=torch.int64)
         for level, size in enumerate(SIZES):
             probability = table.add(level, torch.zeros(1, size), torch.zeros(1, 0), node).softmax(-1)[0]
-            children = {known[level] for known in ids if known[:level] == row[:level]}
+            below = [known[level] for known in ids if known[:level] == row[:level]]
+            products = torch.bincount(torch.tensor(below), minlength=size)
+            children = int((products > 0).sum())
             share = (torch.bincount(codes[:, level], minlength=size) + 0.5) / (len(ids) + 0.5 * size)
-            expected = (torch.tensor([float(code in children) for code in range(size)]) + 0.1 * share) / (
-                len(children) + 0.1
-            )
+            expected = (products * children / len(below) + 0.1 * share) / (children + 0.1)
             torch.testing.assert_close(probability, expected)
             node = table.child(level, node, torch.tensor([row[level]]))
 

@@ -19,7 +19,7 @@ from genret.data.records import Catalogue, Dataset
 from genret.errors import GenretError
 from genret.examples import Collator, Examples, Schedule, Visit, join
 from genret.pseudo import Neighbours
-from genret.start import additive_codebooks, bag_of_vectors
+from genret.start import additive_codebooks, bag_of_vectors, centred_codebooks
 from genret.text import load_text_tokenizer, tokenize, train_text_tokenizer
 from genret.training import (
     ModelSettings,
@@ -182,6 +182,22 @@ def test_additive_codebooks_rebuild_what_is_additive():
     vectors = books[0][CODES[:, 0]] + books[1][CODES[:, 1]]
     fitted = additive_codebooks(CODES, vectors, SIZES)
     np.testing.assert_allclose(fitted[0][CODES[:, 0]] + fitted[1][CODES[:, 1]], vectors, atol=1e-4)
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=30, deadline=None)
+def test_centred_start_sums_to_the_centroid_of_every_prefix(seed):
+    rng = np.random.default_rng(seed)
+    codes = np.stack([rng.integers(0, size, 40) for size in (3, 4, 5)], 1)
+    vectors = rng.normal(size=(40, 6)).astype(np.float32)
+    books, nodes = centred_codebooks(codes, vectors, (3, 4, 5))
+    for row in codes[:5]:
+        total = np.zeros(6, np.float32)
+        for level, code in enumerate(row):
+            prefixes = np.unique(codes[:, : level + 1], axis=0)
+            total += books[level][code] + nodes[level][(prefixes == row[: level + 1]).all(1)][0]
+            below = vectors[(codes[:, : level + 1] == row[: level + 1]).all(1)]
+            np.testing.assert_allclose(total, below.mean(0), atol=1e-5)
 
 
 def test_bag_of_vectors_finds_the_token_vectors_behind_sums():
