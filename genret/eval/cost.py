@@ -107,8 +107,7 @@ class Cost:
     def plot(self) -> str:
         """Recall@10 over latency, a dot's area being the size; SVG."""
         points = [
-            Point(row.system, row.ms, row.recall_10, row.size / 1e6, row.system.startswith("generative"))
-            for row in self.rows
+            Point(row.system, row.ms, row.recall_10, row.size / 1e6, "generative" in row.system) for row in self.rows
         ]
         return scatter(points, "milliseconds a query (one thread)", "recall@10", "Recall, latency and size by system")
 

@@ -65,6 +65,7 @@ def scatter(points: Sequence[Point], x: str, y: str, title: str) -> str:
         axes.scatter([point.x], [point.y], s=area, color=colour, alpha=0.35, linewidths=0, label=None)
         axes.annotate(str(number), (point.x, point.y), ha="center", va="center", fontsize=9)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(require("matplotlib.ticker", "report").FormatStrFormatter("%g"))
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.grid(color=GRID)
