@@ -1,6 +1,6 @@
 """The terms of the loss: reconstruction, residual quantisation, graded contrast. Knows tensors; no model, no data.
 
-Scales (docs/tokenizer has the table that carries a lambda from one shape to another):
+Scales (tokenizer/README.md says how to carry a lambda from one shape to another):
 - reconstruction: mean over products of the error summed over dimensions, divided by what answering the catalogue's
   mean would cost in the same form. 1 is ignorance, 0 is perfect, for any D and any embedder.
 - residual quantisation: in the same unit of variance, summed over levels.

@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 from genret.tokenizer.quantizer import Quantised, ResidualQuantizer
 
+RIDGE = 1e-4
+"""Of a least-squares fit, relative to the mean square of its inputs."""
+
 
 class Residual(nn.Module):
     """x -> W x + f(x), f an MLP of one hidden layer; (B, n) -> (B, m)."""
@@ -79,6 +82,22 @@ class RQVAE(nn.Module):
         """(B, D) standardised embeddings of (B, d) quantised latents."""
         out: Tensor = self.decoder(latent)
         return out
+
+    @torch.no_grad()
+    def fit_decoder(self, embeddings: Tensor, quantised: Tensor) -> None:
+        """Correct the decoder by the linear map that best makes up, in squared error, for what it leaves over.
+
+        For codebooks that changed after the decoder learned: (N, D) embeddings and their (N, d) quantised latents.
+        """
+        if not isinstance(self.decoder, Residual):
+            return
+        left = (self.standardise(embeddings) - self.decoder(quantised)).double()  # (N, D)
+        inputs = torch.cat([quantised, torch.ones(len(quantised), 1)], 1).double()  # (N, d + 1)
+        square = inputs.T @ inputs
+        ridge = RIDGE * square.diagonal().mean().clamp(min=1e-12) * torch.eye(len(square), dtype=torch.float64)
+        correction = torch.linalg.solve(square + ridge, inputs.T @ left).T.float()  # (D, d + 1)
+        self.decoder.linear.weight.add_(correction[:, :-1])
+        self.decoder.narrow.bias.add_(correction[:, -1])
 
     def encode(self, embeddings: Tensor) -> Tensor:
         """(B, L) int64 codes of (B, D) embeddings."""

@@ -73,7 +73,10 @@ class TokenizerSettings:
     checkpoint_every: int = 200
     """Steps between checkpoints, where a checkpoint file is given."""
 
-    collisions: Collisions = "bucket"
+    collisions: Collisions = "reassign"
+    max_collisions: float = 0.025
+    """`bucket` only: the last codebook is refitted so that at most this share of the products shares an ID, if that can
+    be had; it costs reconstruction. 1 leaves it as k-means made it."""
     max_dead: float = 0.2
     """Gate: training fails if a larger share of L1's or L2's codes is dead."""
     max_share: float = 0.5
@@ -90,7 +93,7 @@ class TokenizerSettings:
             _check(name, getattr(self, name), minimum=0)
         for name in ("temperature", "lr"):
             _check(name, getattr(self, name), minimum=1e-9)
-        for name in ("max_dead", "max_share", "ema_decay"):
+        for name in ("max_collisions", "max_dead", "max_share", "ema_decay"):
             _check(name, getattr(self, name), minimum=0, maximum=1)
         _check("batch_size", self.batch_size, minimum=4)
         if len(self.grades) != 3 or any(not 0 <= grade < math.inf for grade in self.grades) or self.grades[0] == 0:

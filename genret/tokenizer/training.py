@@ -1,7 +1,8 @@
 """Training: embeddings and categories -> a Tokenizer. Knows the loop; the terms of the loss live in `objectives.py`.
 
 start (principal components, residual k-means) -> `steps` hierarchical batches -> finish (a last k-means of what each
-level is given, the encoder fixed) -> gates that fail loudly on a collapsed codebook.
+level is given, the encoder fixed; the last codebook refitted to part products) -> gates that fail loudly on a collapsed
+codebook.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from genret.tokenizer.objectives import Objective, RQObjective, Terms, TrainingD
 from genret.tokenizer.rqvae import RQVAE
 from genret.tokenizer.sampler import HierarchicalSampler
 from genret.tokenizer.settings import TokenizerSettings
-from genret.tokenizer.start import start_model
+from genret.tokenizer.start import separate_products, start_model
 from genret.tokenizer.tokenizer import Tokenizer, check_embeddings
 from genret.types import CategoryPath
 
@@ -101,6 +102,7 @@ def _train(data: TrainingData, settings: TokenizerSettings, progress: bool, chec
         if state is not None and (step + 1) % settings.checkpoint_every == 0:
             save_checkpoint(state, objective, optimizer, step + 1, history, key)
     objective.finish()
+    separate_products(objective.model, data.embeddings, settings)
     return Tokenizer(objective.model, settings, history)
 
 

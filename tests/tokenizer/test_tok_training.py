@@ -15,7 +15,7 @@ from genret.tokenizer.gates import check_codebooks
 from genret.tokenizer.objectives import RQObjective, TrainingData, care_for_codebooks
 from genret.tokenizer.sampler import HierarchicalSampler
 from genret.tokenizer.settings import TokenizerSettings
-from genret.tokenizer.start import fit_codebooks, start_model
+from genret.tokenizer.start import fit_codebooks, separate_products, start_model
 from genret.tokenizer.training import learning_rate, train_tokenizer
 
 SMALL = TokenizerSettings(codebook_sizes=(8, 8, 8), latent_dim=12, hidden=16, steps=60, batch_size=64)
@@ -61,6 +61,7 @@ def plain_rqvae(embeddings, categories, settings):
         optimizer.step()
         care_for_codebooks(model, quantised, step, settings)
     fit_codebooks(model, points, settings, iterations=5, refine=True)
+    separate_products(model, points, settings)
     return model
 
 
