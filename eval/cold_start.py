@@ -16,7 +16,8 @@ import click
 from genret.artifacts import write_json
 from genret.errors import GenretError
 from genret.eval.cold_start import ColdStartSettings, cold_start
-from genret.settings import make_settings
+from genret.settings import make_settings, read_preset
+from genret.two_tower import make_recipe
 from genret.types import SPLITS
 
 
@@ -28,6 +29,7 @@ from genret.types import SPLITS
 @click.option("-k", type=int, help="Recall at k. [default: 50]")
 @click.option("--beam-width", type=int, help="[default: 100]")
 @click.option("--systems", help="Comma-separated, in place of bm25, dense and the generative ones.")
+@click.option("--recipe", type=click.Path(path_type=Path), help="The preset whose [two-tower] made the RUN's encoder.")
 @click.option("--work", type=click.Path(path_type=Path), help="[default: runs/work/cold-NAME, NAME being the run's]")
 @click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/cold-start/NAME]")
 def main(
@@ -38,6 +40,7 @@ def main(
     k: int | None,
     beam_width: int | None,
     systems: str | None,
+    recipe: Path | None,
     work: Path | None,
     out: Path | None,
 ) -> None:
@@ -54,7 +57,8 @@ def main(
     name = run.resolve().name
     work = work or Path("runs/work") / f"cold-{name}"
     out = out or Path(__file__).parent / "results" / "cold-start" / name
-    found = cold_start(run, work, settings, say=lambda line: click.echo(line, err=True))
+    made = make_recipe(read_preset(recipe).get("two-tower", {})) if recipe else None
+    found = cold_start(run, work, settings, made, say=lambda line: click.echo(line, err=True))
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "cold_start.json", found.to_json())
     (out / "cold_start.md").write_text(found.markdown() + "\n", encoding="utf-8")

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from genret.artifacts import read_artifact
 from genret.data.records import Dataset, load_dataset
-from genret.embed import EmbedSettings, load_embedder, load_embeddings, product_text
+from genret.embed import TWO_TOWER, EmbedSettings, load_embedder, load_embeddings, product_text
 from genret.errors import GenretError
 from genret.eval.compare import DECIMALS, ROUNDS, Interval
 from genret.eval.dense import Dense
@@ -26,6 +26,7 @@ from genret.eval.result import Grading, format_interval, table
 from genret.eval.runs import RankedList, Run
 from genret.eval.systems import Bench, Prepared, System, SystemSettings, dense_search
 from genret.settings import make_settings
+from genret.two_tower import TwoTowerRecipe
 from genret.types import SPLITS, Judgement, Product, Split
 
 SYSTEMS = ("bm25", "dense", "generative", "generative-rescored", "generative-mixed")
@@ -126,23 +127,22 @@ def cold_start(
     run: Path,
     cold: Path,
     settings: ColdStartSettings | None = None,
-    systems: Mapping[str, System] | None = None,
+    recipe: TwoTowerRecipe | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> ColdStart:
     """Build `run` again in `cold` without some products, insert them, and look for them.
 
-    `systems` are the caller's own, by name, prepared on a bench whose data set is whole.
+    `recipe`: how its encoder was fine-tuned, for a run whose embeddings are a two-tower's own.
     """
     settings = settings or ColdStartSettings()
     dataset, _ = load_dataset(run / "data")
     withheld = drawn(dataset, settings)
-    build_without(run, cold, withheld, settings, say)
+    build_without(run, cold, withheld, settings, recipe, say)
     vectors = insert(cold, [dataset.catalogue[dataset.catalogue.row(one)] for one in withheld])
     grading = Grading(dataset.split_judgements(settings.split), dataset.relevant_at, dataset.irrelevant_grade)
     queries = answerable(dataset.split_queries(settings.split), grading)
     search = SystemSettings(k=settings.k, beam_width=settings.beam_width)
-    own = {"dense": _dense(cold, withheld, vectors), **(systems or {})}
-    bench = Bench(dataset, queries, search, cold, own, say)
+    bench = Bench(dataset, queries, search, cold, {"dense": _dense(cold, withheld, vectors)}, say)
     runs = {name: bench.answer(name).run for name in settings.systems}
     relevant = [j for j in grading.judgements if j.grade >= grading.relevant_at]
     return measured(dataset, relevant, set(withheld), runs, settings)
@@ -175,7 +175,12 @@ def without(dataset: Dataset, withheld: Iterable[str]) -> Dataset:
 
 
 def build_without(
-    run: Path, cold: Path, withheld: Sequence[str], settings: ColdStartSettings, say: Callable[[str], None]
+    run: Path,
+    cold: Path,
+    withheld: Sequence[str],
+    settings: ColdStartSettings,
+    recipe: TwoTowerRecipe | None,
+    say: Callable[[str], None],
 ) -> None:
     """Every stage of `run` again in `cold`, with the same settings, over its data without the products withheld."""
     from genret.pipeline import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
@@ -192,6 +197,8 @@ def build_without(
         make_settings(ModelSettings, made["model"]["model"]),
         make_settings(TrainSettings, made["model"]["train"]),
     )
+    if embed.model == TWO_TOWER and recipe is None:
+        raise GenretError(f"{run}: its encoder was fine-tuned; give the recipe, which artifacts do not hold")
     if tokenizer.collisions == "suffix":
         raise GenretError(
             f"{run}: its IDs end in a suffix that counts a bucket's products, which a tokenizer alone can't give to "
@@ -200,7 +207,7 @@ def build_without(
     source = {"without": settings.share, "seed": settings.seed, "of": data.fingerprint}
     stages = {
         "data": lambda: data_stage(cold, lambda: without(dataset, withheld), source),
-        "embed": lambda: embed_stage(cold, embed, progress=False),
+        "embed": lambda: embed_stage(cold, embed, recipe, progress=False),
         "tokenize": lambda: tokenize_stage(cold, tokenizer, progress=False),
         "train": lambda: train_stage(cold, model, train),
         "index": lambda: index_stage(cold),
