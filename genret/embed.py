@@ -28,6 +28,7 @@ from genret.settings import settings_dict
 from genret.types import Product
 
 if TYPE_CHECKING:
+    from genret.towers import TowerEmbedder
     from genret.two_tower import TwoTowerRecipe
 
 KIND = "embeddings"
@@ -35,7 +36,8 @@ LSA = "lsa"
 TOWERS = "towers"
 TWO_TOWER = "two-tower"
 ENCODER = "encoder"
-"""The fine-tuned encoder's folder inside the artifact."""
+BAG = "bag"
+"""Folders of the fine-tuned encoder, and of the bag of tokens beside it, inside the artifact."""
 CHUNK = 4096
 """Texts between two checkpoints."""
 
@@ -187,12 +189,59 @@ class SentenceEmbedder:
         )
 
 
-class TunedEmbedder(SentenceEmbedder):
-    """A sentence-transformers model of the run's own, whose artifact holds its weights."""
+class TunedEmbedder:
+    """A run's own encoder, and where it has one, a bag of tokens beside it; the artifact holds the weights of both.
+
+    With a bag, a vector is both unit vectors side by side, scaled so that its inner products are the weighted mean of
+    theirs: `1 - bag_share` of the encoder's cosine and `bag_share` of the bag's.
+    """
+
+    def __init__(self, encoder: SentenceEmbedder, bag: TowerEmbedder | None, bag_share: float) -> None:
+        self.encoder, self.bag, self.bag_share = encoder, bag, bag_share
+
+    @property
+    def dim(self) -> int:
+        return self.encoder.dim + (self.bag.dim if self.bag else 0)
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        return self._beside(self.encoder.encode(texts), self.bag.encode(texts) if self.bag else None)
+
+    def encode_products(self, texts: Sequence[str]) -> Vectors:
+        return self._beside(self.encoder.encode_products(texts), self.bag.encode_products(texts) if self.bag else None)
 
     def save(self, folder: Path) -> None:
-        shutil.copytree(self.model, folder / ENCODER, ignore=shutil.ignore_patterns("two_tower.json"))
-        write_json(folder / "embedder.json", {"kind": TWO_TOWER, "batch_size": self.batch_size})
+        shutil.copytree(self.encoder.model, folder / ENCODER, ignore=shutil.ignore_patterns("two_tower.json"))
+        if self.bag is not None:
+            _save_bag(self.bag, folder / BAG)
+        own = {"batch_size": self.encoder.batch_size, "bag_share": self.bag_share}
+        write_json(folder / "embedder.json", {"kind": TWO_TOWER, **own})
+
+    @classmethod
+    def load(cls, folder: Path, batch_size: int, bag_share: float) -> TunedEmbedder:
+        """The embedder whose encoder, and bag if it has a share, are in `folder`."""
+        bag = _load_bag(folder / BAG) if bag_share else None
+        return cls(SentenceEmbedder(str(folder / ENCODER), batch_size), bag, bag_share)
+
+    def _beside(self, encoded: Vectors, bagged: Vectors | None) -> Vectors:
+        if bagged is None:
+            return encoded
+        parts = [(1 - self.bag_share) ** 0.5 * encoded, self.bag_share**0.5 * bagged]
+        return np.concatenate(parts, axis=1, dtype=np.float32)
+
+
+def _save_bag(bag: TowerEmbedder, folder: Path) -> None:
+    """Under a temporary name first, so that what has the name is whole."""
+    temporary = folder.with_name(f"{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    bag.save(temporary)
+    temporary.rename(folder)
+
+
+def _load_bag(folder: Path) -> TowerEmbedder:
+    from genret.towers import TowerEmbedder
+
+    return TowerEmbedder.load(folder)
 
 
 def product_text(product: Product, fields: Sequence[str]) -> str:
@@ -222,12 +271,9 @@ def fit_embedder(
     if not len(dataset.catalogue):
         raise GenretError("the catalogue holds 0 products; there is nothing to embed")
     if settings.model == TWO_TOWER:
-        from genret.two_tower import train_two_tower, two_tower_pairs
-
         if recipe is None or scratch is None:
             raise GenretError("model='two-tower' needs the recipe of its training and a folder to train in")
-        folder = train_two_tower(two_tower_pairs(dataset, recipe), recipe.train, scratch / TWO_TOWER, progress)
-        return TunedEmbedder(str(folder), settings.batch_size)
+        return _tune(dataset, settings, recipe, scratch, progress)
     if settings.model not in (LSA, TOWERS):
         return SentenceEmbedder(settings.model, settings.batch_size)
     texts = [product_text(product, settings.fields) for product in dataset.catalogue]
@@ -236,6 +282,22 @@ def fit_embedder(
     from genret.towers import train_towers
 
     return train_towers(dataset, texts, settings.dim, settings.steps, settings.seed, progress)
+
+
+def _tune(
+    dataset: Dataset, settings: EmbedSettings, recipe: TwoTowerRecipe, scratch: Path, progress: bool
+) -> TunedEmbedder:
+    from genret.text import load_text_tokenizer
+    from genret.towers import train_towers
+    from genret.two_tower import train_two_tower, two_tower_pairs
+
+    folder = train_two_tower(two_tower_pairs(dataset, recipe), recipe.train, scratch / ENCODER, progress)
+    if recipe.bag_share and not (scratch / BAG).exists():
+        texts = [product_text(product, settings.fields) for product in dataset.catalogue]
+        tokens = load_text_tokenizer(folder)  # the encoder's own, so that one model can read a query for both
+        bag = train_towers(dataset, texts, recipe.bag_dim, recipe.bag_steps, settings.seed, progress, tokens)
+        _save_bag(bag, scratch / BAG)
+    return TunedEmbedder.load(scratch, settings.batch_size, recipe.bag_share)
 
 
 def load_embedder(path: str | Path) -> Embedder:
@@ -247,7 +309,7 @@ def load_embedder(path: str | Path) -> Embedder:
 
         return TowerEmbedder.load(artifact.path)
     if config["kind"] == TWO_TOWER:
-        return TunedEmbedder(str(artifact.path / ENCODER), config["batch_size"])
+        return TunedEmbedder.load(artifact.path, config["batch_size"], config["bag_share"])
     if config["kind"] != LSA:
         return SentenceEmbedder(config["model"], config["batch_size"])
     arrays = load_file(artifact.file("embedder.safetensors"))

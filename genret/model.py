@@ -33,15 +33,16 @@ from genret.errors import GenretError
 from genret.prefix import PrefixTable
 from genret.vocab import PAD, START, Vocab
 
-Pooling = Literal["encoder", "bag"]
-POOLINGS: tuple[Pooling, ...] = ("encoder", "bag")
+Pooling = Literal["encoder", "bag", "both"]
+POOLINGS: tuple[Pooling, ...] = ("encoder", "bag", "both")
 
 
 class GenretConfig(PreTrainedConfig):
     """The shape of a model: `encoder` is any Hugging Face encoder's configuration, the rest is the decoder's.
 
     `d_code` None is a cold start; otherwise the heads are codebooks of that width (see `CodewordDecoder`) and `pooling`
-    says where the query's embedding comes from: the mean of the encoder's states, or of a `bag` of token vectors.
+    says where the query's embedding comes from: the mean of the encoder's states, or of a `bag` of token vectors, or
+    both side by side, the bag's inner products weighing `bag_share`.
     `prefixes` are the numbers of distinct prefixes of the catalogue that the decoder knows (see `PrefixTable`).
     """
 
@@ -68,6 +69,7 @@ class GenretConfig(PreTrainedConfig):
         max_text_tokens: int = 32,
         prefixes: Sequence[int] | None = None,
         backoff: float = 0.1,
+        bag_share: float = 0.5,
         **kwargs: Any,
     ) -> None:
         if pooling not in POOLINGS:
@@ -76,7 +78,7 @@ class GenretConfig(PreTrainedConfig):
         self.codebook_sizes = list(Vocab(codebook_sizes).codebook_sizes)
         self.d_model, self.layers, self.heads, self.ffn, self.dropout = d_model, layers, heads, ffn, dropout
         self.d_code, self.pooling, self.query_scale = d_code, pooling, query_scale
-        self.max_text_tokens, self.backoff = max_text_tokens, backoff
+        self.max_text_tokens, self.backoff, self.bag_share = max_text_tokens, backoff, bag_share
         self.prefixes = None if prefixes is None else [int(count) for count in prefixes]
         self.vocab_size = len(Vocab(codebook_sizes))
         self.pad_token_id, self.decoder_start_token_id, self.initializer_range = PAD, START, 0.02
@@ -93,15 +95,15 @@ class QueryEncoder(nn.Module):
         super().__init__()
         self.text = _without_pooler(AutoModel.from_config(config.encoder))
         self.plain = config.encoder.model_type == "bert" and config.encoder.num_hidden_layers == 0
-        self.pooled = config.d_code is not None and config.pooling == "encoder"
-        width = config.encoder.hidden_size
-        if self.pooled and config.d_code != width:
+        self.pooled = config.d_code is not None and config.pooling != "bag"
+        self.bag_share = config.bag_share
+        bagged = (config.d_code or 0) - (config.encoder.hidden_size if self.pooled else 0)
+        if self.pooled and (bagged < 0 or (bagged > 0) != (config.pooling == "both")):
             raise GenretError(
-                f"codebooks of width {config.d_code} cannot be compared with an encoder of width {width}; "
-                "take pooling='bag', or embed with the same encoder"
+                f"codebooks of width {config.d_code} cannot be compared with an encoder of width "
+                f"{config.encoder.hidden_size}; take pooling='bag', or embed with the same encoder"
             )
-        with_bag = config.d_code is not None and config.pooling == "bag"
-        self.bag = nn.Embedding(config.encoder.vocab_size, config.d_code or 0) if with_bag else None
+        self.bag = nn.Embedding(config.encoder.vocab_size, bagged) if bagged else None
 
     def forward(
         self,
@@ -120,11 +122,16 @@ class QueryEncoder(nn.Module):
             states = self.text.embeddings(input_ids=input_ids)
         else:
             states = self.text(input_ids=input_ids, attention_mask=mask).last_hidden_state
-        vectors = states if self.pooled else None if self.bag is None else self.bag(input_ids)
-        query = None
-        if vectors is not None:  # a unit vector does not depend on the number of tokens, so a sum does for the mean
-            query = F.normalize((vectors * mask.unsqueeze(-1)).sum(1), dim=-1)
+        query = self._query(states, input_ids, mask.unsqueeze(-1))
         return BaseModelOutputWithPooling(last_hidden_state=states, pooler_output=query)
+
+    def _query(self, states: Tensor, input_ids: Tensor, mask: Tensor) -> Tensor | None:
+        """The unit embedding (R, d_code); sums do for means, as the number of tokens does not change a direction."""
+        pooled = F.normalize((states * mask).sum(1), dim=-1) if self.pooled else None
+        bagged = None if self.bag is None else F.normalize((self.bag(input_ids) * mask).sum(1), dim=-1)
+        if pooled is None or bagged is None:
+            return bagged if pooled is None else pooled
+        return torch.cat([(1 - self.bag_share) ** 0.5 * pooled, self.bag_share**0.5 * bagged], dim=-1)
 
 
 class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):

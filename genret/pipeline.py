@@ -26,6 +26,7 @@ from genret.embed import (
     TOWERS,
     TWO_TOWER,
     EmbedSettings,
+    TunedEmbedder,
     embed_catalogue,
     load_embedder,
     load_embeddings,
@@ -123,12 +124,16 @@ def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageR
     check_lineage(tokens, "embeddings", embeddings)
 
     def make(inputs: Mapping[str, str], scratch: Path) -> None:
-        embedder = load_embedder(run / "embeddings") if embeddings.settings["model"] == TOWERS else None
-        towers = embedder if isinstance(embedder, TowerEmbedder) else None
-        own = model
+        own, towers, bag_share = model, None, 0.0
+        if embeddings.settings["model"] in (TOWERS, TWO_TOWER):
+            embedder = load_embedder(run / "embeddings")
+            if isinstance(embedder, TowerEmbedder):
+                towers = embedder
+            elif isinstance(embedder, TunedEmbedder) and model.encoder == EMBEDDINGS:
+                towers, bag_share = embedder.bag, embedder.bag_share
         if model.encoder == EMBEDDINGS:
             own = replace(model, encoder=str(tuned_encoder(embeddings)))
-        trained = train_model(dataset, codes, tokenizer, vectors, own, train, scratch, towers)
+        trained = train_model(dataset, codes, tokenizer, vectors, own, train, scratch, towers, bag_share)
         save_model(trained._replace(model_settings=model), run / "model", inputs)
 
     inputs = {"dataset": data.fingerprint, "tokenizer": tokens.fingerprint}

@@ -112,16 +112,23 @@ class TowerEmbedder:
 
 
 def train_towers(
-    dataset: Dataset, texts: Sequence[str], dim: int, steps: int, seed: int, progress: bool = True
+    dataset: Dataset,
+    texts: Sequence[str],
+    dim: int,
+    steps: int,
+    seed: int,
+    progress: bool = True,
+    text_tokenizer: Any = None,
 ) -> TowerEmbedder:
     """Towers of width `dim` for the catalogue, whose products' `texts` are given, from its train queries.
 
-    Without train queries the pseudo-queries alone teach them.
+    Without train queries the pseudo-queries alone teach them. `text_tokenizer`: one to use, in place of its own.
     """
     if not texts:
         raise GenretError("the catalogue holds 0 products; there is nothing to embed")
-    queries = [query.text for query in dataset.split_queries("train")]
-    text_tokenizer = train_text_tokenizer([*texts, *queries], VOCABULARY, PRODUCT_TOKENS)
+    if text_tokenizer is None:
+        queries = [query.text for query in dataset.split_queries("train")]
+        text_tokenizer = train_text_tokenizer([*texts, *queries], VOCABULARY, PRODUCT_TOKENS)
     products = _bags(text_tokenizer, texts, PRODUCT_TOKENS)
     rng = np.random.default_rng(seed)
     parts = [_pseudo_pairs(dataset, text_tokenizer, seed)]

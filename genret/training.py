@@ -121,6 +121,8 @@ class TrainSettings:
     """A query asked f times is practised in proportion to f ** this."""
     grade_power: float = 1.0
     """A product graded g weighs (g - irrelevant grade) ** this among the right products of a query."""
+    freeze_encoder: bool = False
+    """Leave the encoder as it is, as suits one that was fine-tuned for the embeddings; a step is then far cheaper."""
     precision: Precision = "auto"
     """`auto`: bf16 where the hardware multiplies it, else fp32."""
     eval_every: int = 0
@@ -170,6 +172,7 @@ def train_model(
     train_settings: TrainSettings,
     checkpoints: Path,
     towers: TowerEmbedder | None = None,
+    bag_share: float = 0.0,
 ) -> Trained:
     """A model trained to spell `codes` (N, L), the semantic IDs of the data set's products in catalogue order.
 
@@ -177,7 +180,8 @@ def train_model(
     folder `checkpoints` if there is one, and leaves its own there.
 
     `towers`: the embedder that made `vectors`, if it was that: a model from scratch then reads text as its query tower
-    does, and the dense start begins with the query's own embedding.
+    does, and the dense start begins with the query's own embedding. With an encoder, `towers` and `bag_share` are the
+    bag of tokens beside it in the embedder (see `genret.embed.TunedEmbedder`).
     """
     require("accelerate", "train")
     require("tensorboard", "train")
@@ -185,12 +189,14 @@ def train_model(
 
     vocab = Vocab(id_sizes(codes, tokenizer.settings.codebook_sizes))
     set_seed(train_settings.seed)
-    towers = None if model_settings.encoder else towers
+    if model_settings.encoder and not bag_share:
+        towers = None
     text_tokenizer = towers.text_tokenizer if towers else _text_tokenizer(dataset, model_settings)
     train = make_examples(dataset, text_tokenizer, model_settings, train_settings)
     dev = log_examples(dataset, "dev", text_tokenizer, model_settings, train_settings)
     bag = torch.from_numpy(towers.query) if towers else None
-    model = make_model(dataset, codes, vocab, vectors, text_tokenizer, model_settings, bag)
+    model = make_model(dataset, codes, vocab, vectors, text_tokenizer, model_settings, bag, bag_share)
+    model.encoder.requires_grad_(not train_settings.freeze_encoder)
     examples = join([train, dev])
     trainer = _LevelTrainer(
         model=model,
@@ -228,10 +234,12 @@ def make_model(
     text_tokenizer: Any,
     settings: ModelSettings,
     token_vectors: torch.Tensor | None = None,
+    bag_share: float = 0.0,
 ) -> GenretForConditionalGeneration:
     """The untrained model: from scratch or warm, cold or dense.
 
     `token_vectors` (V_text, D) embed a query as the sum of its tokens' vectors; fitted to the products' texts if None.
+    With a `bag_share`, they do so beside the encoder, and D is what it leaves of the embedding's width.
     """
     warm = bool(settings.encoder)
     encoder = encoder_config(settings.encoder) if warm else small_encoder(settings, len(text_tokenizer))
@@ -245,7 +253,8 @@ def make_model(
         ffn=settings.ffn,
         dropout=settings.dropout,
         d_code=vectors.shape[1] if dense else None,
-        pooling="encoder" if _pools_encoder(settings, encoder, vectors) else "bag",
+        pooling="both" if bag_share and dense else "encoder" if _pools_encoder(settings, encoder, vectors) else "bag",
+        bag_share=bag_share,
         query_scale=settings.query_scale,
         max_text_tokens=settings.max_text_tokens,
         prefixes=PrefixTable.counts(torch.from_numpy(codes)) if settings.prefixes else None,

@@ -80,12 +80,28 @@ class TwoTowerRecipe:
     positive_at: float | None = None
     """Grades from here on make a training pair; by default the data set's own threshold of relevance."""
     fields: tuple[str, ...] = ("title",)
+    bag_share: float = 0.0
+    """As an embedder: how much of a cosine comes from bag-of-tokens towers (`genret.towers`), trained on the same log
+    and laid beside the encoder. They remember what an encoder blurs: brands, model numbers, sizes. 0 for none."""
+    bag_dim: int = 256
+    bag_steps: int = 450
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.bag_share < 1:
+            raise GenretError(f"two-tower bag_share={self.bag_share}: expected a share from 0 to below 1")
+        for name in ("bag_dim", "bag_steps"):
+            if getattr(self, name) < 1:
+                raise GenretError(f"two-tower {name}={getattr(self, name)}: expected at least 1")
+
+
+OWN = ("split", "positive_at", "fields", "bag_share", "bag_dim", "bag_steps")
+"""Settings of the recipe, where a table has them beside those of the training."""
 
 
 def make_recipe(table: Mapping[str, Any], fields: tuple[str, ...] | None = None) -> TwoTowerRecipe:
     """The recipe of a preset's table: its own settings and those of the training, side by side."""
     settings = dict(table)
-    own: dict[str, Any] = {name: settings.pop(name) for name in ("split", "positive_at", "fields") if name in settings}
+    own: dict[str, Any] = {name: settings.pop(name) for name in OWN if name in settings}
     train = make_settings(TwoTowerSettings, settings)
     return make_settings(TwoTowerRecipe, own, {"train": train, "fields": fields})
 
