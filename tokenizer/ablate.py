@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from ablation_cell import Cell, describe, run_cell
 
 from genret.artifacts import read_json, write_json
+from genret.data.records import Catalogue, Dataset
 from genret.errors import GenretError
 from genret.settings import make_settings, read_preset, settings_dict
 from genret.tokenizer.settings import TokenizerSettings
@@ -83,8 +84,26 @@ def prepare(work: Path, data: dict[str, Any], folder: Path | None) -> None:
     else:
         if folder is None:
             raise GenretError(f"the preset reads {name!r} from files; pass --data FOLDER")
-        data_stage(work, lambda: read_dataset(name, folder), {"name": name})
+        some = data.get("products")
+        data_stage(work, lambda: sample(read_dataset(name, folder), some), {"name": name, "products": some})
     embed_stage(work, make_settings(EmbedSettings, data.get("embed", {})))
+
+
+def sample(dataset: Dataset, products: int | None) -> Dataset:
+    """The data set with so many of its products, drawn at random, and what is known of these; all of it for None."""
+    if products is None or products >= len(dataset.catalogue):
+        return dataset
+    rows = np.sort(np.random.default_rng(0).choice(len(dataset.catalogue), products, replace=False))
+    catalogue = Catalogue.from_products(dataset.catalogue[int(row)] for row in rows)
+    kept = set(catalogue.ids)
+    sessions = [tuple(product for product in session if product in kept) for session in dataset.sessions]
+    return replace(
+        dataset,
+        catalogue=catalogue,
+        judgements=[judgement for judgement in dataset.judgements if judgement.product_id in kept],
+        substitutes=[pair for pair in dataset.substitutes if kept.issuperset(pair)],
+        sessions=[session for session in sessions if len(session) > 1],
+    )
 
 
 def run_all(work: Path, cells: Sequence[Cell], jobs: int, model: dict[str, Any]) -> Iterator[tuple[Cell, float]]:
@@ -141,10 +160,11 @@ def main(preset: Path, jobs: int, data: Path | None, work: Path | None, out: Pat
                     times = read_json(work / "timings.json") if (work / "timings.json").exists() else {}
                     write_json(work / "timings.json", {**times, cell.folder(work, model).name: round(seconds, 1)})
         folders = [cell.folder(work, model) for cell in cells]
-        finished = [folder for folder in folders if (folder / "row.json").exists()]
-        missing = [describe(cell) for cell, folder in zip(cells, folders, strict=True) if folder not in finished]
-        rows = [read_json(folder / "row.json") for folder in finished]
-        agreed = [np.load(folder / "agreed.npy") for folder in finished]
+        whole = [(folder / "row.json").exists() for folder in folders]
+        missing = [describe(cell) for cell, there in zip(cells, whole, strict=True) if not there]
+        finished = [(cell, folder) for cell, folder, there in zip(cells, folders, whole, strict=True) if there]
+        rows = [{**describe(cell), **read_json(folder / "row.json")} for cell, folder in finished]
+        agreed = [np.load(folder / "agreed.npy") for _, folder in finished]
         write_report(out, preset.name, plan, rows, agreed, substitute_rows(load_dataset(work / "data")[0]), missing)
     except GenretError as error:
         raise click.UsageError(str(error)) from None

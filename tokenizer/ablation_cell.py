@@ -23,7 +23,7 @@ from genret.settings import make_settings, settings_dict
 from genret.tokenizer.settings import TokenizerSettings
 
 NAMES = ("objective", "lam", "schedule", "reconstruction", "supervision", "balance", "gradient", "codebook_update")
-"""Settings that the table names one by one, beside codebook sizes, Sinkhorn and the seed."""
+"""Settings that the table names one by one, beside codebook sizes, width of the latents, Sinkhorn and the seed."""
 
 
 class Cell(NamedTuple):
@@ -105,6 +105,7 @@ def describe(cell: Cell) -> dict[str, Any]:
     return {
         **{name: getattr(settings, name) for name in NAMES},
         "codebook_sizes": "x".join(map(str, settings.codebook_sizes)),
+        "latent_dim": settings.latent_dim,
         "sinkhorn": settings.sinkhorn,
         "seed": settings.seed,
     }

@@ -24,6 +24,7 @@ IDENTITY = (
     "gradient",
     "codebook_update",
     "codebook_sizes",
+    "latent_dim",
     "sinkhorn",
 )
 USUAL = {
@@ -34,6 +35,7 @@ USUAL = {
     "balance": "fixed",
     "gradient": "ste",
     "codebook_update": "ema",
+    "latent_dim": 128,
     "sinkhorn": 0.0,
 }
 ROUNDS = 500
@@ -80,11 +82,13 @@ def summarise(rows: Sequence[Row], agreed: Sequence[np.ndarray], pairs: np.ndarr
 
 
 def _is_base(row: Row) -> bool:
-    return row["lam"] == 0 and all(row[name] == USUAL[name] for name in USUAL if name != "reconstruction")
+    return row["lam"] == 0 and all(
+        row[name] == USUAL[name] for name in USUAL if name not in ("reconstruction", "latent_dim")
+    )
 
 
 def _base_key(row: Row) -> tuple[Any, ...]:
-    return row["reconstruction"], row["codebook_sizes"], row["seed"]
+    return row["reconstruction"], row["codebook_sizes"], row["latent_dim"], row["seed"]
 
 
 def _means(rows: Sequence[Row]) -> Row:
