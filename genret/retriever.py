@@ -41,14 +41,21 @@ class Retriever:
     """A trained model and an index that belong together."""
 
     def __init__(
-        self, model: GenretForConditionalGeneration, text_tokenizer: Any, index: Index, folder: Path | None = None
+        self,
+        model: GenretForConditionalGeneration,
+        text_tokenizer: Any,
+        index: Index,
+        folder: Path | None = None,
+        beam_width: int = 50,
     ) -> None:
+        """`beam_width`: of searches that name none."""
         if model.vocab.codebook_sizes != index.trie.codebook_sizes:
             raise GenretError(
                 f"the model spells codes of {model.vocab.codebook_sizes}, but the index holds codes of "
                 f"{index.trie.codebook_sizes}; train the model or build the index again"
             )
         self.model, self.index, self._text_tokenizer, self._folder = model.eval(), index, text_tokenizer, folder
+        self.beam_width = beam_width
         self._embedder: Embedder | None = None
 
     @classmethod
@@ -57,7 +64,7 @@ class Retriever:
 
         Raises GenretError if an artifact is missing, damaged, or made from another tokenizer than the other.
         """
-        from genret.training import load_model
+        from genret.training import ModelSettings, load_model
 
         folder = Path(folder)
         if not folder.is_dir():
@@ -69,7 +76,8 @@ class Retriever:
             raise GenretError(
                 f"{folder}: model and index were made from different tokenizers; run `genret train` or `genret index`"
             )
-        return cls(model.to(device), text_tokenizer, index, folder)
+        width = artifact.settings["model"].get("beam_width", ModelSettings.beam_width)
+        return cls(model.to(device), text_tokenizer, index, folder, width)
 
     @overload
     def search(  # type: ignore[overload-overlap]  # a string is a sequence of strings, and is not meant as one
@@ -77,7 +85,7 @@ class Retriever:
         queries: str,
         k: int = ...,
         *,
-        beam_width: int = ...,
+        beam_width: int | None = ...,
         exact: bool = ...,
         where: Condition | str | None = ...,
         max_per_prefix: int | None = ...,
@@ -89,7 +97,7 @@ class Retriever:
         queries: Sequence[str],
         k: int = ...,
         *,
-        beam_width: int = ...,
+        beam_width: int | None = ...,
         exact: bool = ...,
         where: Condition | str | None = ...,
         max_per_prefix: int | None = ...,
@@ -100,7 +108,7 @@ class Retriever:
         queries: str | Sequence[str],
         k: int = 10,
         *,
-        beam_width: int = 50,
+        beam_width: int | None = None,
         exact: bool = False,
         where: Condition | str | None = None,
         max_per_prefix: int | None = None,
@@ -116,7 +124,7 @@ class Retriever:
         score; a number w orders them by cosine + w * log-probability. Such a result never counts as exact.
         """
         texts = [queries] if isinstance(queries, str) else list(queries)
-        settings = BeamSettings(k, _width(beam_width, k), exact, max_per_prefix=max_per_prefix)
+        settings = BeamSettings(k, self._width(beam_width, k), exact, max_per_prefix=max_per_prefix)
         if rescore is False:
             found = self._searched(texts, settings, where)
         else:
@@ -136,12 +144,12 @@ class Retriever:
             yield Batch(batch, self._beam(batch, index, settings, allowed), index)
 
     def explain(
-        self, query: str, k: int = 10, *, beam_width: int = 50, where: Condition | str | None = None
+        self, query: str, k: int = 10, *, beam_width: int | None = None, where: Condition | str | None = None
     ) -> tuple[SearchResult, BeamTrace]:
         """One query's answer and the beam behind it: the prefixes kept and pruned at every level."""
         trace = BeamTrace()
         index = self.index.snapshot()
-        settings = BeamSettings(k, _width(beam_width, k))
+        settings = BeamSettings(k, self._width(beam_width, k))
         result = self._beam([query], index, settings, index.compile(where), trace)
         return next(_results(Batch([query], result, index))), trace
 
@@ -187,6 +195,11 @@ class Retriever:
         for batch in self.search_positions(queries, settings, where):
             yield from _results(batch)
 
+    def _width(self, beam_width: int | None, k: int) -> int:
+        """What was asked for, or the run's own; a search for k products is at least k wide."""
+        width = self.beam_width if beam_width is None else beam_width
+        return max(width, k) if width >= 1 else width
+
     def _rescored(
         self, queries: Sequence[str], settings: BeamSettings, where: Condition | str | None, weight: float
     ) -> Iterator[SearchResult]:
@@ -199,11 +212,6 @@ class Retriever:
             best = np.take_along_axis(batch.result.positions, order, axis=1)
             result = _replaced(batch.result, best, np.take_along_axis(scores, order, axis=1))
             yield from _results(batch._replace(result=result))
-
-
-def _width(beam_width: int, k: int) -> int:
-    """As wide as k needs; a width that makes no sense is left for `BeamSettings` to refuse."""
-    return max(beam_width, k) if beam_width >= 1 else beam_width
 
 
 def _weight(rescore: float) -> float:

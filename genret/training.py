@@ -7,7 +7,7 @@ Built on transformers' Trainer, which brings checkpoints, gradient accumulation,
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -75,11 +75,13 @@ class ModelSettings:
     """Tell the decoder which codes follow which prefix in the catalogue (`genret.prefix`)."""
     backoff: float = 0.1
     """Weight of codes that do not follow a prefix in the catalogue, against 1 for each that does."""
+    beam_width: int = 50
+    """How wide a search of this model is unless it is told otherwise."""
 
     def __post_init__(self) -> None:
         if self.start not in ("cold", "dense"):
             raise GenretError(f"start={self.start!r}: expected cold or dense")
-        for name in ("d_model", "layers", "heads", "ffn", "text_vocab", "max_text_tokens"):
+        for name in ("d_model", "layers", "heads", "ffn", "text_vocab", "max_text_tokens", "beam_width"):
             if getattr(self, name) < 1:
                 raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
         if self.pooling not in ("auto", "encoder", "bag"):
@@ -100,6 +102,7 @@ class TrainSettings:
     """How the model is trained. The defaults take about two minutes on one core for some 20,000 products."""
 
     max_steps: int = 900
+    """0 leaves the model as it starts, which the dense start makes a retriever already."""
     batch_size: int = 256
     accumulate: int = 1
     """Batches a step."""
@@ -119,6 +122,10 @@ class TrainSettings:
     """Of the teacher's softmax, in BM25 points."""
     frequency_power: float = 0.5
     """A query asked f times is practised in proportion to f ** this."""
+    own_share: float = 0.0
+    """Share of a log query's target that the products nearest to its embedding have, weighed as the dense start scores
+    them; the rest is the judged products'. Judgements alone unlearn the neighbourhood that the start knows."""
+    own_products: int = 100
     grade_power: float = 1.0
     """A product graded g weighs (g - irrelevant grade) ** this among the right products of a query."""
     freeze_encoder: bool = False
@@ -136,13 +143,13 @@ class TrainSettings:
     """Ids of products that take no part in training at all: for cold-start measurements."""
 
     def __post_init__(self) -> None:
-        for name in ("max_steps", "batch_size", "accumulate", "log_every"):
+        for name in ("batch_size", "accumulate", "log_every", "own_products"):
             if getattr(self, name) < 1:
                 raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
-        for name in ("pseudo_share", "pseudo_noise", "warmup"):
+        for name in ("pseudo_share", "pseudo_noise", "warmup", "own_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise GenretError(f"{name}={getattr(self, name)}: expected a share from 0 to 1")
-        for name in ("eval_every", "patience", "save_every", "teacher_products", "pseudo_per_product"):
+        for name in ("eval_every", "patience", "save_every", "teacher_products", "pseudo_per_product", "max_steps"):
             if getattr(self, name) < 0:
                 raise GenretError(f"{name}={getattr(self, name)}: expected 0 or more")
         for name in ("lr", "teacher_temperature"):
@@ -192,10 +199,13 @@ def train_model(
     if model_settings.encoder and not bag_share:
         towers = None
     text_tokenizer = towers.text_tokenizer if towers else _text_tokenizer(dataset, model_settings)
-    train = make_examples(dataset, text_tokenizer, model_settings, train_settings)
     dev = log_examples(dataset, "dev", text_tokenizer, model_settings, train_settings)
     bag = torch.from_numpy(towers.query) if towers else None
     model = make_model(dataset, codes, vocab, vectors, text_tokenizer, model_settings, bag, bag_share)
+    if not train_settings.max_steps:
+        return Trained(model.eval(), text_tokenizer, model_settings, train_settings)
+    own = OwnTeacher(model, vectors, train_settings) if train_settings.own_share else None
+    train = make_examples(dataset, text_tokenizer, model_settings, train_settings, own)
     model.encoder.requires_grad_(not train_settings.freeze_encoder)
     examples = join([train, dev])
     trainer = _LevelTrainer(
@@ -283,10 +293,51 @@ def _pools_encoder(settings: ModelSettings, encoder: Any, vectors: Floats) -> bo
     return settings.pooling == "encoder"
 
 
-def make_examples(dataset: Dataset, text_tokenizer: Any, model: ModelSettings, train: TrainSettings) -> Examples:
+class OwnTeacher:
+    """The untrained dense start as a teacher of itself: the products nearest to a query's embedding."""
+
+    def __init__(self, model: GenretForConditionalGeneration, vectors: Floats, settings: TrainSettings) -> None:
+        self.model, self.vectors, self.settings = model, torch.from_numpy(np.asarray(vectors)), settings
+
+    @torch.no_grad()
+    def beside(self, examples: Examples, rows: Ints, batch: int = 256) -> Examples:
+        """The same examples, `own_share` of each one's target moved to its nearest products among `rows`."""
+        share, scale = self.settings.own_share, self.model.config.query_scale
+        places, vectors = torch.from_numpy(rows), self.vectors[torch.from_numpy(rows)]
+        lists: list[list[tuple[int, float]]] = []
+        for start in range(0, len(examples), batch):
+            lengths = examples.lengths[start : start + batch]
+            tokens = torch.from_numpy(examples.tokens[start : start + batch, : lengths.max()].astype(np.int64))
+            mask = torch.from_numpy((np.arange(tokens.shape[1]) < lengths[:, None]).astype(np.int64))
+            query = self.model.encoder(tokens, mask).pooler_output
+            if query is None:
+                raise GenretError("own_share needs the dense start; set model.start=dense, or own_share=0")
+            best, near = (query @ vectors.T).topk(min(self.settings.own_products, len(vectors)), dim=1)
+            weights = share * (best * scale).softmax(1)
+            lists += [
+                list(zip(*pair, strict=True)) for pair in zip(places[near].tolist(), weights.tolist(), strict=True)
+            ]
+        right = examples.right
+        judged = [
+            list(zip(right.rows[a:b].tolist(), ((1 - share) * right.weights[a:b]).tolist(), strict=True))
+            for a, b in zip(right.starts[:-1].tolist(), right.starts[1:].tolist(), strict=True)
+        ]
+        both = [a + b for a, b in zip(judged, lists, strict=True)]
+        return replace(examples, right=_neighbours(both))
+
+
+def make_examples(
+    dataset: Dataset,
+    text_tokenizer: Any,
+    model: ModelSettings,
+    train: TrainSettings,
+    own: OwnTeacher | None = None,
+) -> Examples:
     """The log's queries and the pseudo-queries, in the proportion that the settings ask for."""
     parts = []
     log = log_examples(dataset, "train", text_tokenizer, model, train)
+    if own is not None:
+        log = own.beside(log, _taught(dataset, train))
     share = train.pseudo_share if len(log) else 1.0
     if len(log) and share < 1:
         parts.append((log, 1 - share))
@@ -319,8 +370,7 @@ def log_examples(
 
 
 def _pseudo_examples(dataset: Dataset, text_tokenizer: Any, model: ModelSettings, train: TrainSettings) -> Examples:
-    catalogue, withheld = dataset.catalogue, set(train.withhold)
-    rows = np.asarray([row for row, product_id in enumerate(catalogue.ids) if product_id not in withheld], np.int64)
+    catalogue, rows = dataset.catalogue, _taught(dataset, train)
     count = round(len(rows) * train.pseudo_per_product)
     pseudo = make_pseudo_queries(catalogue, rows, count, train.pseudo_noise, train.seed)
     own = [[(row, 1.0)] for row in pseudo.rows.tolist()]
@@ -330,6 +380,12 @@ def _pseudo_examples(dataset: Dataset, text_tokenizer: Any, model: ModelSettings
         right = _or_else(teacher.neighbours(pseudo.clean, train.teacher_products, train.teacher_temperature), right)
     tokens, lengths = tokenize(text_tokenizer, pseudo.texts, model.max_text_tokens)
     return Examples(tokens, lengths, right, np.ones(count, np.float32))
+
+
+def _taught(dataset: Dataset, train: TrainSettings) -> Ints:
+    """Rows of the products that take part in training."""
+    withheld = set(train.withhold)
+    return np.asarray([row for row, product in enumerate(dataset.catalogue.ids) if product not in withheld], np.int64)
 
 
 def _or_else(found: Neighbours, own: Neighbours) -> Neighbours:

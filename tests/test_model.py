@@ -30,6 +30,7 @@ KINDS = {
     "cold": {},
     "dense, bag": {"d_code": 8, "pooling": "bag"},
     "dense, encoder": {"d_code": 16, "pooling": "encoder"},
+    "dense, both": {"d_code": 24, "pooling": "both", "bag_share": 0.3},
     "cold, prefixes": {"prefixes": PrefixTable.counts(CODES)},
     "dense, prefixes": {"d_code": 8, "pooling": "bag", "prefixes": PrefixTable.counts(CODES)},
 }
@@ -249,17 +250,17 @@ def test_saved_folder_loads_with_transformers_auto_classes(model, text, tmp_path
     assert torch.equal(loaded.decoder_for(*text).step(0, None, None), model.decoder_for(*text).step(0, None, None))
 
 
-@pytest.mark.parametrize("pooling", ["bag", "encoder"])
+@pytest.mark.parametrize("pooling", ["bag", "encoder", "both"])
 def test_dense_start_ranks_by_additive_inner_products(text, pooling):
     """Before any training, score = scale * <q, sum of codewords> + a constant of the query."""
     torch.manual_seed(3)
-    width = 8 if pooling == "bag" else 16
+    width = {"bag": 8, "encoder": 16, "both": 24}[pooling]
     config = GenretConfig(
         encoder=ENCODER, codebook_sizes=SIZES, d_model=16, d_code=width, pooling=pooling, query_scale=7.0
     )
     model = GenretForConditionalGeneration(config).eval()
     books = [torch.randn(size, width) for size in SIZES]
-    model.tie_codebooks(books, torch.randn(TEXT, width) if pooling == "bag" else None)
+    model.tie_codebooks(books, torch.randn(TEXT, 8) if pooling != "encoder" else None)
     ids, scores = brute_force(model, text)
     query = model.encoder(*text).pooler_output  # (Q, width)
     torch.testing.assert_close(query.norm(dim=-1), torch.ones(3))

@@ -23,6 +23,7 @@ from genret.start import additive_codebooks, bag_of_vectors, centred_codebooks
 from genret.text import load_text_tokenizer, tokenize, train_text_tokenizer
 from genret.training import (
     ModelSettings,
+    OwnTeacher,
     Trained,
     TrainSettings,
     load_model,
@@ -171,6 +172,38 @@ def test_withheld_products_are_in_no_example():
     rows = {dataset.catalogue.row(product) for product in withheld}
     assert not rows & set(make_examples(dataset, text_tokenizer, MODEL, options).right.rows.tolist())
     assert rows < set(make_examples(dataset, text_tokenizer, MODEL, TRAIN).right.rows.tolist())
+
+
+def test_own_share_moves_a_target_to_what_the_start_finds_nearest(tmp_path):
+    """Of all kinds and brands, the nearest to a query's embedding take their part; withheld products take none."""
+    dataset, options = shop(), TrainSettings(**{**TRAIN.__dict__, "own_share": 0.75, "own_products": 3})
+    trained = train(tmp_path, max_steps=0)
+    log = log_examples(dataset, "train", trained.text_tokenizer, MODEL, options)
+    taught = np.arange(1, len(VECTORS))
+    both = OwnTeacher(trained.model, VECTORS, options).beside(log, taught)
+    tokens = torch.from_numpy(log.tokens.astype(np.int64))
+    mask = torch.from_numpy((np.arange(tokens.shape[1]) < log.lengths[:, None]).astype(np.int64))
+    with torch.inference_mode():
+        cosines = (trained.model.encoder(tokens, mask).pooler_output @ torch.from_numpy(VECTORS).T).numpy()
+    for text, row in enumerate(cosines):
+        own = {}
+        for place in range(both.right.starts[text], both.right.starts[text + 1]):
+            product = int(both.right.rows[place])
+            own[product] = own.get(product, 0.0) + float(both.right.weights[place])
+        judged = range(log.right.starts[text], log.right.starts[text + 1])
+        for place in judged:
+            own[int(log.right.rows[place])] -= 0.25 * float(log.right.weights[place])
+        found = {product for product, weight in own.items() if weight > 1e-6}
+        assert sum(own.values()) == pytest.approx(0.75, abs=1e-5)
+        assert len(found) == 3
+        assert 0 not in found
+        assert min(row[list(found)]) >= np.sort(row[1:])[-3] - 1e-6
+
+
+def test_no_steps_leave_the_start_as_it_is(tmp_path):
+    once, again = train(tmp_path / "a", max_steps=0), train(tmp_path / "b", max_steps=0)
+    assert same(once, again)
+    assert not same(once, train(tmp_path / "c", max_steps=1))
 
 
 # --- the dense start ---
@@ -334,7 +367,8 @@ def test_a_catalogue_without_a_log_trains_on_pseudo_queries(tmp_path):
         (ModelSettings, {"pooling": "cls"}, "pooling='cls': expected auto, encoder or bag"),
         (ModelSettings, {"backoff": 0.0}, "backoff=0.0: expected more than 0"),
         (ModelSettings, {"encoder_layers": -1}, "encoder_layers=-1"),
-        (TrainSettings, {"max_steps": 0}, "max_steps=0: expected at least 1"),
+        (TrainSettings, {"max_steps": -1}, "max_steps=-1: expected 0 or more"),
+        (TrainSettings, {"own_share": 1.5}, "own_share=1.5: expected a share"),
         (TrainSettings, {"pseudo_share": 1.5}, "pseudo_share=1.5: expected a share"),
         (TrainSettings, {"lr": 0.0}, "lr=0.0: expected more than 0"),
         (TrainSettings, {"precision": "fp8"}, "precision='fp8'"),

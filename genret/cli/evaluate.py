@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genret.artifacts import write_json
+from genret.artifacts import read_artifact, write_json
 from genret.cli.options import json_option, run_argument
 from genret.demo import BASELINE
 from genret.errors import GenretError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--queries", type=click.Path(path_type=Path), help="The queries' texts, where the judgements lack them.")
 @click.option("--systems", help="Comma-separated; a+b fuses ranks, a~b scores. Default: the standard ones.")
 @click.option("--against", type=click.Path(path_type=Path), help="A run with λ = 0, for the substitutes check.")
-@click.option("--beam-width", default=100, show_default=True)
+@click.option("--beam-width", type=int, help="Default: 100, or the run's own if that is wider.")
 @click.option("--out", type=click.Path(path_type=Path), help="Where runs, qrels and tables go. Default: RUN/eval.")
 @json_option
 def evaluate(
@@ -40,7 +40,7 @@ def evaluate(
     queries: Path | None,
     systems: str | None,
     against: Path | None,
-    beam_width: int,
+    beam_width: int | None,
     out: Path | None,
     json_file: Path | None,
 ) -> None:
@@ -62,7 +62,7 @@ def evaluate(
         queries=asked,
         grading=grading,
         systems=tuple(systems.split(",")) if systems else STANDARD,
-        settings=SystemSettings(beam_width=beam_width),
+        settings=SystemSettings(beam_width=_own_width(run) if beam_width is None else beam_width),
         out=out or run / "eval",
         progress=lambda line: click.echo(line, err=True),
     )
@@ -77,6 +77,14 @@ def evaluate(
         report["substitutes"] = contrast.to_json()
     if json_file:
         write_json(json_file, report)
+
+
+def _own_width(run: Path) -> int:
+    """As wide as the run's model is searched by default, or as an evaluation is, whichever is wider."""
+    from genret.eval.systems import SystemSettings
+
+    own = read_artifact(run / "model", "model", verify=False).settings["model"].get("beam_width", 0)
+    return max(int(own), SystemSettings.beam_width)
 
 
 def _last_split(run: Path) -> Split:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.argument("queries", nargs=-1)
 @click.option("--run", default="runs/demo", show_default=True, type=click.Path(path_type=Path), help="The run folder.")
 @click.option("-k", "k", default=10, show_default=True, help="Products a query.")
-@click.option("--beam-width", default=50, show_default=True, help="Prefixes kept a level.")
+@click.option("--beam-width", type=int, help="Prefixes kept a level. Default: the run's own, 50 unless it says more.")
 @click.option("--exact", is_flag=True, help="Widen the search until the top k is proven.")
 @click.option("--where", help="Only products that meet a condition: 'price < 5 and brand = \"Acme\"'.")
 @click.option("--max-per-prefix", type=int, help="At most so many hits that share L1-L2.")
@@ -34,7 +34,7 @@ def search(
     queries: tuple[str, ...],
     run: Path,
     k: int,
-    beam_width: int,
+    beam_width: int | None,
     explain: bool,
     as_json: bool,
     queries_file: Path | None,

@@ -6,16 +6,21 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from genret import two_tower
 from genret.data.records import Catalogue, Dataset
-from genret.embed import EmbedSettings, fit_embedder
+from genret.embed import EmbedSettings, fit_embedder, load_embedder, load_embeddings
 from genret.errors import GenretError
 from genret.eval.encoders import TwoTowerRecipe, two_tower_system
 from genret.eval.measures import evaluate
 from genret.eval.systems import Bench
+from genret.pipeline import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
+from genret.retriever import Retriever
+from genret.tokenizer.settings import TokenizerSettings
+from genret.training import ModelSettings, TrainSettings
 from genret.two_tower import Pair, TwoTowerSettings, in_batch_loss, train_two_tower, training_pairs
 from genret.types import Judgement, Product, Query
 
@@ -158,3 +163,32 @@ def test_too_few_pairs(tmp_path):
 def test_bad_settings(bad):
     with pytest.raises(GenretError, match="two-tower"):
         TwoTowerSettings(**bad)
+
+
+def test_a_run_is_built_on_its_own_encoder_and_bag(tiny_encoder, tmp_path):
+    """Fine-tuned, quantised, spelled: before any training of the decoder, a search finds what the pairs taught."""
+    products = [Product(pair.product_id, pair.text) for pair in pairs()]
+    queries = [Query(pair.query_id, pair.query) for pair in pairs()]
+    judgements = [Judgement(pair.query_id, pair.product_id, 1.0) for pair in pairs()]
+    data = Dataset("synonyms", Catalogue.from_products(products), {"train": queries, "test": queries}, judgements)
+    data_stage(tmp_path, lambda: data, {"name": "synonyms"})
+    recipe = TwoTowerRecipe(settings(tiny_encoder), bag_share=0.5, bag_dim=8, bag_steps=30)
+    embed_stage(tmp_path, EmbedSettings(model="two-tower", fields=("title",)), recipe, progress=False)
+    embedder, (vectors, _) = load_embedder(tmp_path / "embeddings"), load_embeddings(tmp_path / "embeddings")
+    encoded = embedder.encode([query.text for query in queries])
+    assert vectors.shape == (len(products), 32 + 8)
+    np.testing.assert_allclose(np.linalg.norm(encoded, axis=1), 1, atol=1e-5)
+    parts = [encoded[:, a:b] @ vectors[:, a:b].T for a, b in ((0, 32), (32, 40))]
+    np.testing.assert_allclose(np.abs(parts).max(axis=(1, 2)) <= 0.5 + 1e-5, True)  # each half of the cosine
+    tokenize_stage(tmp_path, TokenizerSettings(codebook_sizes=(4, 4), steps=20, batch_size=4, lam=0.0), progress=False)
+    model = ModelSettings(encoder="embeddings", d_model=16, heads=2, ffn=16, max_text_tokens=8, beam_width=7)
+    train_stage(tmp_path, model, TrainSettings(max_steps=0))
+    index_stage(tmp_path)
+    retriever = Retriever.load(tmp_path)
+    assert retriever.beam_width == 7
+    tokens = [retriever._text_tokenizer(query.text, return_tensors="pt")["input_ids"] for query in queries]
+    with torch.inference_mode():
+        own = np.concatenate([retriever.model.encoder(row).pooler_output.numpy() for row in tokens])
+    np.testing.assert_allclose(own, encoded, atol=1e-5)  # the model embeds a query as the embedder does
+    found = retriever.search([query.text for query in queries], k=1)
+    assert [result.hits[0].product.id for result in found] == [pair.product_id for pair in pairs()]
