@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from genret.artifacts import read_artifact
 from genret.beam import BeamResult, BeamSettings, BeamTrace, Decoder, beam_search
@@ -158,14 +159,18 @@ class Retriever:
         empty = [i for i, text in enumerate(queries, 1) if not text.strip()]
         if empty:
             raise GenretError(f"query {empty[0]} of {len(queries)} is empty; give at least one word")
-        tokens = self._text_tokenizer(
+        return self.model.decoder_for(*self.tokens(queries))
+
+    def tokens(self, queries: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """(Q, T) text tokens, and the mask that tells them from padding: what the model reads."""
+        found = self._text_tokenizer(
             list(queries),
             return_tensors="pt",
             padding=True,
             truncation=True,
             max_length=self.model.config.max_text_tokens,
         ).to(self.model.device)
-        return self.model.decoder_for(tokens["input_ids"], tokens["attention_mask"])
+        return found["input_ids"], found["attention_mask"]
 
     @property
     def embedder(self) -> Embedder:
