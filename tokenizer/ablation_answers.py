@@ -34,11 +34,16 @@ def _does_it_help(row: Row) -> str:
         f"({row['cost_low']:+.1%} to {row['cost_high']:+.1%} by seed)"
     )
     if "gain_L1" not in row:
-        return f"{lead}; same-leaf pairs that agree on L1 come to {row['leaf_L1']:.1%}."
+        return f"{lead} and moves the same-leaf pairs that agree by {_by_seed(row, 'leaf_L1')} on L1."
     return (
         f"{lead} and moves the substitutes that agree by {_gain(row, 1)} on L1 ({_verdict(row, 'gain_L1')}) and by "
         f"{_gain(row)} on L1-L2 ({_verdict(row, 'gain_L2')})."
     )
+
+
+def _by_seed(row: Row, name: str) -> str:
+    value, low, high = (100 * row[f"{name}_{part}"] for part in ("gain", "low", "high"))
+    return f"{value:+.1f} points ({low:+.1f} to {high:+.1f} by seed)"
 
 
 def _verdict(row: Row, name: str) -> str:
@@ -92,7 +97,7 @@ def _sizes(means: Sequence[Row]) -> list[str]:
 def _recommendation(means: Sequence[Row]) -> list[str]:
     judged = [row for row in means if "gain_L2" in row and row["lam"] > 0]
     if not judged:
-        return []
+        return _by_leaf(means)
     best = max(judged, key=lambda row: row["gain_L2_low"])
     cheap = [row for row in judged if row["cost"] <= AFFORDABLE and row["gain_L2_low"] > 0]
     said = [
@@ -112,6 +117,20 @@ def _recommendation(means: Sequence[Row]) -> list[str]:
         )
     else:
         said.append(f"No configuration over three seeds gains {100 * COHERENT:.0f} points on L1-L2.")
+    return said
+
+
+def _by_leaf(means: Sequence[Row]) -> list[str]:
+    """Where no substitutes are known: the most that same-leaf pairs gain, at any cost and within the affordable one."""
+    judged = [row for row in means if "leaf_L1_gain" in row and row["lam"] > 0]
+    said = []
+    for rows, lead in (
+        (judged, "The largest gain in same-leaf pairs that agree on L1 is"),
+        ([row for row in judged if row["cost"] <= AFFORDABLE], f"Within {AFFORDABLE:.0%} more error it is"),
+    ):
+        if rows:
+            row = max(rows, key=lambda row: row["leaf_L1_gain"])
+            said.append(f"{lead} {_by_seed(row, 'leaf_L1')} for {row['cost']:+.1%} error: {name_of(row)}.")
     return said
 
 

@@ -41,6 +41,8 @@ USUAL = {
 ROUNDS = 500
 DOWNSTREAM = ("recall@10", "recall@50", "nDCG@10", "same_beam_10", "same_beam_50")
 """Figures of the small retriever."""
+LEAF = ("leaf_L1", "leaf_L2")
+"""Same-leaf pairs that agree on L1, and on L1-L2."""
 
 Row = dict[str, Any]
 
@@ -75,7 +77,7 @@ def summarise(rows: Sequence[Row], agreed: Sequence[np.ndarray], pairs: np.ndarr
             row |= _means([rows[index] for index in good])
             paired = [(index, base[_base_key(rows[index])]) for index in good if _base_key(rows[index]) in base]
             row |= _gains(rows, agreed, ends, [(a, b) for a, b in paired if not rows[b]["failed"]])
-            row |= _downstream_gains(rows, [(a, b) for a, b in paired if not rows[b]["failed"]])
+            row |= _seed_gains(rows, [(a, b) for a, b in paired if not rows[b]["failed"]])
             row |= _over_uniform(rows, agreed, ends, good)
         out.append(row)
     return out
@@ -124,11 +126,12 @@ def _gains(
     return out
 
 
-def _downstream_gains(rows: Sequence[Row], pairs: Sequence[tuple[int, int]]) -> Row:
-    """Differences to lambda = 0 in what a small retriever achieves: mean, smallest and largest over the seeds."""
+def _seed_gains(rows: Sequence[Row], pairs: Sequence[tuple[int, int]]) -> Row:
+    """Differences to lambda = 0 in what has one figure a seed: mean, smallest and largest over the seeds."""
     out: Row = {}
-    for name in DOWNSTREAM:
-        gain = [rows[a][name] - rows[b][name] for a, b in pairs if name in rows[a] and name in rows[b]]
+    for name in (*DOWNSTREAM, *LEAF):
+        known = [(a, b) for a, b in pairs if rows[a].get(name) is not None and rows[b].get(name) is not None]
+        gain = [rows[a][name] - rows[b][name] for a, b in known]
         if gain:
             out |= {f"{name}_gain": float(np.mean(gain)), f"{name}_low": min(gain), f"{name}_high": max(gain)}
     return out

@@ -32,7 +32,7 @@ def health(run: Path, plots: Path | None, json_file: Path | None) -> None:
 
 @tokenizer.command()
 @run_argument
-@click.option("--at", default=0.3, show_default=True, help="Score from which a product counts as misfiled.")
+@click.option("--at", default=0.8, show_default=True, help="Score from which a product counts as misfiled.")
 @click.option("--limit", default=20, show_default=True, help="Products to show.")
 @json_option
 def audit(run: Path, at: float, limit: int, json_file: Path | None) -> None:

@@ -57,7 +57,7 @@ def health_report(run: Path, *, plots: Path | None = None) -> Report:
     return Report(format_health(measured), measured.to_json())
 
 
-def audit_report(run: Path, *, at: float = 0.3, limit: int = SHOWN) -> Report:
+def audit_report(run: Path, *, at: float = 0.8, limit: int = SHOWN) -> Report:
     """The products of RUN whose words and category disagree most; judged, where the true categories are known.
 
     The products are embedded anew without their category and put through the tokenizer's encoder: their latents are
