@@ -4,8 +4,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEMO   ?= runs/demo
+HOMEDEPOT ?= ../shared/data/homedepot
 
-.PHONY: demo test test-slow check lint types notebooks clean
+.PHONY: demo homedepot test test-slow check lint types notebooks clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -15,6 +16,10 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)           ## catalogue -> IDs -> model -> search -> report.html, in about five minutes
 	$(BIN)/genret demo --out $(DEMO)
+
+homedepot: $(READY)      ## the Home Depot recipe from the raw files to the table, in an hour or two on two cores
+	$(BIN)/genret build $(HOMEDEPOT) --format homedepot --out runs/homedepot --preset eval/recipes/homedepot.toml
+	$(BIN)/python eval/recall.py eval/presets/homedepot.toml --data $(HOMEDEPOT) --run runs/homedepot
 
 test: $(READY)           ## the default suite: offline, CPU, under ten minutes
 	$(BIN)/python -m pytest
