@@ -180,17 +180,26 @@ class CodewordDecoder(nn.Module):
             present.append(key_value)
         return self.norm(x), present
 
-    def logits(self, level: int, states: Tensor, query: Tensor | None, nodes: Tensor | None) -> Tensor:
+    def logits(
+        self,
+        level: int,
+        states: Tensor,
+        query: Tensor | None,
+        nodes: Tensor | None,
+        prefixes: PrefixTable | None = None,
+    ) -> Tensor:
         """(R, d) states at a level -> (R, K_level) logits.
 
-        `query` (R, d_code) is used by the dense start; `nodes` (R,), the rows' prefixes, by the prefix table.
+        `query` (R, d_code) is used by the dense start; `nodes` (R,), the rows' prefixes, by the prefix table: the
+        decoder's own unless `prefixes` is given.
         """
         if self.correction is not None and self.log_scale is not None:
             if query is None:
                 raise GenretError("the dense start needs the query's embedding, got none")
             states = (query + self.correction(states)) * self.log_scale[level].exp()
         logits: Tensor = self.heads[level](states)
-        return logits if nodes is None or self.prefixes is None else self.prefixes.add(level, logits, states, nodes)
+        prefixes = prefixes or self.prefixes
+        return logits if nodes is None or prefixes is None else prefixes.add(level, logits, states, nodes)
 
     def entry(self, level: int) -> tuple[Tensor, Tensor]:
         """What the codes of level - 1 bring to `level`: (K, d) inputs, and the first layer's (K, 3d) projections.
@@ -226,9 +235,16 @@ class StepDecoder:
     """
 
     def __init__(
-        self, decoder: CodewordDecoder, memory: Sequence[KeyValue], memory_mask: Tensor, query: Tensor | None
+        self,
+        decoder: CodewordDecoder,
+        memory: Sequence[KeyValue],
+        memory_mask: Tensor,
+        query: Tensor | None,
+        prefixes: PrefixTable | None = None,
     ) -> None:
+        """`prefixes`: in place of the decoder's own table, where the catalogue has grown since training."""
         self._decoder, self._memory, self._mask, self._query = decoder, list(memory), memory_mask, query
+        self._prefixes = prefixes or decoder.prefixes
         self._past: list[list[Tensor]] = []  # [layer][level] (Q, B, 2d)
         self._nodes: Tensor | None = None  # (Q, B)
 
@@ -245,7 +261,7 @@ class StepDecoder:
         """The same decoder for the queries at the given (Q',) positions only, its cache empty."""
         memory = [(key[queries], value[queries]) for key, value in self._memory]
         query = None if self._query is None else self._query[queries]
-        return StepDecoder(self._decoder, memory, self._mask[queries], query)
+        return StepDecoder(self._decoder, memory, self._mask[queries], query, self._prefixes)
 
     @torch.inference_mode()
     def step(self, level: int, codes: Tensor | None, parents: Tensor | None) -> Tensor:
@@ -261,7 +277,8 @@ class StepDecoder:
             x, projected = (F.embedding(codes, table) for table in decoder.entry(level))  # (Q, B, d), (Q, B, 3d)
             self._reorder(level, parents)
             parent = None if self._nodes is None else self._nodes.gather(1, parents)
-            self._nodes = decoder.child(level - 1, parent, codes)
+            if parent is not None and self._prefixes is not None:
+                self._nodes = self._prefixes.child(level - 1, parent, codes)
         for layer, memory, past in zip(decoder.blocks, self._memory, self._past, strict=True):
             x, key_value = layer.step(x, memory, self._mask, past, projected)
             past.append(key_value)
@@ -269,7 +286,7 @@ class StepDecoder:
         rows = codes.shape[1]
         query = None if self._query is None else self._query.repeat_interleave(rows, 0)
         nodes = None if self._nodes is None else self._nodes.flatten()
-        logits = decoder.logits(level, decoder.norm(x).flatten(0, 1), query, nodes)
+        logits = decoder.logits(level, decoder.norm(x).flatten(0, 1), query, nodes, self._prefixes)
         return logits.float().log_softmax(-1).unflatten(0, codes.shape)
 
     def _reorder(self, level: int, parents: Tensor) -> None:

@@ -246,12 +246,18 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
         )
 
     @torch.inference_mode()
-    def decoder_for(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> StepDecoder:
-        """The step function of a beam search over (Q, T) text tokens: a `genret.beam.Decoder`."""
+    def decoder_for(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, prefixes: PrefixTable | None = None
+    ) -> StepDecoder:
+        """The step function of a beam search over (Q, T) text tokens: a `genret.beam.Decoder`.
+
+        `prefixes`: in place of the model's own table, where the catalogue has grown since training.
+        """
         encoded = self.encoder(input_ids, attention_mask)
         states = encoded.last_hidden_state
         memory = [(key.contiguous(), value.contiguous()) for key, value in self.decoder.memory(states)]
-        return StepDecoder(self.decoder, memory, self._memory_mask(states, attention_mask), encoded.pooler_output)
+        mask = self._memory_mask(states, attention_mask)
+        return StepDecoder(self.decoder, memory, mask, encoded.pooler_output, prefixes)
 
     def _encode(
         self, input_ids: Tensor | None, mask: Tensor | None, encoded: BaseModelOutputWithPooling | None

@@ -74,6 +74,52 @@ class PrefixTable(nn.Module):
         for level, own in self.vectors.items():
             own.get_parameter("weight").copy_(vectors[int(level)])
 
+    def ids(self) -> Tensor:
+        """(n, L) every ID that the table knows, in order."""
+        paths = torch.zeros((1, 0), dtype=torch.int64, device=self._keys(0).device)
+        for level, size in enumerate(self.sizes):
+            keys = self._keys(level)
+            paths = torch.cat([paths[keys // size], (keys % size)[:, None]], dim=1)
+        return paths
+
+    def knows(self, codes: Tensor) -> Tensor:
+        """(n,) whether the table has each of (n, L) whole IDs."""
+        nodes = torch.zeros(len(codes), dtype=torch.int64, device=codes.device)
+        for level in range(self.levels):
+            nodes = self.child(level, nodes, codes[:, level])
+        return nodes != UNKNOWN
+
+    @torch.no_grad()
+    def extended(self, codes: Tensor) -> PrefixTable:
+        """This table with the prefixes of further IDs, (n, L) codes, as of products that came after training.
+
+        What is known keeps its weight and its vector; a new node weighs as much as its siblings do on average, and has
+        the mean of their vectors, so that nothing but its codes speaks for it or against it. The table itself where
+        it knows all of them.
+        """
+        codes = codes.to(self._keys(0).device)
+        codes = codes[~self.knows(codes)]
+        if not len(codes):
+            return self
+        union = torch.unique(torch.cat([self.ids(), codes]), dim=0)
+        width = next((own.get_parameter("weight").shape[1] for own in self.vectors.values()), 0)
+        table = PrefixTable(self.sizes, self.counts(union), width, self.backoff).to(union.device)
+        table.fill(union)
+        place = torch.zeros(1, dtype=torch.int64, device=union.device)  # of the old nodes among the new
+        for level, size in enumerate(self.sizes):
+            keys, above = self._keys(level), place
+            place = table.child(level, above[keys // size], keys % size)
+            table._weight(level).fill_(1.0)[place] = self._weight(level)
+            table.get_buffer(f"share{level}").copy_(self.get_buffer(f"share{level}"))
+            if str(level) in self.vectors:
+                old = self.vectors[str(level)].get_parameter("weight")
+                parents = len(table._starts(level)) - 1
+                sums = old.new_zeros(parents, old.shape[1]).index_add_(0, above[keys // size], old)
+                known = torch.bincount(above[keys // size], minlength=parents).clamp_min(1)
+                means = sums / known[:, None]
+                table.vectors[str(level)].get_parameter("weight").copy_(means[table._keys(level) // size])[place] = old
+        return table.eval().requires_grad_(False)
+
     def child(self, level: int, nodes: Tensor, codes: Tensor) -> Tensor:
         """The node that `codes` of `level` lead to from `nodes` (of the same shape), UNKNOWN where there is none."""
         keys, wanted = self._keys(level), nodes * self.sizes[level] + codes

@@ -19,10 +19,12 @@ from genret.artifacts import read_artifact
 from genret.beam import BeamResult, BeamSettings, BeamTrace, Decoder, beam_search
 from genret.embed import Embedder, load_embedder
 from genret.errors import GenretError
+from genret.exact import all_ids
 from genret.filters import Condition
 from genret.index import Index
 from genret.model import GenretForConditionalGeneration
-from genret.snapshot import Snapshot
+from genret.prefix import PrefixTable
+from genret.snapshot import Base, Delta, Snapshot
 from genret.trie import Allowed
 from genret.types import Hit, SearchResult
 
@@ -58,6 +60,7 @@ class Retriever:
         self.model, self.index, self._text_tokenizer, self._folder = model.eval(), index, text_tokenizer, folder
         self.beam_width = beam_width
         self._embedder: Embedder | None = None
+        self._grown: tuple[Base, Delta | None, PrefixTable] | None = None
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "cpu") -> Retriever:
@@ -154,12 +157,24 @@ class Retriever:
         result = self._beam([query], index, settings, index.compile(where), trace)
         return next(_results(Batch([query], result, index))), trace
 
-    def decoder(self, queries: Sequence[str]) -> Decoder:
-        """The queries, encoded: what a beam search steps through."""
+    def decoder(self, queries: Sequence[str], index: Snapshot | None = None) -> Decoder:
+        """The queries, encoded: what a beam search steps through, over the index as it is now or was at a snapshot."""
         empty = [i for i, text in enumerate(queries, 1) if not text.strip()]
         if empty:
             raise GenretError(f"query {empty[0]} of {len(queries)} is empty; give at least one word")
-        return self.model.decoder_for(*self.tokens(queries))
+        prefixes = self._prefixes(self.index.snapshot() if index is None else index)
+        return self.model.decoder_for(*self.tokens(queries), prefixes)
+
+    def _prefixes(self, index: Snapshot) -> PrefixTable | None:
+        """The model's table of prefixes, with those of products that came since; None where it has none."""
+        own = self.model.decoder.prefixes
+        if own is None:
+            return None
+        if self._grown is None or self._grown[0] is not index.base or self._grown[1] is not index.delta:
+            tries = (index.base.trie,) if index.delta is None else (index.base.trie, index.delta.trie)
+            ids = torch.from_numpy(np.concatenate([all_ids(trie) for trie in tries]))
+            self._grown = index.base, index.delta, own.extended(ids)
+        return self._grown[2]
 
     def tokens(self, queries: Sequence[str]) -> tuple[Tensor, Tensor]:
         """(Q, T) text tokens, and the mask that tells them from padding: what the model reads."""
@@ -192,7 +207,7 @@ class Retriever:
         allowed: Allowed | None,
         trace: BeamTrace | None = None,
     ) -> BeamResult:
-        return beam_search(self.decoder(queries), index.trie, settings, allowed, trace)
+        return beam_search(self.decoder(queries, index), index.trie, settings, allowed, trace)
 
     def _searched(
         self, queries: Sequence[str], settings: BeamSettings, where: Condition | str | None
