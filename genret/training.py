@@ -474,7 +474,7 @@ def _arguments(settings: TrainSettings, checkpoints: Path, dev: bool) -> Trainin
         lr_scheduler_type="cosine",
         weight_decay=settings.weight_decay,
         optim="adamw_torch_fused",
-        bf16=_use_bf16(settings.precision),
+        bf16=use_bf16(settings.precision),
         seed=settings.seed,
         eval_strategy="steps" if evaluate else "no",
         eval_steps=settings.eval_every or None,
@@ -493,7 +493,7 @@ def _arguments(settings: TrainSettings, checkpoints: Path, dev: bool) -> Trainin
     )
 
 
-def _use_bf16(precision: Precision) -> bool:
+def use_bf16(precision: Precision) -> bool:
     """bf16 where the hardware multiplies it; emulated, it is a hundred times slower than fp32."""
     if precision != "auto":
         return precision == "bf16"
