@@ -20,6 +20,7 @@ def answers(means: Sequence[Row], usual: str) -> list[str]:
     said += _break(dial)
     said += _sizes(means)
     said += _recommendation(means)
+    said += _concentration(means)
     said += _similarity(select(means, codebook_sizes=usual))
     said += _supervision(means, usual)
     said += _forms(means, usual)
@@ -95,7 +96,7 @@ def _sizes(means: Sequence[Row]) -> list[str]:
 
 
 def _recommendation(means: Sequence[Row]) -> list[str]:
-    judged = [row for row in means if "gain_L2" in row and row["lam"] > 0]
+    judged = [row for row in means if "gain_L2" in row and row["lam"] > 0 and row["reconstruction"] == "squared"]
     if not judged:
         return _by_leaf(means)
     best = max(judged, key=lambda row: row["gain_L2_low"])
@@ -113,10 +114,37 @@ def _recommendation(means: Sequence[Row]) -> list[str]:
         said.append(
             f"What to set: for reconstruction first, λ = 0.01; for substitutes that share L1-L2, {name_of(row)}, the "
             f"cheapest over three seeds that gains {100 * COHERENT:.0f} points or more: {_gain(row)} for "
-            f"{row['cost']:+.1%} error. On another catalogue let `genret tokenizer tune` find the knee."
+            f"{row['cost']:+.1%} error; what that gain is made of follows. On another catalogue let "
+            "`genret tokenizer tune` find the knee."
         )
     else:
         said.append(f"No configuration over three seeds gains {100 * COHERENT:.0f} points on L1-L2.")
+    return said
+
+
+def _concentration(means: Sequence[Row]) -> list[str]:
+    """Agreement also rises where codes fall out of use: is what gained most better than lambda = 0 with fewer codes?"""
+    judged = [row for row in means if row.get("gain_L2", 0) >= COHERENT and row["seeds"] > 2]
+    plain = [row for row in means if row["lam"] == 0 and row["objective"] == "rqvae" and row.get("substitutes_L2")]
+    said = []
+    for row in judged:
+        zero = next((r for r in plain if all(r[n] == row[n] for n in ("codebook_sizes", "latent_dim"))), None)
+        others = [r for r in plain if r["codebook_sizes"] != row["codebook_sizes"]]
+        if zero is None or not others:
+            continue
+        near = min(others, key=lambda r: abs(r["perplexity_L1"] - row["perplexity_L1"]))
+        better = row["substitutes_L2"] > near["substitutes_L2"] and row["error"] < near["error"]
+        worse = row["substitutes_L2"] < near["substitutes_L2"] and row["error"] > near["error"]
+        verdict = (
+            "λ is the better way" if better else "fewer codes are the better way" if worse else "neither wins on both"
+        )
+        said.append(
+            f"What that gain is made of: with {name_of(row)} L1's perplexity falls from {zero['perplexity_L1']:.1f} "
+            f"to {row['perplexity_L1']:.1f} and its largest code holds {row['largest_L1']:.0%} of the products "
+            f"({zero['largest_L1']:.0%} at λ = 0). λ = 0 on {near['codebook_sizes']} (perplexity "
+            f"{near['perplexity_L1']:.1f}) has {near['substitutes_L2']:.1%} agree on L1-L2 at error "
+            f"{near['error']:.4f}, against {row['substitutes_L2']:.1%} at {row['error']:.4f}: {verdict}."
+        )
     return said
 
 
@@ -171,7 +199,9 @@ def _forms(means: Sequence[Row], usual: str) -> list[str]:
     if len(rows) < 2:
         return []
     said = "; ".join(
-        f"{row['reconstruction']}: {_gain(row, 1)} on L1 for {row['cost']:+.1%}, pull {row['pull']:.2f}" for row in rows
+        f"{row['reconstruction']}: {_gain(row, 1)} on L1, pull {row['pull']:.2f}, mean cosine of products and their "
+        f"reconstruction {row['cosine']:.4f}"
+        for row in rows
     )
     return [f"The form of the reconstruction loss at λ = 0.1, each against λ = 0 of its own form: {said}."]
 

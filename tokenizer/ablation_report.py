@@ -111,6 +111,8 @@ COLUMNS = {
     "substitutes_L1": "subst. L1",
     "substitutes_L2": "subst. L1-L2",
     "gain_L2": "gain L1-L2",
+    "perplexity_L1": "perplexity L1",
+    "largest_L1": "largest L1",
     "purity_L1": "purity L1",
     "similarity_depth": "sim.-depth",
     "cosine9_L1": "cos≥.9 L1",
@@ -140,6 +142,8 @@ def _cell(row: Row, name: str) -> str:
         return f"{100 * value:+.1f} [{100 * row['gain_L2_low']:+.1f}, {100 * row['gain_L2_high']:+.1f}]"
     if name == "error":
         return f"{value:.4f} ± {row['error_sd']:.4f}"
+    if name == "perplexity_L1":
+        return f"{value:.1f}"
     return f"{value:.2f}" if name in ("similarity_depth", "pull") else f"{value:.1%}"
 
 
