@@ -170,11 +170,12 @@ class Retriever:
         own = self.model.decoder.prefixes
         if own is None:
             return None
-        if self._grown is None or self._grown[0] is not index.base or self._grown[1] is not index.delta:
+        grown = self._grown  # read once: another thread may replace it
+        if grown is None or grown[0] is not index.base or grown[1] is not index.delta:
             tries = (index.base.trie,) if index.delta is None else (index.base.trie, index.delta.trie)
             ids = torch.from_numpy(np.concatenate([all_ids(trie) for trie in tries]))
-            self._grown = index.base, index.delta, own.extended(ids)
-        return self._grown[2]
+            self._grown = grown = index.base, index.delta, own.extended(ids)
+        return grown[2]
 
     def tokens(self, queries: Sequence[str]) -> tuple[Tensor, Tensor]:
         """(Q, T) text tokens, and the mask that tells them from padding: what the model reads."""
