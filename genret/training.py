@@ -232,7 +232,13 @@ def save_model(trained: Trained, path: str | Path, inputs: Mapping[str, str]) ->
 def load_model(path: str | Path) -> tuple[GenretForConditionalGeneration, Any, Artifact]:
     """The model at `path`, ready to search, its text tokenizer, and its artifact, checked."""
     artifact = read_artifact(path, KIND)
-    model = GenretForConditionalGeneration.from_pretrained(artifact.path / FOLDER)
+    model, info = GenretForConditionalGeneration.from_pretrained(artifact.path / FOLDER, output_loading_info=True)
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise GenretError(
+            f"{artifact.path}: the weights lack {missing[0]!r} and {len(missing) - 1} more that this genret's model has; "
+            "train the model again"
+        )
     return model.eval(), load_text_tokenizer(artifact.path / FOLDER), artifact
 
 

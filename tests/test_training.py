@@ -12,9 +12,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
-from genret.artifacts import read_artifact
+from genret.artifacts import read_artifact, write_artifact
 from genret.data.records import Catalogue, Dataset
 from genret.errors import GenretError
 from genret.examples import Collator, Examples, Schedule, Visit, join
@@ -299,6 +300,19 @@ def test_early_stopping_keeps_the_best_model(tmp_path):
 def test_tensorboard_logs_are_written(tmp_path):
     train(tmp_path, save_every=0)
     assert list(tmp_path.rglob("events.out.tfevents.*"))
+
+
+def test_a_model_that_lacks_weights_is_refused(tmp_path):
+    trained = train(tmp_path / "work", save_every=0, max_steps=0)
+    with write_artifact(tmp_path / "model", "model") as folder:
+        trained.model.save_pretrained(folder / "model")
+        tensors = load_file(folder / "model" / "model.safetensors")
+        tensors.pop("decoder.norm.weight")
+        save_file(tensors, folder / "model" / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(
+        GenretError, match=r"the weights lack 'decoder.norm.weight' and 0 more .* train the model"
+    ):
+        load_model(tmp_path / "model")
 
 
 @pytest.mark.parametrize("start", ["cold", "dense"])
