@@ -236,7 +236,7 @@ def load_model(path: str | Path) -> tuple[GenretForConditionalGeneration, Any, A
     missing = sorted(info["missing_keys"])
     if missing:
         raise GenretError(
-            f"{artifact.path}: the weights lack {missing[0]!r} and {len(missing) - 1} more that this genret's model has; "
+            f"{artifact.path}: the weights lack {missing[0]!r} and {len(missing) - 1} more that the model needs; "
             "train the model again"
         )
     return model.eval(), load_text_tokenizer(artifact.path / FOLDER), artifact
