@@ -309,9 +309,7 @@ def test_a_model_that_lacks_weights_is_refused(tmp_path):
         tensors = load_file(folder / "model" / "model.safetensors")
         tensors.pop("decoder.norm.weight")
         save_file(tensors, folder / "model" / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(
-        GenretError, match=r"the weights lack 'decoder.norm.weight' and 0 more .* train the model"
-    ):
+    with pytest.raises(GenretError, match=r"the weights lack 'decoder.norm.weight' and 0 more .* train the model"):
         load_model(tmp_path / "model")
 
 
