@@ -91,7 +91,7 @@ def search_ratio(
     }
 
 
-def measure(count: int, turns: int) -> dict[str, Any]:
+def measure(count: int, turns: int, seconds: float) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     vectors = rng.standard_normal((count, WIDTH)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
@@ -102,7 +102,7 @@ def measure(count: int, turns: int) -> dict[str, Any]:
         inserts = []
         for number, batch in enumerate((100, 1000, 10_000)):
             index = Index.open(root / "inserts")
-            inserts.append(insert_rate(index, (number + 1) * 10_000_000, batch, 5.0))
+            inserts.append(insert_rate(index, (number + 1) * 10_000_000, batch, seconds))
             index.close()
         changed, rebuilt = Index.open(root / "changed"), Index.open(root / "rebuilt")
         for index in (changed, rebuilt):
@@ -119,10 +119,11 @@ def measure(count: int, turns: int) -> dict[str, Any]:
 @click.command()
 @click.option("--products", "count", default=100_000, show_default=True)
 @click.option("--turns", default=30, show_default=True)
+@click.option("--seconds", default=5.0, show_default=True, help="Of inserting, for each size of batch.")
 @click.option("--out", type=click.Path(path_type=Path), help="Default: eval/results/changes.")
-def main(count: int, turns: int, out: Path | None) -> None:
+def main(count: int, turns: int, seconds: float, out: Path | None) -> None:
     """Measure inserts a second, and searches of a changed index."""
-    results = measure(count, turns)
+    results = measure(count, turns, seconds)
     out = out or RESULTS
     write_json(out / "changes.json", results)
     lines = [f"# Live changes: {count:,} products, {results['threads']} threads, medians of {turns} turns", ""]
