@@ -126,6 +126,7 @@ class Retriever:
         what scoring every allowed product would give. `max_per_prefix` caps hits that share L1-L2. `rescore` orders
         the products that the beam found by the cosine of their embeddings with the query's instead, which then is the
         score; a number w orders them by cosine + w * log-probability. Such a result never counts as exact.
+        `beam_width`: prefixes kept a level; by default the run's own.
         """
         texts = [queries] if isinstance(queries, str) else list(queries)
         settings = BeamSettings(k, self._width(beam_width, k), exact, max_per_prefix=max_per_prefix)

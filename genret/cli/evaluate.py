@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 @click.option("--systems", help="Comma-separated; a+b fuses ranks, a~b scores. Default: the standard ones.")
 @click.option("--against", type=click.Path(path_type=Path), help="A run with λ = 0, for the substitutes check.")
 @click.option("--beam-width", type=int, help="Default: 100, or the run's own if that is wider.")
+@click.option("--lexical-weight", default=1.0, show_default=True, help="Of BM25 in fusions, against 1 for the others.")
 @click.option("--out", type=click.Path(path_type=Path), help="Where runs, qrels and tables go. Default: RUN/eval.")
 @json_option
 def evaluate(
@@ -41,6 +42,7 @@ def evaluate(
     systems: str | None,
     against: Path | None,
     beam_width: int | None,
+    lexical_weight: float,
     out: Path | None,
     json_file: Path | None,
 ) -> None:
@@ -56,13 +58,16 @@ def evaluate(
         raise GenretError(f"{run}: no such run folder; make one with `genret demo` or `genret build`")
     asked, grading = _given(run, judgements, format_name, queries) if judgements else (None, None)
     split = split or _last_split(run)
+    settings = SystemSettings(
+        beam_width=_own_width(run) if beam_width is None else beam_width, lexical_weight=lexical_weight
+    )
     result = evaluate_run(
         run,
         split,
         queries=asked,
         grading=grading,
         systems=tuple(systems.split(",")) if systems else STANDARD,
-        settings=SystemSettings(beam_width=_own_width(run) if beam_width is None else beam_width),
+        settings=settings,
         out=out or run / "eval",
         progress=lambda line: click.echo(line, err=True),
     )
