@@ -151,7 +151,7 @@ def _downstream_table(rows: Sequence[Row]) -> str:
     names = [name for name in DOWNSTREAM if all(name in row for row in rows)]
     lines = ["| configuration | seeds | " + " | ".join(names) + " |", "|---|---:|" + "---:|" * len(names)]
     lines += [
-        f"| {name_of(row)} | {row['seeds']} | " + " | ".join(_beside(row, name) for name in names) + " |"
+        f"| {name_of(row)} | {row['retrievers']} | " + " | ".join(_beside(row, name) for name in names) + " |"
         for row in rows
     ]
     return "\n".join(lines)

@@ -94,13 +94,20 @@ def _base_key(row: Row) -> tuple[Any, ...]:
 
 
 def _means(rows: Sequence[Row]) -> Row:
-    """Mean over the rows of each column that all of them know, and the deviation of the error."""
+    """Mean over the rows of each column that all of them know, and the deviation of the error.
+
+    Downstream figures are means over the rows that have them, since not every seed has a retriever; `retrievers` says
+    how many do.
+    """
     out: Row = {}
     for name in rows[0]:
         if name in (*IDENTITY, "seed", "failed"):
             continue
         values = [row.get(name) for row in rows]
+        if name in DOWNSTREAM:
+            values = [value for value in values if value is not None] or [None]
         out[name] = None if any(value is None for value in values) else float(np.mean(values))
+    out["retrievers"] = sum(row.get(DOWNSTREAM[0]) is not None for row in rows)
     out["error_sd"] = float(np.std([row["error"] for row in rows], ddof=1)) if len(rows) > 1 else 0.0
     return out
 
