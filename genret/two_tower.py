@@ -98,12 +98,12 @@ OWN = ("split", "positive_at", "fields", "bag_share", "bag_dim", "bag_steps")
 """Settings of the recipe, where a table has them beside those of the training."""
 
 
-def make_recipe(table: Mapping[str, Any], fields: tuple[str, ...] | None = None) -> TwoTowerRecipe:
+def make_recipe(table: Mapping[str, Any]) -> TwoTowerRecipe:
     """The recipe of a preset's table: its own settings and those of the training, side by side."""
     settings = dict(table)
     own: dict[str, Any] = {name: settings.pop(name) for name in OWN if name in settings}
     train = make_settings(TwoTowerSettings, settings)
-    return make_settings(TwoTowerRecipe, own, {"train": train, "fields": fields})
+    return make_settings(TwoTowerRecipe, own, {"train": train})
 
 
 def two_tower_pairs(dataset: Dataset, recipe: TwoTowerRecipe) -> list[Pair]:
