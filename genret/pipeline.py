@@ -36,7 +36,7 @@ from genret.errors import GenretError
 from genret.settings import settings_dict
 
 if TYPE_CHECKING:
-    from genret.tokenizer.settings import TokenizerSettings
+    from genret.tokenizer.settings import Engagement, TokenizerSettings
     from genret.training import ModelSettings, TrainSettings
     from genret.two_tower import TwoTowerRecipe
 
@@ -97,7 +97,7 @@ def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = T
             vectors,
             dataset.catalogue.categories,
             settings,
-            pairs=_bought_together(dataset) if settings.needs_pairs else None,
+            pairs=co_engaged(dataset, settings.engagement) if settings.needs_pairs else None,
             progress=progress,
             checkpoint=scratch,
         )
@@ -181,11 +181,15 @@ def timings(run: Path) -> dict[str, float]:
     return dict(read_json(path)) if path.exists() else {}
 
 
-def _bought_together(dataset: Dataset) -> npt.NDArray[np.int64]:
-    """(P, 2) rows of products in one basket or, where there are no baskets, relevant to one train query."""
+def co_engaged(dataset: Dataset, source: Engagement = "auto") -> npt.NDArray[np.int64]:
+    """(P, 2) rows of products in one basket, or relevant to one train query; `auto`: baskets where there are any.
+
+    A group's products pair up one after the other, in the order given: a long basket gives about as many pairs as it
+    has products, not their square. A GenretError where there is no pair at all.
+    """
     row = dataset.catalogue.row
     groups = [[row(product) for product in session] for session in dataset.sessions]
-    if not groups:
+    if source == "queries" or (source == "auto" and not groups):
         relevant: dict[str, list[int]] = {}
         for judgement in dataset.split_judgements("train"):
             if judgement.grade >= dataset.relevant_at:
@@ -193,9 +197,10 @@ def _bought_together(dataset: Dataset) -> npt.NDArray[np.int64]:
         groups = list(relevant.values())
     pairs = {tuple(sorted(pair)) for group in groups for pair in itertools.pairwise(group) if pair[0] != pair[1]}
     if not pairs:
+        wanted = {"baskets": "baskets", "queries": "train query with two relevant products"}
         raise GenretError(
-            f"{dataset.name} has no baskets and no query with two relevant products to take co-engagement pairs from; "
-            "use supervision=taxonomy"
+            f"{dataset.name} has no {wanted.get(source, ' and no '.join(wanted.values()))} to take co-engagement pairs "
+            "from; use supervision=taxonomy"
         )
     return np.asarray(sorted(pairs), np.int64)
 

@@ -32,28 +32,35 @@ from ablation_cell import Cell, describe, run_cell
 from genret.artifacts import read_json, write_json
 from genret.data.records import Catalogue, Dataset
 from genret.errors import GenretError
+from genret.pseudo import make_pseudo_queries
 from genret.settings import make_settings, read_preset, settings_dict
 from genret.tokenizer.settings import TokenizerSettings
+from genret.types import Judgement, Query
 
+CONTRAST = ("schedule", "temperature", "grades", "supervision", "engagement", "balance", "pair_weight")
+"""Settings of the contrastive loss, without a say where lambda is 0."""
+KNOWN_ITEM_NOISE = 0.2
+"""Share of the known-item queries with a typo or another form of a unit."""
 HERE = Path(__file__).resolve().parent
 
 
 def expand(preset: dict[str, Any]) -> list[Cell]:
     """The preset's cells: every block's product of values over the base settings, once each, block by block.
 
-    With lambda = 0 schedule, temperature and grades have no say, so those cells are one.
+    With a `downstream` table each has a retriever, but for those of a block that says `downstream = false`.
+    With lambda = 0 the contrast's own settings have no say, so those cells are one.
     """
     base, cells = preset.get("base", {}), {}
     for block in preset["grid"]:
         block = dict(block)
         seeds = range(block.pop("seeds", preset.get("seeds", 3)))
-        downstream = block.pop("downstream", False)
+        downstream = block.pop("downstream", "downstream" in preset)
         values = [[(name, value) for value in _values(name, given)] for name, given in block.items()]
         for chosen, seed in itertools.product(itertools.product(*values), seeds):
             settings = make_settings(TokenizerSettings, base, dict(chosen), {"seed": seed})
             if settings.lam == 0 or settings.objective != "rqvae":
-                plain = TokenizerSettings()
-                settings = replace(settings, lam=0.0, schedule=plain.schedule, grades=plain.grades)
+                plain = make_settings(TokenizerSettings, base)
+                settings = replace(settings, lam=0.0, **{name: getattr(plain, name) for name in CONTRAST})
             cell = Cell(settings, downstream)
             name = json.dumps(settings_dict(settings), sort_keys=True)
             cells[name] = cells.get(name, cell)._replace(
@@ -85,7 +92,9 @@ def prepare(work: Path, data: dict[str, Any], folder: Path | None) -> None:
         if folder is None:
             raise GenretError(f"the preset reads {name!r} from files; pass --data FOLDER")
         some = data.get("products")
-        data_stage(work, lambda: sample(read_dataset(name, folder), some), {"name": name, "products": some})
+        asked = data.get("known_items", 0)
+        record = {"name": name, "products": some, "known_items": asked}
+        data_stage(work, lambda: with_known_items(sample(read_dataset(name, folder), some), asked), record)
     embed_stage(work, make_settings(EmbedSettings, data.get("embed", {})))
 
 
@@ -104,6 +113,21 @@ def sample(dataset: Dataset, products: int | None) -> Dataset:
         substitutes=[pair for pair in dataset.substitutes if kept.issuperset(pair)],
         sessions=[session for session in sessions if len(session) > 1],
     )
+
+
+def with_known_items(dataset: Dataset, count: int) -> Dataset:
+    """The data set with so many test queries: words of a product's name, some mistyped, and that product to be found.
+
+    For catalogues that come without queries. Drawn with another seed than the pseudo-queries that a model practises on.
+    """
+    if not count:
+        return dataset
+    made = make_pseudo_queries(dataset.catalogue, np.arange(len(dataset.catalogue)), count, KNOWN_ITEM_NOISE, seed=17)
+    queries = [Query(f"known-{number}", text) for number, text in enumerate(made.texts)]
+    judged = [
+        Judgement(query.id, dataset.catalogue.ids[row], 1.0) for query, row in zip(queries, made.rows, strict=True)
+    ]
+    return replace(dataset, queries={"test": queries}, judgements=judged)
 
 
 def run_all(work: Path, cells: Sequence[Cell], jobs: int, model: dict[str, Any]) -> Iterator[tuple[Cell, float]]:
@@ -161,11 +185,14 @@ def main(preset: Path, jobs: int, data: Path | None, work: Path | None, out: Pat
                     write_json(work / "timings.json", {**times, cell.folder(work, model).name: round(seconds, 1)})
         folders = [cell.folder(work, model) for cell in cells]
         whole = [(folder / "row.json").exists() for folder in folders]
-        missing = [describe(cell) for cell, there in zip(cells, whole, strict=True) if not there]
+        base = plan.get("base", {})
+        missing = [describe(cell, base) for cell, there in zip(cells, whole, strict=True) if not there]
         finished = [(cell, folder) for cell, folder, there in zip(cells, folders, whole, strict=True) if there]
-        rows = [{**describe(cell), **read_json(folder / "row.json")} for cell, folder in finished]
+        rows = [{**describe(cell, base), **read_json(folder / "row.json")} for cell, folder in finished]
         agreed = [np.load(folder / "agreed.npy") for _, folder in finished]
-        write_report(out, preset.name, plan, rows, agreed, substitute_rows(load_dataset(work / "data")[0]), missing)
+        asked = [np.load(folder / "asked.npy") if (folder / "asked.npy").exists() else None for _, folder in finished]
+        pairs = substitute_rows(load_dataset(work / "data")[0])
+        write_report(out, preset.name, plan, rows, agreed, asked, pairs, missing)
     except GenretError as error:
         raise click.UsageError(str(error)) from None
     click.echo(f"{out / 'report.md'}")

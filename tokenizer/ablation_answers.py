@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ablation_table import DOWNSTREAM, Row, coherence_column, name_of, select
+from ablation_table import Row, coherence_column, name_of, select, unusual
+from scipy.stats import spearmanr
+
+from genret.tokenizer.settings import TokenizerSettings
 
 COHERENT, AFFORDABLE, BROKEN = 0.10, 0.03, 0.10
 """What a recommended lambda should gain in substitutes that agree on L1-L2, what it may cost in error, and the cost
 from which reconstruction counts as broken."""
+METHODS = {"gradient", "codebook_update", "sinkhorn", "temperature", "revive_every"}
+"""Settings of how, not of what: compared at one lambda."""
+DEAD, SHARE = TokenizerSettings().max_dead, TokenizerSettings().max_share
+SAID = ("recall@10", "recall@50", "same_beam_10", "same_beam_50")
+"""What is said of the retrievers."""
 PUBLISHED = "published for Instacart's IDs: correlation 0.69-0.84, and 98-99 % falling to 18-37 %"
 
 
@@ -24,26 +32,32 @@ def answers(means: Sequence[Row], usual: str) -> list[str]:
     said += _similarity(select(means, codebook_sizes=usual))
     said += _supervision(means, usual)
     said += _forms(means, usual)
-    said += _family(means)
-    said += _downstream(means)
+    said += _methods(means, usual)
+    said += _gates(means)
+    said += _family(means, usual)
+    said += _downstream(means, usual)
     return said
 
 
 def _does_it_help(row: Row) -> str:
-    lead = (
-        f"Does λ = 0.01 help? It costs {row['cost']:+.1%} reconstruction error "
-        f"({row['cost_low']:+.1%} to {row['cost_high']:+.1%} by seed)"
-    )
+    cost = f"{row['cost']:+.1%} reconstruction error ({row['cost_low']:+.1%} to {row['cost_high']:+.1%} by seed)"
     if "gain_L1" not in row:
-        return f"{lead} and moves the same-leaf pairs that agree by {_by_seed(row, 'leaf_L1')} on L1."
+        moved = "moves" if row["leaf_L1_gain_low"] * row["leaf_L1_gain_high"] <= 0 else "raises"
+        said = f"same-leaf pairs that agree on L1: {_by_seed(row, 'leaf_L1')}"
+        lead = "a little" if moved == "raises" and row["leaf_L1_gain_low"] > 0 else "no"
+        return f"Does λ = 0.01 help? {lead.capitalize()}: {said}, for {cost}."
+    verdicts = [_verdict(row, name) for name in ("gain_L1", "gain_L2")]
+    lead = {2: "yes", 1: "yes on L1, not on L1-L2" if verdicts[0] == "a gain" else "on L1-L2 alone", 0: "no"}[
+        verdicts.count("a gain")
+    ]
     return (
-        f"{lead} and moves the substitutes that agree by {_gain(row, 1)} on L1 ({_verdict(row, 'gain_L1')}) and by "
-        f"{_gain(row)} on L1-L2 ({_verdict(row, 'gain_L2')})."
+        f"Does λ = 0.01 help substitutes to share their coarse codes? {lead.capitalize()}: {_gain(row, 1)} on L1 "
+        f"({verdicts[0]}), {_gain(row)} on L1-L2 ({verdicts[1]}), for {cost}."
     )
 
 
 def _by_seed(row: Row, name: str) -> str:
-    value, low, high = (100 * row[f"{name}_{part}"] for part in ("gain", "low", "high"))
+    value, low, high = (100 * row[f"{name}_gain{part}"] for part in ("", "_low", "_high"))
     return f"{value:+.1f} points ({low:+.1f} to {high:+.1f} by seed)"
 
 
@@ -58,9 +72,9 @@ def _schedules(means: Sequence[Row]) -> list[str]:
             continue
         parts = []
         for depth, label in ((1, "L1"), (2, "L1-L2")):
-            value, low, high = (100 * row[f"over_uniform_L{depth}{part}"] for part in ("", "_low", "_high"))
+            low, high = row[f"over_uniform_L{depth}_low"], row[f"over_uniform_L{depth}_high"]
             verdict = "better" if low > 0 else "worse" if high < 0 else "no different beyond noise"
-            parts.append(f"{verdict} on {label} ({value:+.1f} points [{low:+.1f}, {high:+.1f}])")
+            parts.append(f"{verdict} on {label} ({_points(row, f'over_uniform_L{depth}')})")
         said.append(
             f"Do coarse-weighted levels beat uniform ones? At λ = {row['lam']:g}, {row['schedule']} is "
             f"{' and '.join(parts)} at {row['over_uniform_cost']:+.1%} error, {row['over_uniform_seeds']} seed(s)."
@@ -163,7 +177,11 @@ def _by_leaf(means: Sequence[Row]) -> list[str]:
 
 
 def _gain(row: Row, depth: int = 2) -> str:
-    value, low, high = (100 * row[f"gain_L{depth}{part}"] for part in ("", "_low", "_high"))
+    return _points(row, f"gain_L{depth}")
+
+
+def _points(row: Row, name: str) -> str:
+    value, low, high = (100 * row[f"{name}{part}"] for part in ("", "_low", "_high"))
     return f"{value:+.1f} points [{low:+.1f}, {high:+.1f}]"
 
 
@@ -171,7 +189,10 @@ def _similarity(dial: Sequence[Row]) -> list[str]:
     rows = [row for row in dial if row.get("similarity_depth") is not None and row["lam"] in (0, 0.01)]
     said = []
     for row in rows:
-        line = f"Similarity and depth at λ = {row['lam']:g}: rank correlation {row['similarity_depth']:.2f}"
+        line = (
+            f"Similarity and depth at λ = {row['lam']:g}: rank correlation {row['similarity_depth']:.2f} over "
+            f"pairs from near to far neighbours ({row['similarity_depth_random']:.2f} over random ones)"
+        )
         shares = [row[f"cosine9_L{level}"] for level in (1, 2, 3, 4) if row.get(f"cosine9_L{level}") is not None]
         if shares:
             line += "; P(agree on L1 ... L1-L4 | cosine ≥ .9) " + ", ".join(f"{share:.1%}" for share in shares)
@@ -180,16 +201,52 @@ def _similarity(dial: Sequence[Row]) -> list[str]:
 
 
 def _supervision(means: Sequence[Row], usual: str) -> list[str]:
-    rows = select(means, codebook_sizes=usual, supervision=..., balance=..., lam=0.01)
-    rows = [row for row in rows if "gain_L1" in row]
-    if len(rows) < 2:
-        return []
-    said = "; ".join(
-        f"{row['supervision']}{', ' + row['balance'] + ' balance' if row['supervision'] == 'both' else ''}: "
-        f"{_gain(row, 1)} on L1, {row['cost']:+.1%} error, {row['seeds']} seed(s)"
+    """What the contrast learns from, each against lambda = 0 and against the taxonomy alone."""
+    rows = select(means, codebook_sizes=usual, supervision=..., engagement=..., balance=...)
+    said = []
+    for lam in dict.fromkeys(row["lam"] for row in rows if unusual(row)):
+        parts = [_supervised(row) for row in rows if row["lam"] == lam and "gain_L1" in row]
+        said.append(f"Supervision at λ = {lam:g}, against λ = 0: {'; '.join(parts)}.")
+    return said
+
+
+def _supervised(row: Row) -> str:
+    source = {"baskets": "co-purchase", "queries": "co-relevance", "auto": "co-engagement"}[row["engagement"]]
+    name = {"taxonomy": "taxonomy", "pairs": source, "both": f"taxonomy and {source}, {row['balance']} balance"}
+    return f"{name[row['supervision']]} {_gain(row, 1)} on L1, {_gain(row)} on L1-L2, {row['cost']:+.1%} error"
+
+
+def _methods(means: Sequence[Row], usual: str) -> list[str]:
+    """Gradients, codebook updates, balanced assignment and temperature, each against the default at the same lambda."""
+    rows = [
+        row
+        for row in means
+        if row["codebook_sizes"] == usual and unusual(row) and set(unusual(row)) <= METHODS and "over_usual_L1" in row
+    ]
+    parts = [
+        f"{', '.join(f'{name} {row[name]}' for name in unusual(row))} at λ = {row['lam']:g}: "
+        f"{row['over_usual_cost']:+.1%} error, {_points(row, 'over_usual_L1')} on L1, "
+        f"{_points(row, 'over_usual_L2')} on L1-L2"
         for row in rows
+    ]
+    return [f"Against the default at the same λ: {'; '.join(parts)}."] if parts else []
+
+
+def _gates(means: Sequence[Row]) -> list[str]:
+    """Which configurations the gates of the default settings would have stopped: the ablation turns these off."""
+    rows = [row for row in means if row.get("died_L1") is not None]
+    stopped = [row for row in rows if max(row["died_L1"], row["died_L2"]) > DEAD or row["largest_L1"] > SHARE]
+    if not rows:
+        return []
+    named = "; ".join(
+        f"{name_of(row)} (dead at the last repair: {row['died_L1']:.0%} of L1, {row['died_L2']:.0%} of L2; largest L1 "
+        f"code {row['largest_L1']:.0%})"
+        for row in stopped
     )
-    return [f"Supervision at λ = 0.01: {said}."]
+    return [
+        f"The default gates (max_dead {DEAD:.0%}, max_share {SHARE:.0%}), off in this ablation, would have stopped "
+        f"{len(stopped)} of {len(rows)} configurations{f': {named}' if stopped else ''}."
+    ]
 
 
 def _forms(means: Sequence[Row], usual: str) -> list[str]:
@@ -206,31 +263,88 @@ def _forms(means: Sequence[Row], usual: str) -> list[str]:
     return [f"The form of the reconstruction loss at λ = 0.1, each against λ = 0 of its own form: {said}."]
 
 
-def _family(means: Sequence[Row]) -> list[str]:
+def _family(means: Sequence[Row], usual: str) -> list[str]:
     family = [row for row in means if row["objective"] != "rqvae"]
     if not family:
         return []
     column = coherence_column(means)
     best = min(means, key=lambda row: row["error"])
     coherent = max(family, key=lambda row: row[column])
-    return [
+    said = [
         f"Of all configurations {name_of(best)} reconstructs best (error {best['error']:.4f}); of the other objectives "
         f"{coherent['objective']} is the most coherent ({coherent[column]:.1%} agree on L1, "
         f"error {coherent['error']:.4f})."
     ]
+    found = [row for row in family if "recall@50_gain" in row]
+    if found:
+        listed = "; ".join(
+            f"{name_of(row)}: error {row['error']:.4f}, {row[column]:.1%} agree on L1, recall@50 "
+            f"{row['recall@50']:.3f} ({_moved(row, 'recall@50')})"
+            for row in sorted(found, key=lambda row: -row["recall@50"])
+        )
+        zero = select(means, codebook_sizes=usual, lam=0.0)[0]
+        said.append(
+            f"What the other objectives trade, against RQ-VAE with λ = 0 (error {zero['error']:.4f}, "
+            f"{zero[column]:.1%} agree on L1, recall@50 {zero['recall@50']:.3f}): {listed}."
+        )
+    return said
 
 
-def _downstream(means: Sequence[Row]) -> list[str]:
-    rows = [row for row in means if row.get("recall@10") is not None and row["lam"] > 0]
+def _downstream(means: Sequence[Row], usual: str) -> list[str]:
+    """What the retrievers say: along the dial, over all, and whether the tokenizer's figures foretell it."""
     said = []
-    for row in rows:
-        moved = []
-        for name in DOWNSTREAM:
-            if f"{name}_gain" not in row or name == "nDCG@10":
-                continue
-            low, high = row[f"{name}_low"], row[f"{name}_high"]
-            verdict = "up in every seed" if low > 0 else "down in every seed" if high < 0 else "either way by seed"
-            moved.append(f"{name} {row[f'{name}_gain']:+.3f} ({verdict})")
-        if moved:
-            said.append(f"Downstream, {name_of(row)} against λ = 0: {', '.join(moved)}; {row['seeds']} seed(s).")
+    for row in select(means, codebook_sizes=usual):
+        names = [name for name in SAID if f"{name}_gain" in row]
+        if row["lam"] > 0 and names:
+            moved = ", ".join(f"{name} {_moved(row, name)}" for name in names)
+            said.append(f"Downstream, λ = {row['lam']:g} against λ = 0: {moved}; {row['retrievers']} seed(s).")
+    judged = [row for row in means if row["retrievers"] > 2 and "recall@50_gain" in row and not _is_zero(row, usual)]
+    for name in SAID:
+        rows = [row for row in judged if f"{name}_gain" in row]
+        if len(rows) > 4:
+            said.append(_beyond_noise(rows, name))
+    return said + _foretold(means)
+
+
+def _is_zero(row: Row, usual: str) -> bool:
+    return row in select([row], codebook_sizes=usual, lam=0.0)
+
+
+def _moved(row: Row, name: str) -> str:
+    value, low, high = (row[f"{name}_gain{part}"] for part in ("", "_low", "_high"))
+    verdict = "up" if low > 0 else "down" if high < 0 else "within noise"
+    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}] ({verdict})"
+
+
+def _beyond_noise(rows: Sequence[Row], name: str) -> str:
+    up = [row for row in rows if row[f"{name}_gain_low"] > 0]
+    down = [row for row in rows if row[f"{name}_gain_high"] < 0]
+    said = f"Of {len(rows)} configurations over three seeds, {len(up)} raise {name} over λ = 0 beyond noise and "
+    said += f"{len(down)} lower it"
+    if up:
+        best = max(up, key=lambda row: row[f"{name}_gain"])
+        said += f"; the most: {name_of(best)}, {_moved(best, name)}"
+    if down:
+        worst = min(down, key=lambda row: row[f"{name}_gain"])
+        said += f"; the least: {name_of(worst)}, {_moved(worst, name)}"
+    return f"{said}."
+
+
+def _foretold(means: Sequence[Row]) -> list[str]:
+    """Rank correlation, over configurations, of the tokenizer's figures with the retriever's."""
+    said = []
+    for name in SAID:
+        rows = [row for row in means if row.get(name) is not None and row["retrievers"] > 2]
+        if len(rows) < 8:
+            continue
+        causes = {
+            "the error": "error",
+            "agreement on L1": coherence_column(means),
+            "agreement on L1-L2": coherence_column(means)[:-1] + "2",
+        }
+        found = ", ".join(
+            f"{spearmanr([row[column] for row in rows], [row[name] for row in rows]).statistic:+.2f} with {label}"
+            for label, column in causes.items()
+        )
+        said.append(f"Over {len(rows)} configurations the rank correlation of {name} is {found}.")
     return said

@@ -6,24 +6,31 @@ Knows the library and a work folder (`data`, `embeddings`); nothing of grids, pr
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
 import shutil
+from collections.abc import Mapping
+from contextlib import redirect_stderr, redirect_stdout
 from functools import lru_cache
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
+from ablation_intervals import ASKED, asked_figures
 
 from genret.artifacts import read_artifact, write_json
 from genret.errors import GenretError
 from genret.settings import make_settings, settings_dict
 from genret.tokenizer.settings import TokenizerSettings
 
-NAMES = ("objective", "lam", "schedule", "reconstruction", "supervision", "balance", "gradient", "codebook_update")
-"""Settings that the table names one by one, beside codebook sizes, width of the latents, Sinkhorn and the seed."""
+WIDTHS = (10, 50)
+"""Beams in which substitutes should meet; the wider one answers the queries."""
+APART = ("codebook_sizes", "seed", "checkpoint_every", "collisions", "max_collisions", "max_dead", "max_share")
+"""Settings that tell no two configurations apart: named otherwise, or without a say in what is measured."""
+MAIN = ("objective", "lam")
+"""What every configuration is named by, beside its codebook sizes."""
+NAMES = tuple(name for name in settings_dict(TokenizerSettings()) if name not in APART)
 
 
 class Cell(NamedTuple):
@@ -51,18 +58,26 @@ def run_cell(work: Path, cell: Cell, model: dict[str, Any]) -> float:
 
     torch.set_num_threads(1)
     started = perf_counter()
-    row, agreed = judge_cell(work, cell, folder, model)
+    with open(os.devnull, "w", encoding="utf-8") as quiet, redirect_stdout(quiet), redirect_stderr(quiet):
+        row, arrays = judge_cell(work, cell, folder, model)  # its progress bars would run over that of the cells
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".agreed-{os.getpid()}.npy"
-    np.save(temporary, agreed)
-    os.replace(temporary, folder / "agreed.npy")
+    for name, array in arrays.items():
+        temporary = folder / f".{name}-{os.getpid()}.npy"
+        np.save(temporary, array)
+        os.replace(temporary, folder / f"{name}.npy")
     write_json(folder / "row.json", row)  # last: this file says that the cell is whole
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     return perf_counter() - started
 
 
-def judge_cell(work: Path, cell: Cell, folder: Path, model: dict[str, Any]) -> tuple[dict[str, Any], np.ndarray]:
-    """(one row of the table, (P, L) bool whether each substitute pair agrees by depth)."""
+def judge_cell(
+    work: Path, cell: Cell, folder: Path, model: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """(one row of the table, what intervals need).
+
+    `agreed` is (P, L), whether each substitute pair agrees by depth; `asked`, where there is a retriever, (Q, F).
+    """
+    from genret.pipeline import co_engaged
     from genret.tokenizer.assign import assign_ids
     from genret.tokenizer.coherence import agreement
     from genret.tokenizer.health import health
@@ -72,24 +87,35 @@ def judge_cell(work: Path, cell: Cell, folder: Path, model: dict[str, Any]) -> t
     dataset, vectors = _open(work)
     categories = dataset.catalogue.categories
     pairs = substitute_rows(dataset)
-    engaged = session_pairs(dataset) if cell.settings.needs_pairs else None
+    engaged = co_engaged(dataset, cell.settings.engagement) if cell.settings.needs_pairs else None
     try:
         tokenizer = train_tokenizer(
             vectors, categories, cell.settings, pairs=engaged, progress=False, checkpoint=folder / "checkpoint"
         )
     except GenretError as error:
-        return {**describe(cell), "failed": str(error)}, np.zeros((len(pairs), cell.settings.levels), bool)
+        agreed = np.zeros((len(pairs), cell.settings.levels), bool)
+        return {"failed": str(error)}, {"agreed": agreed}
     codes = tokenizer.encode(vectors)  # (N, L): what the tokenizer says, before the collision policy
-    row = {**describe(cell), "failed": "", **figures(health(tokenizer, codes, vectors, categories, pairs))}
+    row = {"failed": "", **figures(health(tokenizer, codes, vectors, categories, pairs))}
     assigned = assign_ids(tokenizer, vectors)
     row |= {
         "collisions_assigned": assigned.report["collisions_after"],
         "error_assigned": assigned.report["error_after"],
     }
     row["pull"] = tokenizer.history[-1].get("pull") if tokenizer.history else None
+    row |= {name: share for entry in tokenizer.history for name, share in entry.items() if name.startswith("died_")}
+    row |= {f"random_L{depth}": chance(codes[:, :depth]) for depth in (1, 2)}
+    arrays = {"agreed": agreement(codes[pairs[:, 0]], codes[pairs[:, 1]])}
     if cell.downstream:
-        row |= downstream(work, folder, tokenizer, assigned.codes, model)
-    return row, agreement(codes[pairs[:, 0]], codes[pairs[:, 1]])
+        columns, arrays["asked"] = downstream(work, folder, tokenizer, assigned.codes, model)
+        row |= columns
+    return row, arrays
+
+
+def chance(codes: np.ndarray) -> float:
+    """The share of all pairs of products that agree on these (N, l) codes."""
+    sizes = np.unique(codes, axis=0, return_counts=True)[1].astype(np.float64)
+    return float((sizes * (sizes - 1)).sum() / (len(codes) * (len(codes) - 1)))
 
 
 @lru_cache(maxsize=1)
@@ -99,16 +125,20 @@ def _open(work: Path) -> tuple[Any, np.ndarray]:
     return open_embeddings(work)
 
 
-def describe(cell: Cell) -> dict[str, Any]:
-    """The columns that say which cell it is."""
-    settings = cell.settings
+def describe(cell: Cell, base: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that say which cell it is; `unusual` names what differs from the preset's `base` settings."""
+    settings, usual = cell.settings, make_settings(TokenizerSettings, base)
+    unusual = [name for name in NAMES if name not in MAIN and getattr(settings, name) != getattr(usual, name)]
     return {
-        **{name: getattr(settings, name) for name in NAMES},
         "codebook_sizes": "x".join(map(str, settings.codebook_sizes)),
-        "latent_dim": settings.latent_dim,
-        "sinkhorn": settings.sinkhorn,
         "seed": settings.seed,
+        "unusual": " ".join(unusual),
+        **{name: _plain(getattr(settings, name)) for name in NAMES},
     }
+
+
+def _plain(value: Any) -> Any:
+    return "/".join(f"{item:g}" for item in value) if isinstance(value, tuple) else value
 
 
 def figures(measured: Any) -> dict[str, Any]:
@@ -130,29 +160,23 @@ def figures(measured: Any) -> dict[str, Any]:
         for level in range(len(measured.levels)):
             out[f"{name}_L{level + 1}"] = shares[level] if shares else None
     out["similarity_depth"] = similar.correlation if similar else None
+    out["similarity_depth_random"] = similar.correlation_random if similar else None
     return out
 
 
-def session_pairs(dataset: Any, limit: int = 200_000) -> np.ndarray:
-    """(P, 2) rows of products that share a basket, each unordered pair once, the first `limit`."""
-    row = dataset.catalogue.row
-    pairs: dict[tuple[int, int], None] = {}
-    for session in dataset.sessions:
-        rows = sorted({row(product) for product in session})
-        pairs |= dict.fromkeys(itertools.combinations(rows, 2))
-    return np.asarray(list(pairs)[:limit], np.int64).reshape(-1, 2)
+def downstream(
+    work: Path, folder: Path, tokenizer: Any, codes: np.ndarray, model: dict[str, Any]
+) -> tuple[dict[str, Any], np.ndarray]:
+    """A small retriever trained on these IDs: (its figures as columns, (Q, F) what they are made of by query).
 
-
-def downstream(work: Path, folder: Path, tokenizer: Any, codes: np.ndarray, model: dict[str, Any]) -> dict[str, Any]:
-    """Recall of a small retriever trained on these IDs, and how often substitutes are found in the same beam.
-
-    Asked are the first `queries` of the test split; `model` holds its number and the settings to train with.
+    Asked are the first `queries` of the test split; `model` holds their number and the settings to train with.
     """
     from genret.data.records import load_dataset
     from genret.embed import load_embeddings
-    from genret.eval.evaluation import beams, evaluate_run, exact_answers
-    from genret.eval.result import Grading
-    from genret.eval.substitutes import same_beam
+    from genret.eval.evaluation import beams, exact_answers
+    from genret.eval.measures import evaluate
+    from genret.eval.runs import run_of_results
+    from genret.eval.substitutes import beam_counts
     from genret.pipeline import fork_run, index_stage, train_stage
     from genret.retriever import Retriever
     from genret.tokenizer.tokenizer import save_tokenizer
@@ -166,18 +190,21 @@ def downstream(work: Path, folder: Path, tokenizer: Any, codes: np.ndarray, mode
     settings = make_settings(TrainSettings, model.get("train", {}), {"seed": tokenizer.settings.seed})
     train_stage(run, make_settings(ModelSettings, model.get("model", {})), settings)
     index_stage(run)
+    retriever = Retriever.load(run)
     judgements = dataset.split_judgements("test")
     exact = exact_answers(judgements, dataset.relevant_at)
     asked = [query for query in dataset.split_queries("test") if query.id in exact][: model.get("queries", 500)]
-    ids = {query.id for query in asked}
-    grading = Grading([j for j in judgements if j.query_id in ids], dataset.relevant_at, dataset.irrelevant_grade)
-    result = evaluate_run(
-        run, "test", queries=asked, grading=grading, systems=("generative",), baseline=(), free_decode=False
-    )
-    out = {name: interval.value for name, interval in result.system("generative").measures.items()}
-    retriever, exact = Retriever.load(run), {query.id: exact[query.id] for query in asked}
-    for width in (10, 50):
-        share = same_beam(beams(retriever, asked, width), exact, dataset.substitutes, width)
-        out[f"same_beam_{width}"], out[f"both_found_{width}"] = share.given_found.value, share.both.value
+    exact = {query.id: exact[query.id] for query in asked}
+    width = max(WIDTHS)
+    found = retriever.search([query.text for query in asked], width, beam_width=width)
+    ranked = run_of_results([query.id for query in asked], found)
+    judged = [judgement for judgement in judgements if judgement.query_id in exact]
+    scores = evaluate(ranked, judged, dataset.relevant_at, dataset.irrelevant_grade).per_query
+    by_query = [np.array([[scores[name][query.id]] for query in asked]) for name in ASKED]
+    if dataset.substitutes:
+        wide = {query: set(answer.products) for query, answer in ranked.items()}
+        narrow = beams(retriever, asked, WIDTHS[0])
+        by_query += [beam_counts(beam, exact, dataset.substitutes) for beam in (narrow, wide)]
     shutil.rmtree(run)
-    return out
+    figures = np.hstack(by_query)  # (Q, F)
+    return asked_figures(figures), figures

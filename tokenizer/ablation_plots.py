@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from ablation_table import Row, coherence_column, main_sizes, select
 
 from genret.tokenizer.plots import new_figure, save_figure
@@ -13,8 +14,11 @@ from genret.tokenizer.plots import new_figure, save_figure
 def draw(out: Path, means: Sequence[Row]) -> list[tuple[str, str]]:
     """The plots: (file, caption)."""
     plots = [_draw_pareto(out, means), _draw_codes(out, means)]
-    if any(row.get("same_beam_10") is not None for row in means):
-        plots.append(_draw_downstream(out, [row for row in means if row.get("same_beam_10") is not None]))
+    asked = [row for row in means if row.get("recall@50") is not None]
+    if asked:
+        plots.append(_draw_downstream(out, asked))
+    if any(row["objective"] != "rqvae" for row in asked):
+        plots.append(_draw_family(out, asked))
     return plots
 
 
@@ -70,15 +74,46 @@ def _draw_codes(out: Path, means: Sequence[Row]) -> tuple[str, str]:
 
 
 def _draw_downstream(out: Path, means: Sequence[Row]) -> tuple[str, str]:
-    figure, axes = new_figure(2, 5.5, 3.8)
-    titles = {
-        "same_beam_10": "substitute in the beam of 10, given the product was",
-        "recall@10": "recall@10 of a small retriever",
-    }
-    for axis, (name, title) in zip(axes, titles.items(), strict=True):
-        for label, rows in lines(means).items():
-            axis.plot([f"{row['lam']:g}" for row in rows], [row[name] for row in rows], marker="o", label=label)
-        axis.set(title=title, xlabel="λ")
-    axes[0].legend(fontsize=7)
+    names = {"recall@50": "recall@50 of a small retriever"}
+    if any(row.get("same_beam_50") is not None for row in means):
+        names["same_beam_50"] = "substitute in the beam of 50, given the product was"
+    lambdas = sorted({row["lam"] for row in means})
+    figure, axes = new_figure(len(names), 5.5, 3.8)
+    for axis, (name, title) in zip(np.atleast_1d(axes), names.items(), strict=True):
+        for shift, (label, rows) in enumerate(lines(means).items()):
+            places = [
+                lambdas.index(row["lam"]) + 0.04 * shift for row in rows
+            ]  # side by side, so that bars can be seen
+            axis.errorbar(places, [row[name] for row in rows], yerr=_bars(rows, name), marker="o", ms=3, label=label)
+        axis.set(title=title, xlabel="λ", xticks=range(len(lambdas)), xticklabels=[f"{lam:g}" for lam in lambdas])
+    np.atleast_1d(axes)[0].legend(fontsize=6)
     save_figure(figure, out / "downstream.png")
-    return "downstream.png", "Same-beam share of substitutes, and recall, by λ and schedule."
+    return "downstream.png", "Recall, and the same-beam share of substitutes, by λ and schedule, with 95 % intervals."
+
+
+def _draw_family(out: Path, means: Sequence[Row]) -> tuple[str, str]:
+    """Every objective: error against agreement, and against recall."""
+    column = coherence_column(means)
+    names = {column: f"{column[:-3]} that agree on L1", "recall@50": "recall@50 of a small retriever"}
+    family = [row for row in means if row["objective"] != "rqvae" and row.get("recall@50") is not None]
+    dial = select(means, codebook_sizes=main_sizes(means))
+    figure, axes = new_figure(2, 5.5, 4.2)
+    for axis, (name, title) in zip(axes, names.items(), strict=True):
+        for label, rows in (("RQ-VAE by λ", dial), ("other objectives", family)):
+            bars = _bars(rows, name) if f"{name}_from" in rows[0] else None
+            errors, spread = [row["error"] for row in rows], [row["error_sd"] for row in rows]
+            axis.errorbar(errors, [row[name] for row in rows], yerr=bars, xerr=spread, fmt="o", ms=4, label=label)
+            for row in rows:
+                text = row["objective"] if row["objective"] != "rqvae" else f"{row['lam']:g}"
+                axis.annotate(text, (row["error"], row[name]), fontsize=7, xytext=(3, 3), textcoords="offset points")
+        axis.set(xlabel="reconstruction error (share of the variance)", ylabel=title, xscale="log")
+    axes[0].legend(fontsize=7)
+    save_figure(figure, out / "family.png")
+    return (
+        "family.png",
+        "What each objective trades: one point each, error ± its deviation over seeds, recall with 95 % intervals.",
+    )
+
+
+def _bars(rows: Sequence[Row], name: str) -> list[list[float]]:
+    return [[row[name] - row[f"{name}_from"] for row in rows], [row[f"{name}_to"] - row[name] for row in rows]]

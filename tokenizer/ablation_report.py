@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 from ablation_answers import answers
+from ablation_intervals import ASKED, SHARED
 from ablation_plots import draw
-from ablation_table import DOWNSTREAM, Row, main_sizes, name_of, select, summarise, write_table
+from ablation_table import Row, main_sizes, name_of, select, summarise, write_table
 
 from genret.artifacts import write_json
 
@@ -19,13 +20,14 @@ def write_report(
     plan: Row,
     rows: list[Row],
     agreed: Sequence[np.ndarray],
+    asked: Sequence[np.ndarray | None],
     pairs: np.ndarray,
     missing: Sequence[Row],
 ) -> None:
     """Write `table.csv`, `contrasts.csv`, `report.md` and the plots into `out`."""
     out.mkdir(parents=True, exist_ok=True)
     write_table(out / "table.csv", rows)
-    means = summarise(rows, agreed, pairs)
+    means = summarise(rows, agreed, asked, pairs)
     write_table(out / "contrasts.csv", means)
     write_json(out / "preset.json", {"preset": preset, **plan})
     whole = [row for row in means if not row["failed"]]
@@ -92,14 +94,21 @@ def _family_note() -> str:
 def _head(preset: str, plan: Row, rows: Sequence[Row], missing: Sequence[Row]) -> str:
     seeds = len({row["seed"] for row in rows})
     base = ", ".join(f"{name} {value}" for name, value in plan.get("base", {}).items()) or "the defaults"
-    return (
-        f"Preset `{preset}`: {len(rows)} cells, {seeds} seeds, {len(missing)} cells of the preset not run. Base "
-        f"settings: {base}. Error is the squared reconstruction error as a share of the embeddings' variance, and "
-        "everything but the downstream figures is measured on the codes before the collision policy; cost is its "
-        "change against λ = 0 of the same form, sizes and seed; gains are in points over the same, with 95 % bootstrap "
-        "intervals over seeds and products. `pull` is the norm of the contrastive gradient on the latents over that of "
-        "the other terms, at the last step."
-    )
+    ran = [
+        f"Preset `{preset}`: {len(rows)} cells, {seeds} seeds, {len(missing)} cells of the preset not run.",
+        str(plan.get("left_out", "")),
+        f"Base settings: {base}.",
+    ]
+    return " ".join(filter(None, ran)) + "\n\n" + LEGEND
+
+
+LEGEND = """\
+Error is the squared reconstruction error as a share of the embeddings' variance, and everything but the downstream \
+figures is measured on the codes before the collision policy. Cost is the error's change against λ = 0 of the same \
+form, sizes and seed; gains are in points over the same, with 95 % bootstrap intervals over seeds and products. \
+`any two L1-L2` is the share of all pairs of products that agree. `pull` is the norm of the contrastive gradient on \
+the latents over that of the other terms, at the last step; `dead L1` the share of L1's codes that were dead at the \
+last repair."""
 
 
 COLUMNS = {
@@ -110,10 +119,12 @@ COLUMNS = {
     "leaf_L2": "leaf L1-L2",
     "substitutes_L1": "subst. L1",
     "substitutes_L2": "subst. L1-L2",
+    "random_L2": "any two L1-L2",
     "gain_L2": "gain L1-L2",
     "perplexity_L1": "perplexity L1",
     "largest_L1": "largest L1",
     "purity_L1": "purity L1",
+    "died_L1": "dead L1",
     "similarity_depth": "sim.-depth",
     "cosine9_L1": "cos≥.9 L1",
     "cosine9_L4": "cos≥.9 L1-L4",
@@ -141,14 +152,14 @@ def _cell(row: Row, name: str) -> str:
     if name == "gain_L2":
         return f"{100 * value:+.1f} [{100 * row['gain_L2_low']:+.1f}, {100 * row['gain_L2_high']:+.1f}]"
     if name == "error":
-        return f"{value:.4f} ± {row['error_sd']:.4f}"
+        return f"{value:.4f} ± {row['error_sd']:.4f}" if row["seeds"] > 1 else f"{value:.4f}"
     if name == "perplexity_L1":
         return f"{value:.1f}"
     return f"{value:.2f}" if name in ("similarity_depth", "pull") else f"{value:.1%}"
 
 
 def _downstream_table(rows: Sequence[Row]) -> str:
-    names = [name for name in DOWNSTREAM if all(name in row for row in rows)]
+    names = [name for name in (*ASKED, *SHARED) if all(name in row for row in rows)]
     lines = ["| configuration | seeds | " + " | ".join(names) + " |", "|---|---:|" + "---:|" * len(names)]
     lines += [
         f"| {name_of(row)} | {row['retrievers']} | " + " | ".join(_beside(row, name) for name in names) + " |"
@@ -158,17 +169,24 @@ def _downstream_table(rows: Sequence[Row]) -> str:
 
 
 def _beside(row: Row, name: str) -> str:
-    """The mean, and how far it lies from lambda = 0: from the smallest to the largest difference over the seeds."""
-    if row["lam"] == 0 or f"{name}_low" not in row:
-        return f"{row[name]:.3f}"
-    return f"{row[name]:.3f} [{row[f'{name}_low']:+.3f}, {row[f'{name}_high']:+.3f}]"
+    """The mean, and its difference to lambda = 0 with the interval; of lambda = 0 itself its own interval."""
+    if f"{name}_gain" not in row or (row["objective"] == "rqvae" and row["lam"] == 0):
+        return f"{row[name]:.3f} ({row[f'{name}_from']:.3f} to {row[f'{name}_to']:.3f})"
+    gain, low, high = (row[f"{name}_gain{part}"] for part in ("", "_low", "_high"))
+    return f"{row[name]:.3f} {gain:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def _downstream_note(plan: Row) -> str:
     given = plan.get("downstream", {})
     train = ", ".join(f"{name} {value}" for name, value in given.get("train", {}).items()) or "the defaults"
+    note = (
+        f"A small retriever on the IDs of each seed ({train}), asked the first {given.get('queries', 500)} test "
+        "queries with a beam of 50. Behind a figure stands its difference to λ = 0 of the same form, sizes and seed, "
+        "with a 95 % bootstrap interval over seeds and queries; a λ = 0 has its own interval in parentheses."
+    )
+    if plan["data"].get("known_items"):
+        return f"{note} The data set has no queries: asked are words of a product's name, to find that product."
     return (
-        f"A small retriever trained on the IDs of each seed ({train}), asked the first {given.get('queries', 500)} "
-        "test queries. In brackets the smallest and the largest difference to λ = 0 of the same seed. `same_beam_B`: "
-        "of the true substitutes of a product that answers the query and is in the beam of B, the share in it too."
+        f"{note} `same_beam_B`: of the true substitutes of a product that answers the query and is in the beam of B, "
+        "the share in it too."
     )

@@ -1,8 +1,8 @@
 """The ablation's table and contrasts. Knows rows of figures; trains, draws and writes no prose.
 
 `table.csv` has one row a cell; `contrasts.csv` one row a configuration: means over seeds, and the differences to lambda
-= 0 with 95 % intervals from a bootstrap that draws seeds and products together. What has one figure a seed
-(error, recall, same-beam share) gets the smallest and the largest difference over the seeds instead.
+= 0 with 95 % intervals by `ablation_intervals.py`. What has one figure a seed (error, same-leaf pairs) gets the
+smallest and the largest difference over the seeds instead.
 """
 
 from __future__ import annotations
@@ -13,33 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ablation_cell import NAMES
+from ablation_intervals import ASKED, BOTH, SHARED, Estimate, asked_intervals, pair_interval
 
-IDENTITY = (
-    "objective",
-    "lam",
-    "schedule",
-    "reconstruction",
-    "supervision",
-    "balance",
-    "gradient",
-    "codebook_update",
-    "codebook_sizes",
-    "latent_dim",
-    "sinkhorn",
-)
-USUAL = {
-    "objective": "rqvae",
-    "schedule": "geometric",
-    "reconstruction": "squared",
-    "supervision": "taxonomy",
-    "balance": "fixed",
-    "gradient": "ste",
-    "codebook_update": "ema",
-    "latent_dim": 128,
-    "sinkhorn": 0.0,
-}
-ROUNDS = 500
-DOWNSTREAM = ("recall@10", "recall@50", "nDCG@10", "same_beam_10", "same_beam_50")
+IDENTITY = ("codebook_sizes", "unusual", *NAMES)
+"""The columns that tell configurations apart."""
+DOWNSTREAM = (*ASKED, *SHARED, *BOTH)
 """Figures of the small retriever."""
 LEAF = ("leaf_L1", "leaf_L2")
 """Same-leaf pairs that agree on L1, and on L1-L2."""
@@ -56,10 +35,13 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
         writer.writerows(rows)
 
 
-def summarise(rows: Sequence[Row], agreed: Sequence[np.ndarray], pairs: np.ndarray) -> list[Row]:
+def summarise(
+    rows: Sequence[Row], agreed: Sequence[np.ndarray], asked: Sequence[np.ndarray | None], pairs: np.ndarray
+) -> list[Row]:
     """One row a configuration: the mean over seeds of every figure, its deviation for a few, gains over lambda = 0.
 
-    `agreed` holds for each row (P, L) whether the (P, 2) substitute `pairs` agree by depth.
+    `agreed` holds for each row (P, L) whether the (P, 2) substitute `pairs` agree by depth; `asked`, of a row with a
+    retriever, (Q, F) what its figures are made of by query.
     """
     ends = np.unique(pairs, return_inverse=True)[1].reshape(pairs.shape)
     groups: dict[tuple[Any, ...], list[int]] = {}
@@ -76,17 +58,19 @@ def summarise(rows: Sequence[Row], agreed: Sequence[np.ndarray], pairs: np.ndarr
             row["failed_seeds"] = len(members) - len(good)
             row |= _means([rows[index] for index in good])
             paired = [(index, base[_base_key(rows[index])]) for index in good if _base_key(rows[index]) in base]
-            row |= _gains(rows, agreed, ends, [(a, b) for a, b in paired if not rows[b]["failed"]])
-            row |= _seed_gains(rows, [(a, b) for a, b in paired if not rows[b]["failed"]])
+            paired = [(a, b) for a, b in paired if not rows[b]["failed"]]
+            row |= _gains(rows, agreed, ends, paired)
+            row |= _seed_gains(rows, paired)
+            row |= _asked(asked, good, paired)
             row |= _over_uniform(rows, agreed, ends, good)
+            row |= _over_usual(rows, agreed, ends, good)
         out.append(row)
     return out
 
 
 def _is_base(row: Row) -> bool:
-    return row["lam"] == 0 and all(
-        row[name] == USUAL[name] for name in USUAL if name not in ("reconstruction", "latent_dim")
-    )
+    """Whether others are measured against it: lambda = 0, nothing unusual but the form and the width of the latents."""
+    return row["lam"] == 0 and row["objective"] == "rqvae" and {"reconstruction", "latent_dim"}.issuperset(unusual(row))
 
 
 def _base_key(row: Row) -> tuple[Any, ...]:
@@ -94,22 +78,36 @@ def _base_key(row: Row) -> tuple[Any, ...]:
 
 
 def _means(rows: Sequence[Row]) -> Row:
-    """Mean over the rows of each column that all of them know, and the deviation of the error.
-
-    Downstream figures are means over the rows that have them, since not every seed has a retriever; `retrievers` says
-    how many do.
-    """
+    """Mean over the rows of each column that all of them know, and the deviation of the error."""
     out: Row = {}
     for name in rows[0]:
-        if name in (*IDENTITY, "seed", "failed"):
+        if name in (*IDENTITY, *DOWNSTREAM, "seed", "failed"):
             continue
         values = [row.get(name) for row in rows]
-        if name in DOWNSTREAM:
-            values = [value for value in values if value is not None] or [None]
         out[name] = None if any(value is None for value in values) else float(np.mean(values))
-    out["retrievers"] = sum(row.get(DOWNSTREAM[0]) is not None for row in rows)
     out["error_sd"] = float(np.std([row["error"] for row in rows], ddof=1)) if len(rows) > 1 else 0.0
     return out
+
+
+def _asked(asked: Sequence[np.ndarray | None], members: Sequence[int], paired: Sequence[tuple[int, int]]) -> Row:
+    """The retrievers' figures and their gains over lambda = 0, with intervals; nothing where no seed has one.
+
+    `retrievers` says how many seeds have one.
+    """
+    own = [array for index in members if (array := asked[index]) is not None]
+    out: Row = {"retrievers": len(own)}
+    if own:
+        for name, estimate in asked_intervals(own).items():
+            out |= {name: estimate.value, f"{name}_from": estimate.low, f"{name}_to": estimate.high}
+    both = [(a, b) for i, j in paired if (a := asked[i]) is not None and (b := asked[j]) is not None]
+    if both:
+        gains = asked_intervals([a for a, _ in both], [b for _, b in both])
+        out |= {key: value for name, gain in gains.items() for key, value in _columns(f"{name}_gain", gain).items()}
+    return out
+
+
+def _columns(name: str, estimate: Estimate) -> Row:
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
 def _gains(
@@ -124,23 +122,17 @@ def _gains(
         return out
     for depth in (0, 1):
         gain = np.stack([agreed[a][:, depth].astype(np.float32) - agreed[b][:, depth] for a, b in pairs])  # (S, P)
-        low, high = _bootstrap(gain, ends)
-        out |= {
-            f"gain_L{depth + 1}": float(gain.mean()),
-            f"gain_L{depth + 1}_low": low,
-            f"gain_L{depth + 1}_high": high,
-        }
+        out |= _columns(f"gain_L{depth + 1}", pair_interval(gain, ends))
     return out
 
 
 def _seed_gains(rows: Sequence[Row], pairs: Sequence[tuple[int, int]]) -> Row:
     """Differences to lambda = 0 in what has one figure a seed: mean, smallest and largest over the seeds."""
     out: Row = {}
-    for name in (*DOWNSTREAM, *LEAF):
-        known = [(a, b) for a, b in pairs if rows[a].get(name) is not None and rows[b].get(name) is not None]
-        gain = [rows[a][name] - rows[b][name] for a, b in known]
+    for name in LEAF:
+        gain = [rows[a][name] - rows[b][name] for a, b in pairs if rows[a].get(name) is not None]
         if gain:
-            out |= {f"{name}_gain": float(np.mean(gain)), f"{name}_low": min(gain), f"{name}_high": max(gain)}
+            out |= _columns(f"{name}_gain", Estimate(float(np.mean(gain)), min(gain), max(gain)))
     return out
 
 
@@ -148,51 +140,62 @@ def _over_uniform(rows: Sequence[Row], agreed: Sequence[np.ndarray], ends: np.nd
     """Gain on L1 and on L1-L2 over the uniform schedule with all else equal, where there is such a neighbour."""
     if rows[members[0]]["schedule"] == "uniform" or rows[members[0]]["lam"] == 0:
         return {}
-    wanted = {
-        tuple({**rows[a], "schedule": "uniform"}[name] for name in (*IDENTITY, "seed")): a
-        for a in members
-        if len(agreed[a])
+
+    def key(row: Row) -> tuple[Any, ...]:
+        return tuple(row[name] for name in (*IDENTITY, "seed") if name not in ("schedule", "unusual"))
+
+    uniform = {key(row): index for index, row in enumerate(rows) if row["schedule"] == "uniform" and not row["failed"]}
+    pairs = [(index, uniform[key(rows[index])]) for index in members if key(rows[index]) in uniform]
+    return _against(rows, agreed, ends, pairs, "over_uniform")
+
+
+def _over_usual(rows: Sequence[Row], agreed: Sequence[np.ndarray], ends: np.ndarray, members: Sequence[int]) -> Row:
+    """Gain over the configuration that differs in what is unusual alone: the effect of a method at the same lambda."""
+    if not rows[members[0]]["unusual"] or rows[members[0]]["objective"] != "rqvae":
+        return {}
+
+    def key(row: Row) -> tuple[Any, ...]:
+        return row["codebook_sizes"], row["lam"], row["seed"]
+
+    plain = {
+        key(row): index
+        for index, row in enumerate(rows)
+        if not row["unusual"] and row["objective"] == "rqvae" and not row["failed"]
     }
-    pairs = [
-        (wanted[key], b)
-        for b, row in enumerate(rows)
-        if not row["failed"] and (key := tuple(row[name] for name in (*IDENTITY, "seed"))) in wanted
-    ]
-    if not pairs:
+    pairs = [(index, plain[key(rows[index])]) for index in members if key(rows[index]) in plain]
+    return _against(rows, agreed, ends, pairs, "over_usual")
+
+
+def _against(
+    rows: Sequence[Row], agreed: Sequence[np.ndarray], ends: np.ndarray, pairs: Sequence[tuple[int, int]], name: str
+) -> Row:
+    """Relative cost in error, and gains on L1 and L1-L2, of each pair's first row over its second."""
+    if not pairs or not len(agreed[pairs[0][0]]):
         return {}
     cost = [rows[a]["error"] / rows[b]["error"] - 1 for a, b in pairs]
-    out: Row = {"over_uniform_cost": float(np.mean(cost)), "over_uniform_seeds": len(pairs)}
+    out: Row = {f"{name}_cost": float(np.mean(cost)), f"{name}_seeds": len(pairs)}
     for depth in (0, 1):
         gain = np.stack([agreed[a][:, depth].astype(np.float32) - agreed[b][:, depth] for a, b in pairs])
-        low, high = _bootstrap(gain, ends)
-        name = f"over_uniform_L{depth + 1}"
-        out |= {name: float(gain.mean()), f"{name}_low": low, f"{name}_high": high}
+        out |= _columns(f"{name}_L{depth + 1}", pair_interval(gain, ends))
     return out
 
 
-def _bootstrap(values: np.ndarray, ends: np.ndarray) -> tuple[float, float]:
-    """95 % interval of the mean of (S, P) values: seeds are drawn with replacement, and so are products.
-
-    Pairs (P, 2) that share a product are not independent; a pair counts as often as its two products were drawn
-    (Owen's pigeonhole bootstrap, 2007).
-    """
-    rng = np.random.default_rng(0)
-    seeds, products = len(values), int(ends.max()) + 1
-    draws = []
-    while len(draws) < ROUNDS:
-        drawn = np.bincount(rng.integers(products, size=products), minlength=products)
-        weight = (drawn[ends[:, 0]] * drawn[ends[:, 1]]).astype(np.float64)  # (P,)
-        chosen = values[rng.integers(seeds, size=seeds)].mean(0)
-        if weight.sum():
-            draws.append(float(chosen @ weight / weight.sum()))
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return float(low), float(high)
+def unusual(row: Row) -> list[str]:
+    """The names of the settings in which a configuration differs from the preset's base."""
+    return str(row["unusual"]).split()
 
 
 def select(means: Sequence[Row], **wanted: Any) -> list[Row]:
-    """The configurations with the usual settings but for `wanted`, by lambda."""
-    chosen = {**USUAL, **wanted}
-    found = [row for row in means if all(value is Ellipsis or row[name] == value for name, value in chosen.items())]
+    """The RQ-VAE's configurations with the base settings but for `wanted` (... for any value), by lambda."""
+    free = {name for name in wanted if name not in ("lam", "codebook_sizes")}
+    asked = {name: value for name, value in wanted.items() if value is not Ellipsis}
+    found = [
+        row
+        for row in means
+        if row["objective"] == "rqvae"
+        and free.issuperset(unusual(row))
+        and all(row[name] == value for name, value in asked.items())
+    ]
     return sorted(found, key=lambda row: row["lam"])
 
 
@@ -208,8 +211,6 @@ def coherence_column(means: Sequence[Row]) -> str:
 
 
 def name_of(row: Row) -> str:
-    """What is unusual about a configuration."""
-    if row["objective"] != "rqvae":
-        return f"{row['objective']} {row['codebook_sizes']}"
-    unusual = [f"{name} {row[name]}" for name in USUAL if name != "objective" and row[name] != USUAL[name]]
-    return f"λ = {row['lam']:g}, {row['codebook_sizes']}" + "".join(f", {item}" for item in unusual)
+    """What a configuration is called: lambda or the objective, codebook sizes, and what is unusual about it."""
+    lead = f"λ = {row['lam']:g}" if row["objective"] == "rqvae" else str(row["objective"])
+    return ", ".join([lead, str(row["codebook_sizes"]), *(f"{name} {row[name]}" for name in unusual(row))])

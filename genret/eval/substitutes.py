@@ -95,9 +95,9 @@ def same_beam(
     rounds: int = ROUNDS,
 ) -> BeamShare:
     """The same-beam shares (see above): `beams[query]` the products in its beam, `exact[query]` its exact answers."""
-    counts = _beam_counts(beams, exact, pairs)
-    values = _shares(counts.sum(axis=0))
-    given, both = _intervals(values, _shares(_query_draws(counts, seed, rounds)))
+    counts = beam_counts(beams, exact, pairs)
+    values = beam_shares(counts.sum(axis=0))
+    given, both = _intervals(values, beam_shares(_query_draws(counts, seed, rounds)))
     return BeamShare(width, given, both, int(counts[:, 2].sum()))
 
 
@@ -110,10 +110,10 @@ def compare_same_beam(
     rounds: int = ROUNDS,
 ) -> list[Paired]:
     """Both same-beam shares of two models over the same queries and the same draws, and the differences."""
-    first, second = _beam_counts(before, exact, pairs), _beam_counts(after, exact, pairs)
-    drawn = [_shares(_query_draws(counts, seed, rounds)) for counts in (first, second)]
+    first, second = beam_counts(before, exact, pairs), beam_counts(after, exact, pairs)
+    drawn = [beam_shares(_query_draws(counts, seed, rounds)) for counts in (first, second)]
     names = ["substitutes found beside a found product", "pairs found together"]
-    return _paired(names, _shares(first.sum(axis=0)), _shares(second.sum(axis=0)), drawn[0], drawn[1])
+    return _paired(names, beam_shares(first.sum(axis=0)), beam_shares(second.sum(axis=0)), drawn[0], drawn[1])
 
 
 def verdict(rows: Sequence[Paired], before: str = "λ = 0", after: str = "λ = 0.01") -> str:
@@ -169,10 +169,10 @@ def _product_draws(pairs: npt.NDArray[np.int64], values: Sequence[Floats], seed:
     return [np.array(kept).reshape(-1, array.shape[1]) for kept, array in zip(draws, values, strict=True)]
 
 
-def _beam_counts(
+def beam_counts(
     beams: Mapping[str, Collection[str]], exact: Mapping[str, Collection[str]], pairs: Sequence[tuple[str, str]]
 ) -> npt.NDArray[np.int64]:
-    """(Q, 3) per query of `exact`: triples with a and b found, with a found, and in all."""
+    """(Q, 3) per query of `exact`: triples (query, a, b) with a and b found, with a found, and in all."""
     partners: dict[str, set[str]] = {}
     for a, b in pairs:
         if a != b:
@@ -196,8 +196,8 @@ def _query_draws(counts: npt.NDArray[np.int64], seed: int, rounds: int) -> npt.N
     return np.array([counts[rng.integers(0, len(counts), len(counts))].sum(axis=0) for _ in range(rounds)])
 
 
-def _shares(counts: npt.NDArray[np.int64]) -> Floats:
-    """(..., 3) counts -> (..., 2): both/found and both/all; NaN where nothing was found."""
+def beam_shares(counts: npt.NDArray[np.int64]) -> Floats:
+    """(..., 3) sums of `beam_counts` -> (..., 2): both/found and both/all; NaN where nothing was found."""
     counts = counts.astype(np.float64)
     bottoms = counts[..., 1:]
     return np.divide(counts[..., :1], bottoms, out=np.full(bottoms.shape, np.nan), where=bottoms > 0)

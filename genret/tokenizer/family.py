@@ -92,9 +92,10 @@ class VQVAE(EncoderObjective):
         quantisation = quantisation_loss(first, self.settings.beta, self.settings.codebook_update == "gradient")
         return Terms(reconstruction + quantisation, reconstruction, quantisation, None, latent, first)
 
-    def after_step(self, terms: Terms, step: int) -> None:
-        if terms.quantised is not None:
-            care_for_codebooks(self.model, terms.quantised, step, self.settings)
+    def after_step(self, terms: Terms, step: int) -> dict[str, float]:
+        if terms.quantised is None:
+            return {}
+        return care_for_codebooks(self.model, terms.quantised, step, self.settings)
 
 
 class VAE(EncoderObjective):
@@ -210,14 +211,15 @@ class MoCo(SimCLR):
         return F.cross_entropy(logits / self.settings.temperature, torch.zeros(len(query), dtype=torch.int64))
 
     @torch.no_grad()
-    def after_step(self, terms: Terms, step: int) -> None:
+    def after_step(self, terms: Terms, step: int) -> dict[str, float]:
         if step >= self.switch:
-            return
+            return {}
         for slow, fast in zip(self.slow.parameters(), self.model.encoder.parameters(), strict=True):
             slow.mul_(MOMENTUM).add_(fast, alpha=1 - MOMENTUM)
         places = (int(self.filled) + torch.arange(len(self._keys))) % QUEUE
         self.queue[places] = self._keys
         self.filled += len(self._keys)
+        return {}
 
 
 FAMILY: dict[str, type[Objective]] = {

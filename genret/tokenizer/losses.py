@@ -96,20 +96,23 @@ def _numbers(paths: Sequence[CategoryPath]) -> npt.NDArray[np.int64]:
 
 
 def contrast_targets(relations: npt.NDArray[np.int8], grades: Sequence[float]) -> Tensor:
-    """(A, B) float32: row i shares anchor i's attraction among the others; sums to 1, or 0 with no positive.
+    """(A, B) float32: row i shares anchor i's attraction among the others; sums to its weight, or 0 with no positive.
 
     Each relation that occurs gets its grade's share of the anchor, spread evenly over its members, so that a few
-    products of the same leaf are not drowned by many siblings.
+    products of the same leaf are not drowned by many siblings. An anchor weighs as its nearest relation does: 1 with
+    one of the same leaf in the batch, grade / grades[0] of a sibling or a cousin where there is none nearer.
     """
-    targets = np.zeros(relations.shape, np.float32)
+    targets, best = np.zeros(relations.shape, np.float32), np.zeros((len(relations), 1), np.float32)
     for relation, grade in enumerate(grades):
         members = relations == relation
-        targets += np.float32(grade) * members / np.maximum(members.sum(1, keepdims=True, dtype=np.float32), 1)
-    return torch.from_numpy(targets / np.maximum(targets.sum(1, keepdims=True), 1e-12))
+        count = members.sum(1, keepdims=True, dtype=np.float32)
+        targets += np.float32(grade) * members / np.maximum(count, 1)
+        best = np.maximum(best, np.where(count > 0, np.float32(grade / grades[0]), 0))
+    return torch.from_numpy(targets * (best / np.maximum(targets.sum(1, keepdims=True), 1e-12)))
 
 
 def contrastive_loss(vectors: Tensor, targets: Tensor, temperature: float) -> Tensor:
-    """Mean cross-entropy, in nats, between `targets` (A, B) and softmax(cosine / temperature) of (B, d) vectors.
+    """Mean cross-entropy, in nats, of `targets` (A, B) under softmax(cosine / temperature) of (B, d) vectors.
 
     A supervised contrastive loss (Khosla et al. 2020) with graded positives; the anchors are the first A vectors, and
     those without a positive do not count.

@@ -6,6 +6,7 @@ objectives that the literature trains product encoders for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -54,6 +55,8 @@ class Terms(NamedTuple):
     contrast: Tensor | None
     latent: Tensor
     quantised: Quantised | None
+    pair_latent: Tensor | None = None
+    """Where the contrast looks at co-engaged pairs beside the batch: their latents."""
 
 
 class Objective(nn.Module):
@@ -74,8 +77,9 @@ class Objective(nn.Module):
     def before_step(self, step: int) -> None:
         """Called before each batch."""
 
-    def after_step(self, terms: Terms, step: int) -> None:
-        """Called when the optimizer has moved."""
+    def after_step(self, terms: Terms, step: int) -> dict[str, float]:
+        """Called when the optimizer has moved; what the history should keep of it."""
+        return {}
 
     def finish(self) -> None:
         """Called after the last step."""
@@ -86,14 +90,16 @@ class Objective(nn.Module):
         return reconstruction_loss(target, output, self.settings.reconstruction, self.offset) / self.unit
 
     def report(self, terms: Terms) -> dict[str, float]:
-        """The terms as numbers, and `pull`: the norm of the contrast's gradient on the latent over that of the rest."""
+        """The terms as numbers, and `pull`: the norm of the contrast's gradient on latents over that of the rest."""
         out = {"reconstruction": float(terms.reconstruction.detach())}
         if terms.quantisation is not None:
             out["quantisation"] = float(terms.quantisation.detach())
         if terms.contrast is not None:
             out["contrast"] = float(terms.contrast.detach())
             rest = terms.reconstruction if terms.quantisation is None else terms.reconstruction + terms.quantisation
-            out["pull"] = gradient_norm(terms.contrast, terms.latent) / max(gradient_norm(rest, terms.latent), 1e-12)
+            latents = [latent for latent in (terms.latent, terms.pair_latent) if latent is not None]
+            pull = math.hypot(*(gradient_norm(terms.contrast, latent) for latent in latents))
+            out["pull"] = pull / max(gradient_norm(rest, terms.latent), 1e-12)
         return out
 
 
@@ -126,39 +132,38 @@ class RQObjective(Objective):
         reconstruction = self.reconstruction(target, passed[-1])
         quantisation = quantisation_loss(quantised, settings.beta, settings.codebook_update == "gradient")
         total = reconstruction + quantisation
-        contrast = None
+        contrast = pair_latent = None
         if settings.lam > 0:
-            contrast = settings.lam * self._contrast(passed, rows, step, latent)
+            contrast, pair_latent = self._contrast(passed, rows, step, latent)
+            contrast = settings.lam * contrast
             total = total + contrast
-        return Terms(total, reconstruction, quantisation, contrast, latent, quantised)
+        return Terms(total, reconstruction, quantisation, contrast, latent, quantised, pair_latent)
 
     def _passed(self, latent: Tensor, quantised: Quantised) -> list[Tensor]:
         """L x (B, d): each level's cumulative quantised representation, gradients passed on to the latent."""
         return [pass_gradient(latent, level, self.settings.gradient) for level in quantised.cumulative()]
 
-    def _contrast(self, levels: list[Tensor], rows: Rows, step: int, latent: Tensor) -> Tensor:
+    def _contrast(self, levels: list[Tensor], rows: Rows, step: int, latent: Tensor) -> tuple[Tensor, Tensor | None]:
+        """The contrastive loss before lambda, and the pairs' latents where it looks at pairs."""
         settings = self.settings
         if settings.supervision == "pairs":
-            return self._pair_contrast(step, len(rows))
+            return self._pair_terms(step, len(rows))
         targets = contrast_targets(self.taxonomy.relations(rows, self._anchors(rows)), settings.grades)
         weights = settings.level_weights
         used = [(level, weight) for level, weight in zip(levels, weights, strict=True) if weight > 0]
         losses = [contrastive_loss(level, targets, settings.temperature) for level, _ in used]
         taxonomy = over_levels(losses, [weight for _, weight in used])
         if settings.supervision == "taxonomy":
-            return taxonomy
+            return taxonomy, None
         pairs, pair_latent = self._pair_terms(step, len(rows))
         if settings.balance == "auto" and step % BALANCE_EVERY == 0:
             self._rebalance(gradient_norm(taxonomy, latent), gradient_norm(pairs, pair_latent))
         scale = self.pair_scale.clone() if settings.balance == "auto" else 1.0
-        return taxonomy + settings.pair_weight * scale * pairs
+        return taxonomy + settings.pair_weight * scale * pairs, pair_latent
 
     def _anchors(self, rows: Rows) -> int:
         """The focus half, where the positives are; everything, where the whole catalogue is one batch."""
         return len(rows) if len(rows) == len(self.taxonomy) else len(rows) // 2
-
-    def _pair_contrast(self, step: int, batch: int) -> Tensor:
-        return self._pair_terms(step, batch)[0]
 
     def _pair_terms(self, step: int, batch: int) -> tuple[Tensor, Tensor]:
         """The pairs' loss over a batch of B/4 of them, and the (2P, d) latents that it depends on."""
@@ -176,16 +181,20 @@ class RQObjective(Objective):
         if taxonomy > 0 and pairs > 0:
             self.pair_scale.mul_(0.9).add_(0.1 * taxonomy / pairs)
 
-    def after_step(self, terms: Terms, step: int) -> None:
-        if terms.quantised is not None:
-            care_for_codebooks(self.model, terms.quantised, step, self.settings)
+    def after_step(self, terms: Terms, step: int) -> dict[str, float]:
+        if terms.quantised is None:
+            return {}
+        return care_for_codebooks(self.model, terms.quantised, step, self.settings)
 
     def finish(self) -> None:
         fit_codebooks(self.model, self.data.embeddings, self.settings, iterations=5, refine=True)
 
 
-def care_for_codebooks(model: RQVAE, quantised: Quantised, step: int, settings: TokenizerSettings) -> None:
-    """Move the codebooks after a step, if they follow by averaging, and revive dead codes when that is due."""
+def care_for_codebooks(model: RQVAE, quantised: Quantised, step: int, settings: TokenizerSettings) -> dict[str, float]:
+    """Move the codebooks after a step, if they follow by averaging, and revive dead codes when that is due.
+
+    When it is, returns `died_L1`, `died_L2`, ...: the share of each level's codes that were dead.
+    """
     quantizer = model.quantizer
     if settings.codebook_update == "ema":
         quantizer.update_ema(quantised, settings.ema_decay)
@@ -193,4 +202,7 @@ def care_for_codebooks(model: RQVAE, quantised: Quantised, step: int, settings: 
         quantizer.track_use(quantised, settings.ema_decay)
     if settings.revive_every and (step + 1) % settings.revive_every == 0 and step < 0.9 * settings.steps:
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        quantizer.revive(quantised, settings.revive_below, generator)
+        moved = quantizer.revive(quantised, settings.revive_below, generator)
+        shares = zip(moved, settings.codebook_sizes, strict=True)
+        return {f"died_L{level}": count / size for level, (count, size) in enumerate(shares, 1)}
+    return {}

@@ -16,6 +16,7 @@ Reconstruction: TypeAlias = Literal["squared", "cosine", "l1"]
 Gradient: TypeAlias = Literal["ste", "rotation"]
 CodebookUpdate: TypeAlias = Literal["ema", "gradient"]
 Supervision: TypeAlias = Literal["taxonomy", "pairs", "both"]
+Engagement: TypeAlias = Literal["auto", "baskets", "queries"]
 Balance: TypeAlias = Literal["fixed", "auto"]
 Collisions: TypeAlias = Literal["bucket", "suffix", "reassign"]
 
@@ -51,6 +52,8 @@ class TokenizerSettings:
     """How strongly the same leaf, a sibling leaf (same parent) and a cousin (any other shared ancestor) attract."""
     supervision: Supervision = "taxonomy"
     """What the contrastive loss learns from; `pairs` and `both` need co-engagement pairs."""
+    engagement: Engagement = "auto"
+    """Where those pairs are from: products of one basket, or relevant to one train query; `auto`: baskets if any."""
     balance: Balance = "fixed"
     """`both` only: fixed weights, or pairs rescaled so that both gradients have the same norm."""
     pair_weight: float = 1.0
@@ -78,7 +81,7 @@ class TokenizerSettings:
     """`bucket` only: the last codebook is refitted so that at most this share of the products shares an ID, if that can
     be had; it costs reconstruction. 1 leaves it as k-means made it."""
     max_dead: float = 0.2
-    """Gate: training fails if a larger share of L1's or L2's codes is dead."""
+    """Gate: training fails if a larger share of L1's or L2's codes is dead, at the last repair or at the end."""
     max_share: float = 0.5
     """Gate: training fails if one L1 code holds a larger share of the distinct products (mode collapse)."""
 
@@ -123,6 +126,7 @@ _CHOICES = {
     "gradient": Gradient,
     "codebook_update": CodebookUpdate,
     "supervision": Supervision,
+    "engagement": Engagement,
     "balance": Balance,
     "collisions": Collisions,
 }

@@ -116,6 +116,13 @@ def test_targets_share_by_grade_then_evenly():
     assert contrast_targets(np.full((2, 3), 3, np.int8), (1.0, 0.5, 0.1)).sum() == 0
 
 
+def test_an_anchor_weighs_as_its_nearest_relation():
+    relations = np.array([[3, 0, 2, 3], [1, 3, 2, 3], [2, 2, 3, 3], [3, 3, 3, 3]], np.int8)
+    targets = contrast_targets(relations, (2.0, 1.0, 0.2)).numpy()
+    np.testing.assert_allclose(targets.sum(1), [1, 0.5, 0.1, 0], rtol=1e-6)
+    np.testing.assert_allclose(targets[2], [0.05, 0.05, 0, 0], rtol=1e-6)  # cousins alone: a tenth of a same leaf's pull
+
+
 def test_contrast_by_hand_and_without_positives():
     vectors = torch.tensor([[1e3, 0.0], [2e3, 0.0], [0.0, 3e3]])
     targets = torch.tensor([[0.0, 1.0, 0.0]])

@@ -199,6 +199,25 @@ def test_dead_code_gate_names_the_remedy(clustered):
         check_codebooks(tokenizer, clustered[0])
 
 
+def test_training_that_keeps_emptying_codes_stops(clustered):
+    dying = replace(SMALL, lam=10.0, codebook_sizes=(32, 8, 8, 8), revive_every=5, revive_below=0.9, max_dead=0.1)
+    with pytest.raises(GenretError, match=r"dead codes: \d+% of L1's 32 codes had fallen out of use at the last repair"):
+        train(clustered, dying)
+    history = train(clustered, replace(dying, max_dead=1.0)).history
+    assert any(entry.get("died_L1", 0) > 0.1 for entry in history)
+
+
+def test_training_stops_when_a_code_swallows_the_catalogue(clustered):
+    with pytest.raises(GenretError, match="mode collapse: one L1 code holds"):
+        train(clustered, replace(SMALL, max_share=0.01))
+
+
+def test_pull_counts_the_pairs_latents(clustered):
+    pairs = np.stack([np.arange(0, 40, 2), np.arange(1, 41, 2)], 1)
+    alone = train(clustered, replace(SMALL, lam=0.1, supervision="pairs"), pairs=pairs).history[-1]
+    assert alone["pull"] > 0
+
+
 def test_mode_collapse_gate_names_the_remedy(clustered):
     tokenizer = train(clustered)
     with torch.no_grad():
