@@ -17,7 +17,8 @@ import torch
 from genret.beam import BeamSettings, beam_search
 from genret.model import GenretConfig, GenretForConditionalGeneration
 from genret.prefix import PrefixTable
-from genret.training import ModelSettings, small_encoder
+from genret.training import small_encoder
+from genret.training_settings import ModelSettings
 from genret.trie import Trie
 from genret.vocab import PAD, START, Vocab
 

@@ -18,15 +18,13 @@ from typing import Any, NamedTuple
 
 from genret.artifacts import read_artifact, write_json
 from genret.data.grocery import GrocerySettings, make_grocery
-from genret.embed import TEXT_FIELDS, TOWERS, EmbedSettings
+from genret.embed import EmbedSettings
 from genret.errors import GenretError
 from genret.pipeline import STAGES, StageResult, data_stage, embed_stage, fork_run, timings
 from genret.settings import settings_dict
 
 BASELINE = "lambda0"
 """Folder, below the demo's, of the run with λ = 0."""
-EMBED = {"model": TOWERS, "fields": TEXT_FIELDS}
-"""The demo's embedding: the catalogue comes with a query log, and the log knows what shoppers call things."""
 QUERY = "marinara sauce"
 """Whose beam the report draws."""
 TICK = 15.0

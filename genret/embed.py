@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -49,12 +50,13 @@ TEXT_FIELDS = ("title", "brand", "category", "description", "attributes")
 class EmbedSettings:
     """What is embedded, and by what."""
 
-    model: str = LSA
-    """`lsa`, `towers`, `two-tower` (a sentence-transformers model fine-tuned on the query log), or any
+    model: str = TOWERS
+    """`towers` (two bag-of-tokens towers taught by pseudo-queries and, where there is one, the query log), `lsa` (words
+    that occur together), `two-tower` (a sentence-transformers model fine-tuned on the query log), or any
     sentence-transformers model as it is: hub name, local folder, or `package:PKG/FOLDER`."""
     dim: int = 128
     """Width of `lsa` and `towers`; a sentence-transformers model brings its own."""
-    fields: tuple[str, ...] = ("title", "brand", "category", "description")
+    fields: tuple[str, ...] = TEXT_FIELDS
     batch_size: int = 64
     max_features: int = 60_000
     """Vocabulary of `lsa`: the most frequent words and word pairs."""
@@ -116,9 +118,7 @@ class LsaEmbedder:
         try:
             matrix = tfidf.fit_transform(texts)  # (N, terms)
         except ValueError:
-            raise GenretError(
-                f"none of the {len(texts)} product texts holds a word to embed (fields: {', '.join(settings.fields)})"
-            ) from None
+            raise _no_words(texts, settings) from None
         components = np.zeros((settings.dim, matrix.shape[1]), np.float32)
         rank = min(settings.dim, *matrix.shape)
         if min(matrix.shape) > 1:
@@ -281,7 +281,16 @@ def fit_embedder(
         return LsaEmbedder.fit(texts, settings)
     from genret.towers import train_towers
 
+    if not any(re.search(r"\w", text) for text in texts):
+        raise _no_words(texts, settings)
     return train_towers(dataset, texts, settings.dim, settings.steps, settings.seed, progress)
+
+
+def _no_words(texts: Sequence[str], settings: EmbedSettings) -> GenretError:
+    return GenretError(
+        f"none of the {len(texts)} product texts holds a word to embed (fields: {', '.join(settings.fields)}); "
+        "give the products titles, or name other fields"
+    )
 
 
 def _tune(

@@ -68,7 +68,8 @@ class Retriever:
 
         Raises GenretError if an artifact is missing, damaged, or made from another tokenizer than the other.
         """
-        from genret.training import ModelSettings, load_model
+        from genret.training import load_model
+        from genret.training_settings import ModelSettings
 
         folder = Path(folder)
         if not folder.is_dir():

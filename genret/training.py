@@ -1,15 +1,15 @@
 """Training the model: queries and pseudo-queries in, a model that spells the IDs of right products out.
 
 Built on transformers' Trainer, which brings checkpoints, gradient accumulation, early stopping, TensorBoard and
-`torchrun`. Knows how a data set becomes examples; what an example asks of the model is in `examples.py` and `model.py`.
+`torchrun`. Knows the loop and the model's start; what it practises on is in `practice.py`, what an example asks of the
+model in `examples.py` and `model.py`, and every choice in `training_settings.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +23,12 @@ from genret.embed import product_text
 from genret.errors import GenretError, require
 from genret.examples import Collator, Examples, Schedule, join
 from genret.model import GenretConfig, GenretForConditionalGeneration, encoder_config, warm_start
+from genret.practice import OwnTeacher, log_examples, make_examples
 from genret.prefix import PrefixTable
-from genret.pseudo import LexicalTeacher, Neighbours, make_pseudo_queries
 from genret.settings import settings_dict
 from genret.start import additive_codebooks, bag_of_vectors, centred_codebooks
 from genret.text import load_text_tokenizer, tokenize, train_text_tokenizer
-from genret.types import Split
+from genret.training_settings import ModelSettings, Precision, TrainSettings
 from genret.vocab import Vocab
 
 if TYPE_CHECKING:
@@ -40,125 +40,8 @@ FOLDER = "model"
 """The Hugging Face folder inside the artifact."""
 TEXT_FIELDS = ("title", "brand", "category", "description")
 
-Start = Literal["cold", "dense"]
-Precision = Literal["auto", "fp32", "bf16"]
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class ModelSettings:
-    """The model's shape. The defaults suit a catalogue of some 20,000 products and minutes on one core."""
-
-    encoder: str = ""
-    """A checkpoint to start the encoder from, hub name or local folder; empty for a small one from scratch."""
-    start: Start = "dense"
-    """`dense`: the heads start as codebooks in the embedding's space, so that the untrained model already searches."""
-    d_model: int = 128
-    layers: int = 1
-    """Of the decoder."""
-    heads: int = 4
-    ffn: int = 256
-    encoder_layers: int = 0
-    """Of the encoder from scratch, whose width and heads are the decoder's; 0 for its token vectors alone."""
-    text_vocab: int = 8192
-    """Of the text tokenizer from scratch."""
-    max_text_tokens: int = 32
-    dropout: float = 0.0
-    pooling: Literal["auto", "encoder", "bag"] = "auto"
-    """Where the dense start takes the query's embedding from: the mean of the encoder's states (right if `encoder` also
-    made the products' embeddings), or a bag of token vectors fitted to them. `auto`: `encoder` where the widths agree.
-    """
-    query_scale: float = 10.0
-    """Inner products with codewords are multiplied by this at the dense start."""
-    prefixes: bool = True
-    """Tell the decoder which codes follow which prefix in the catalogue (`genret.prefix`)."""
-    backoff: float = 0.1
-    """Weight of codes that do not follow a prefix in the catalogue, against 1 for each that does."""
-    beam_width: int = 50
-    """How wide a search of this model is unless it is told otherwise."""
-
-    def __post_init__(self) -> None:
-        if self.start not in ("cold", "dense"):
-            raise GenretError(f"start={self.start!r}: expected cold or dense")
-        for name in ("d_model", "layers", "heads", "ffn", "text_vocab", "max_text_tokens", "beam_width"):
-            if getattr(self, name) < 1:
-                raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
-        if self.pooling not in ("auto", "encoder", "bag"):
-            raise GenretError(f"pooling={self.pooling!r}: expected auto, encoder or bag")
-        if self.d_model % self.heads:
-            raise GenretError(f"d_model={self.d_model} is not a multiple of heads={self.heads}; choose a multiple")
-        if self.encoder_layers < 0:
-            raise GenretError(f"encoder_layers={self.encoder_layers}: expected 0 (token vectors alone) or more")
-        for name in ("query_scale", "backoff"):
-            if getattr(self, name) <= 0:
-                raise GenretError(f"{name}={getattr(self, name)}: expected more than 0")
-        if not 0 <= self.dropout < 1:
-            raise GenretError(f"dropout={self.dropout}: expected 0 <= dropout < 1")
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """How the model is trained. The defaults take about two minutes on one core for some 20,000 products."""
-
-    max_steps: int = 900
-    """0 leaves the model as it starts, which the dense start makes a retriever already."""
-    batch_size: int = 256
-    accumulate: int = 1
-    """Batches a step."""
-    lr: float = 5e-3
-    warmup: float = 0.05
-    """Share of the steps."""
-    weight_decay: float = 0.01
-    seed: int = 0
-    pseudo_share: float = 0.5
-    """Share of the practice on pseudo-queries; the rest is the query log."""
-    pseudo_per_product: float = 2.0
-    pseudo_noise: float = 0.2
-    """Share of pseudo-queries with a typo or another form of a unit."""
-    teacher_products: int = 32
-    """Products that the lexical teacher finds right for a pseudo-query; 0 for the one it was made from alone."""
-    teacher_temperature: float = 1.0
-    """Of the teacher's softmax, in BM25 points."""
-    frequency_power: float = 0.5
-    """A query asked f times is practised in proportion to f ** this."""
-    own_share: float = 0.0
-    """Share of a log query's target that the products nearest to its embedding have, weighed as the dense start scores
-    them; the rest is the judged products'. Judgements alone unlearn the neighbourhood that the start knows."""
-    own_products: int = 100
-    grade_power: float = 1.0
-    """A product graded g weighs (g - irrelevant grade) ** this among the right products of a query."""
-    freeze_encoder: bool = False
-    """Leave the encoder as it is, as suits one that was fine-tuned for the embeddings; a step is then far cheaper."""
-    precision: Precision = "auto"
-    """`auto`: bf16 where the hardware multiplies it, else fp32."""
-    eval_every: int = 0
-    """Steps between two measurements of the dev loss; 0 measures none."""
-    patience: int = 0
-    """Stop after so many measurements without improvement and keep the best; 0 never stops early."""
-    save_every: int = 500
-    """Steps between checkpoints; 0 keeps none."""
-    log_every: int = 50
-    withhold: tuple[str, ...] = ()
-    """Ids of products that take no part in training at all: for cold-start measurements."""
-
-    def __post_init__(self) -> None:
-        for name in ("batch_size", "accumulate", "log_every", "own_products"):
-            if getattr(self, name) < 1:
-                raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
-        for name in ("pseudo_share", "pseudo_noise", "warmup", "own_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise GenretError(f"{name}={getattr(self, name)}: expected a share from 0 to 1")
-        for name in ("eval_every", "patience", "save_every", "teacher_products", "pseudo_per_product", "max_steps"):
-            if getattr(self, name) < 0:
-                raise GenretError(f"{name}={getattr(self, name)}: expected 0 or more")
-        for name in ("lr", "teacher_temperature"):
-            if getattr(self, name) <= 0:
-                raise GenretError(f"{name}={getattr(self, name)}: expected more than 0")
-        if self.precision not in ("auto", "fp32", "bf16"):
-            raise GenretError(f"precision={self.precision!r}: expected auto, fp32 or bf16")
-        if self.patience and not self.eval_every:
-            raise GenretError(f"patience={self.patience} needs a dev loss to watch; set eval_every as well")
 
 
 class Trained(NamedTuple):
@@ -204,7 +87,8 @@ def train_model(
     model = make_model(dataset, codes, vocab, vectors, text_tokenizer, model_settings, bag, bag_share)
     if not train_settings.max_steps:
         return Trained(model.eval(), text_tokenizer, model_settings, train_settings)
-    own = OwnTeacher(model, vectors, train_settings) if train_settings.own_share else None
+    dense = model_settings.start == "dense"
+    own = OwnTeacher(model, vectors, train_settings) if train_settings.own_share and dense else None
     train = make_examples(dataset, text_tokenizer, model_settings, train_settings, own)
     model.encoder.requires_grad_(not train_settings.freeze_encoder)
     examples = join([train, dev])
@@ -297,122 +181,6 @@ def _pools_encoder(settings: ModelSettings, encoder: Any, vectors: Floats) -> bo
     if settings.pooling == "auto":
         return bool(settings.encoder) and encoder.hidden_size == vectors.shape[1]
     return settings.pooling == "encoder"
-
-
-class OwnTeacher:
-    """The untrained dense start as a teacher of itself: the products nearest to a query's embedding."""
-
-    def __init__(self, model: GenretForConditionalGeneration, vectors: Floats, settings: TrainSettings) -> None:
-        self.model, self.vectors, self.settings = model, torch.from_numpy(np.asarray(vectors)), settings
-
-    @torch.no_grad()
-    def beside(self, examples: Examples, rows: Ints, batch: int = 256) -> Examples:
-        """The same examples, `own_share` of each one's target moved to its nearest products among `rows`."""
-        share, scale = self.settings.own_share, self.model.config.query_scale
-        places, vectors = torch.from_numpy(rows), self.vectors[torch.from_numpy(rows)]
-        lists: list[list[tuple[int, float]]] = []
-        for start in range(0, len(examples), batch):
-            lengths = examples.lengths[start : start + batch]
-            tokens = torch.from_numpy(examples.tokens[start : start + batch, : lengths.max()].astype(np.int64))
-            mask = torch.from_numpy((np.arange(tokens.shape[1]) < lengths[:, None]).astype(np.int64))
-            query = self.model.encoder(tokens, mask).pooler_output
-            if query is None:
-                raise GenretError("own_share needs the dense start; set model.start=dense, or own_share=0")
-            best, near = (query @ vectors.T).topk(min(self.settings.own_products, len(vectors)), dim=1)
-            weights = share * (best * scale).softmax(1)
-            lists += [
-                list(zip(*pair, strict=True)) for pair in zip(places[near].tolist(), weights.tolist(), strict=True)
-            ]
-        right = examples.right
-        judged = [
-            list(zip(right.rows[a:b].tolist(), ((1 - share) * right.weights[a:b]).tolist(), strict=True))
-            for a, b in zip(right.starts[:-1].tolist(), right.starts[1:].tolist(), strict=True)
-        ]
-        both = [a + b for a, b in zip(judged, lists, strict=True)]
-        return replace(examples, right=_neighbours(both))
-
-
-def make_examples(
-    dataset: Dataset,
-    text_tokenizer: Any,
-    model: ModelSettings,
-    train: TrainSettings,
-    own: OwnTeacher | None = None,
-) -> Examples:
-    """The log's queries and the pseudo-queries, in the proportion that the settings ask for."""
-    parts = []
-    log = log_examples(dataset, "train", text_tokenizer, model, train)
-    if own is not None:
-        log = own.beside(log, _taught(dataset, train))
-    share = train.pseudo_share if len(log) else 1.0
-    if len(log) and share < 1:
-        parts.append((log, 1 - share))
-    if share > 0 and train.pseudo_per_product > 0:
-        parts.append((_pseudo_examples(dataset, text_tokenizer, model, train), share))
-    parts = [(part, share) for part, share in parts if len(part)]
-    if not parts:
-        raise GenretError(
-            f"nothing to train on: {len(dataset.catalogue)} products, {len(log)} judged train queries, "
-            f"pseudo_share={train.pseudo_share}; add queries with judgements, or pseudo-queries"
-        )
-    return join([_shared(part, share) for part, share in parts])
-
-
-def log_examples(
-    dataset: Dataset, split: Split, text_tokenizer: Any, model: ModelSettings, train: TrainSettings
-) -> Examples:
-    """A split's queries with the products judged relevant, weighted by grade; queries without one are left out."""
-    withheld = set(train.withhold)
-    right: dict[str, list[tuple[int, float]]] = {}
-    for judgement in dataset.split_judgements(split):
-        if judgement.grade >= dataset.relevant_at and judgement.product_id not in withheld:
-            weight = max(judgement.grade - dataset.irrelevant_grade, 1e-6) ** train.grade_power
-            right.setdefault(judgement.query_id, []).append((dataset.catalogue.row(judgement.product_id), weight))
-    queries = [query for query in dataset.split_queries(split) if query.id in right]
-    lists = [right[query.id] for query in queries]
-    tokens, lengths = tokenize(text_tokenizer, [query.text for query in queries], model.max_text_tokens)
-    frequency = np.asarray([query.frequency for query in queries], np.float32) ** train.frequency_power
-    return Examples(tokens, lengths, _neighbours(lists), frequency)
-
-
-def _pseudo_examples(dataset: Dataset, text_tokenizer: Any, model: ModelSettings, train: TrainSettings) -> Examples:
-    catalogue, rows = dataset.catalogue, _taught(dataset, train)
-    count = round(len(rows) * train.pseudo_per_product)
-    pseudo = make_pseudo_queries(catalogue, rows, count, train.pseudo_noise, train.seed)
-    own = [[(row, 1.0)] for row in pseudo.rows.tolist()]
-    right = _neighbours(own)
-    if train.teacher_products and count:
-        teacher = LexicalTeacher(catalogue, rows)
-        right = _or_else(teacher.neighbours(pseudo.clean, train.teacher_products, train.teacher_temperature), right)
-    tokens, lengths = tokenize(text_tokenizer, pseudo.texts, model.max_text_tokens)
-    return Examples(tokens, lengths, right, np.ones(count, np.float32))
-
-
-def _taught(dataset: Dataset, train: TrainSettings) -> Ints:
-    """Rows of the products that take part in training."""
-    withheld = set(train.withhold)
-    return np.asarray([row for row, product in enumerate(dataset.catalogue.ids) if product not in withheld], np.int64)
-
-
-def _or_else(found: Neighbours, own: Neighbours) -> Neighbours:
-    """What the teacher found, and where it found nothing (a title of symbols), the product itself."""
-    lists = [
-        list(zip(found.rows[a:b].tolist(), found.weights[a:b].tolist(), strict=True)) or [(int(own.rows[i]), 1.0)]
-        for i, (a, b) in enumerate(zip(found.starts[:-1].tolist(), found.starts[1:].tolist(), strict=True))
-    ]
-    return _neighbours(lists)
-
-
-def _neighbours(lists: Sequence[Sequence[tuple[int, float]]]) -> Neighbours:
-    starts = np.cumsum([0, *map(len, lists)])
-    rows = np.asarray([row for right in lists for row, _ in right], np.int64)
-    weights = np.asarray([weight for right in lists for _, weight in right], np.float64)
-    totals = np.add.reduceat(np.append(weights, 0.0), starts[:-1]) if len(lists) else weights
-    return Neighbours(starts, rows, (weights / np.repeat(totals, np.diff(starts))).astype(np.float32))
-
-
-def _shared(part: Examples, share: float) -> Examples:
-    return Examples(part.tokens, part.lengths, part.right, part.share * (share / float(part.share.sum())))
 
 
 def _text_tokenizer(dataset: Dataset, settings: ModelSettings) -> Any:

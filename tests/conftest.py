@@ -20,7 +20,7 @@ def built_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from genret.embed import EmbedSettings
     from genret.pipeline import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
     from genret.tokenizer.settings import TokenizerSettings
-    from genret.training import ModelSettings, TrainSettings
+    from genret.training_settings import ModelSettings, TrainSettings
 
     run = tmp_path_factory.mktemp("small") / "run"
     grocery = GrocerySettings(**SMALL["grocery"])

@@ -49,7 +49,7 @@ def test_product_text_joins_the_chosen_fields_and_leaves_empty_ones_out() -> Non
 
 def test_lsa_rows_are_unit_and_neighbours_share_a_topic() -> None:
     dataset = dataset_of(PRODUCTS)
-    embedder = fit_embedder(dataset, EmbedSettings(dim=4))
+    embedder = fit_embedder(dataset, EmbedSettings("lsa", dim=4))
     vectors = embedder.encode([product_text(product, ("title", "category")) for product in dataset.catalogue])
     assert vectors.shape == (5, 4)
     assert vectors.dtype == np.float32
@@ -60,24 +60,26 @@ def test_lsa_rows_are_unit_and_neighbours_share_a_topic() -> None:
 
 
 def test_lsa_text_of_unknown_words_is_a_row_of_zeros() -> None:
-    embedder = fit_embedder(dataset_of(PRODUCTS), EmbedSettings(dim=4))
+    embedder = fit_embedder(dataset_of(PRODUCTS), EmbedSettings("lsa", dim=4))
     assert not embedder.encode(["zzz qqq"]).any()
     assert embedder.encode([]).shape == (0, 4)
 
 
+@pytest.mark.parametrize("model", ["lsa", "towers"])
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_few_or_identical_products_keep_the_width(count: int) -> None:
+def test_few_or_identical_products_keep_the_width(count: int, model: str) -> None:
     dataset = dataset_of([Product(str(i), "oat milk") for i in range(count)])
-    vectors = fit_embedder(dataset, EmbedSettings(dim=16)).encode(["oat milk"] * count)
+    vectors = fit_embedder(dataset, EmbedSettings(model, dim=16, steps=20)).encode(["oat milk"] * count)
     assert vectors.shape == (count, 16)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
 
 
-def test_no_products_and_no_words_are_errors() -> None:
+@pytest.mark.parametrize("model", ["lsa", "towers"])
+def test_no_products_and_no_words_are_errors(model: str) -> None:
     with pytest.raises(GenretError, match="0 products"):
-        fit_embedder(dataset_of([]), EmbedSettings())
+        fit_embedder(dataset_of([]), EmbedSettings(model, steps=20))
     with pytest.raises(GenretError, match="holds a word"):
-        fit_embedder(dataset_of([Product("1", "!!!")]), EmbedSettings())
+        fit_embedder(dataset_of([Product("1", "!!!")]), EmbedSettings(model, steps=20))
 
 
 @pytest.mark.parametrize(
@@ -88,21 +90,22 @@ def test_bad_settings_say_what_is_expected(bad: dict[str, object]) -> None:
         EmbedSettings(**bad)  # type: ignore[arg-type]
 
 
-def test_artifact_round_trip_embeds_queries_like_products(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", ["lsa", "towers"])
+def test_artifact_round_trip_embeds_the_same(tmp_path: Path, model: str) -> None:
     dataset = dataset_of(PRODUCTS)
-    embed_catalogue(dataset, EmbedSettings(dim=4), tmp_path / "e", progress=False)
+    embed_catalogue(dataset, EmbedSettings(model, dim=4, steps=20), tmp_path / "e", progress=False)
     vectors, artifact = load_embeddings(tmp_path / "e")
-    again = load_embedder(tmp_path / "e").encode(
-        [product_text(p, artifact.settings["fields"]) for p in dataset.catalogue]
-    )
+    embedder = load_embedder(tmp_path / "e")
+    again = embedder.encode_products([product_text(p, artifact.settings["fields"]) for p in dataset.catalogue])
     np.testing.assert_array_equal(vectors, again)
     assert [path.name for path in tmp_path.iterdir()] == ["e"]
 
 
-def test_same_seed_same_bytes(tmp_path: Path) -> None:
-    dataset = dataset_of(PRODUCTS)
-    one = embed_catalogue(dataset, EmbedSettings(dim=4), tmp_path / "a", progress=False)
-    two = embed_catalogue(dataset, EmbedSettings(dim=4), tmp_path / "b", progress=False)
+@pytest.mark.parametrize("model", ["lsa", "towers"])
+def test_same_seed_same_bytes(tmp_path: Path, model: str) -> None:
+    dataset, settings = dataset_of(PRODUCTS), EmbedSettings(model, dim=4, steps=20)
+    one = embed_catalogue(dataset, settings, tmp_path / "a", progress=False)
+    two = embed_catalogue(dataset, settings, tmp_path / "b", progress=False)
     assert one.fingerprint == two.fingerprint
 
 

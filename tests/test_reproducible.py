@@ -17,7 +17,7 @@ def again(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from genret.data.grocery import GrocerySettings, make_grocery
     from genret.embed import EmbedSettings
     from genret.tokenizer.settings import TokenizerSettings
-    from genret.training import ModelSettings, TrainSettings
+    from genret.training_settings import ModelSettings, TrainSettings
 
     run = tmp_path_factory.mktemp("again") / "elsewhere"
     grocery = GrocerySettings(**SMALL["grocery"])

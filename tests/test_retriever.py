@@ -176,7 +176,7 @@ def test_the_same_seed_makes_the_same_tokenizer_and_model_byte_for_byte(run_copy
 
     from genret.pipeline import tokenize_stage, train_stage
     from genret.tokenizer.settings import TokenizerSettings
-    from genret.training import ModelSettings, TrainSettings
+    from genret.training_settings import ModelSettings, TrainSettings
 
     before = {name: read_artifact(run_copy / name, name).fingerprint for name in ("tokenizer", "model")}
     for name in before:
@@ -192,7 +192,7 @@ def test_the_same_seed_makes_the_same_tokenizer_and_model_byte_for_byte(run_copy
 def test_another_tokenizer_goes_all_the_way(change: dict[str, str], run_copy: Path) -> None:
     from genret.pipeline import index_stage, tokenize_stage, train_stage
     from genret.tokenizer.settings import TokenizerSettings
-    from genret.training import ModelSettings, TrainSettings
+    from genret.training_settings import ModelSettings, TrainSettings
 
     settings = TokenizerSettings(**{**SMALL["tokenizer"], "steps": 30, **change})
     tokenize_stage(run_copy, settings, progress=False)

@@ -180,7 +180,7 @@ def downstream(
     from genret.pipeline import fork_run, index_stage, train_stage
     from genret.retriever import Retriever
     from genret.tokenizer.tokenizer import save_tokenizer
-    from genret.training import ModelSettings, TrainSettings
+    from genret.training_settings import ModelSettings, TrainSettings
 
     run = folder / "run"
     fork_run(work, run)

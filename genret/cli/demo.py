@@ -19,7 +19,7 @@ def demo(out: Path, layers: Layers) -> None:
     About five minutes on two cores. A second run reuses what is finished.
     """
     from genret.data.grocery import GrocerySettings
-    from genret.demo import EMBED, build_demo, judge_demo
+    from genret.demo import build_demo, judge_demo
     from genret.embed import EmbedSettings
 
     started = perf_counter()
@@ -27,7 +27,7 @@ def demo(out: Path, layers: Layers) -> None:
     def say(line: str) -> None:
         click.echo(f"[{perf_counter() - started:5.0f} s] {line}")
 
-    grocery, embedding = layers.make(GrocerySettings, "grocery"), layers.make(EmbedSettings, "embed", defaults=EMBED)
+    grocery, embedding = layers.make(GrocerySettings, "grocery"), layers.make(EmbedSettings, "embed")
     build_demo(out, grocery, embedding, layers.flags, say)
     summary = judge_demo(out, say, lambda: perf_counter() - started)
     click.echo("\n" + (out / "eval" / "results.md").read_text(encoding="utf-8"))

@@ -52,8 +52,10 @@ def data(source: Path | None, run: Path, layers: Layers, **options: Any) -> None
 
 @click.command()
 @run_argument
-@click.option("--model", help="lsa, towers, two-tower, or a sentence-transformers model: hub name or folder.")
-@click.option("--dim", type=int, help="Width of the lsa embedding.")
+@click.option(
+    "--model", help="towers (the default), lsa, two-tower, or a sentence-transformers model: hub name or folder."
+)
+@click.option("--dim", type=int, help="Width of towers and lsa.")
 @settings_options
 def embed(run: Path, layers: Layers, model: str | None, dim: int | None) -> None:
     """Embed the products of RUN/data into RUN/embeddings."""
@@ -92,7 +94,7 @@ def tokenize(run: Path, layers: Layers, lam: float | None, codebook_sizes: str |
 def train(run: Path, layers: Layers, encoder: str | None, **flags: Any) -> None:
     """Train the seq2seq model that spells semantic IDs, RUN/model. Goes on from its last checkpoint."""
     from genret.pipeline import train_stage
-    from genret.training import ModelSettings, TrainSettings
+    from genret.training_settings import ModelSettings, TrainSettings
 
     model = layers.make(ModelSettings, "model", {"encoder": encoder})
     say("train", train_stage(run, model, layers.make(TrainSettings, "train", flags)))
@@ -110,7 +112,7 @@ def index(run: Path) -> None:
 @click.command()
 @click.argument("source", required=False, type=click.Path(path_type=Path))
 @click.option("--out", "run", required=True, type=click.Path(path_type=Path), help="The run folder.")
-@click.option("--model", help="Embedding: lsa, or a sentence-transformers model.")
+@click.option("--model", help="Embedding: towers (the default), lsa, two-tower, or a sentence-transformers model.")
 @click.option("--encoder", help="Warm-start the encoder from this local or hub checkpoint.")
 @click.option("--lam", type=float, help="λ, the weight of the contrastive term.")
 @click.option("--max-steps", type=int, help="Training steps of the model.")
@@ -130,7 +132,7 @@ def build(
     from genret.embed import EmbedSettings
     from genret.pipeline import embed_stage, index_stage, tokenize_stage, train_stage
     from genret.tokenizer.settings import TokenizerSettings
-    from genret.training import ModelSettings, TrainSettings
+    from genret.training_settings import ModelSettings, TrainSettings
 
     # Settings first: a wrong one should not cost an hour of embedding.
     embedding = layers.make(EmbedSettings, "embed", {"model": model})
@@ -141,6 +143,7 @@ def build(
     _read_data(source, run, layers, options)
     say("embed", embed_stage(run, embedding, recipe))
     say("tokenize", tokenize_stage(run, tokenizer))
+    tell_policy(run)
     say("train", train_stage(run, seq2seq, training))
     say("index", index_stage(run))
     click.echo(f'\nnext:\n  genret search "..." --run {run}\n  genret eval {run}')
@@ -150,6 +153,15 @@ def say(name: str, result: StageResult) -> None:
     """One line on how a stage ended."""
     what = "up to date, reused" if result.reused else f"done in {result.seconds:.1f} s"
     click.echo(f"{name:9s} {what}  ({result.artifact.path}, {result.artifact.fingerprint[:12]})")
+
+
+def tell_policy(run: Path) -> None:
+    """What the collision policy of RUN/tokenizer did to its IDs and to reconstruction."""
+    from genret.tokenizer.health import load_health
+    from genret.tokenizer.health_text import format_policy
+
+    for line in format_policy(load_health(run / "tokenizer")):
+        click.echo(f"{'':9s} {line}")
 
 
 def _two_tower(layers: Layers, embedding: EmbedSettings) -> TwoTowerRecipe | None:

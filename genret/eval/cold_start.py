@@ -185,7 +185,7 @@ def build_without(
     """Every stage of `run` again in `cold`, with the same settings, over its data without the products withheld."""
     from genret.pipeline import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
     from genret.tokenizer.settings import TokenizerSettings
-    from genret.training import ModelSettings, TrainSettings
+    from genret.training_settings import ModelSettings, TrainSettings
 
     dataset, data = load_dataset(run / "data")
     made = {

@@ -49,7 +49,7 @@ def grading(data: Dataset) -> Grading:
 
 def test_an_evaluation_is_written_whole_and_repeats_byte_for_byte(tmp_path):
     data = dataset()
-    lsa = encoder_system("lsa", EmbedSettings(dim=8, fields=("title",)), tmp_path / "work")
+    lsa = encoder_system("lsa", EmbedSettings("lsa", dim=8, fields=("title",)), tmp_path / "work")
     names = ["bm25", "bm25-tuned", "lsa", "bm25+lsa"]
     for folder in ("one", "two"):
         result = evaluate_bench(
@@ -161,10 +161,10 @@ def test_scores_of_runs_carry_intervals_and_tests():
 
 
 def test_a_cached_encoder_is_used_again_and_a_changed_one_is_not(tmp_path):
-    settings = EmbedSettings(dim=4, fields=("title",))
+    settings = EmbedSettings("lsa", dim=4, fields=("title",))
     said: list[str] = []
     for dim in (4, 4, 6):
-        one = bench(lsa=encoder_system("lsa", EmbedSettings(dim=dim, fields=settings.fields), tmp_path))
+        one = bench(lsa=encoder_system("lsa", EmbedSettings("lsa", dim=dim, fields=settings.fields), tmp_path))
         one.progress = said.append
         one.answer("lsa")
     assert [line.startswith("lsa: embedding") for line in said] == [True, False, False, True, False]

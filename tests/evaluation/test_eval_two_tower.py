@@ -20,7 +20,7 @@ from genret.eval.systems import Bench
 from genret.pipeline import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
 from genret.retriever import Retriever
 from genret.tokenizer.settings import TokenizerSettings
-from genret.training import ModelSettings, TrainSettings
+from genret.training_settings import ModelSettings, TrainSettings
 from genret.two_tower import Pair, TwoTowerSettings, in_batch_loss, train_two_tower, training_pairs
 from genret.types import Judgement, Product, Query
 

@@ -23,7 +23,7 @@ def grocery():
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    "embed", [EmbedSettings(), EmbedSettings(model=TOWERS, fields=TEXT_FIELDS)], ids=["lsa", "towers"]
+    "embed", [EmbedSettings("lsa"), EmbedSettings(model=TOWERS, fields=TEXT_FIELDS)], ids=["lsa", "towers"]
 )
 def test_default_settings_on_the_whole_catalogue(grocery, embed):
     texts = [product_text(product, embed.fields) for product in grocery.catalogue]

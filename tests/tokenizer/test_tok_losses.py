@@ -120,7 +120,7 @@ def test_an_anchor_weighs_as_its_nearest_relation():
     relations = np.array([[3, 0, 2, 3], [1, 3, 2, 3], [2, 2, 3, 3], [3, 3, 3, 3]], np.int8)
     targets = contrast_targets(relations, (2.0, 1.0, 0.2)).numpy()
     np.testing.assert_allclose(targets.sum(1), [1, 0.5, 0.1, 0], rtol=1e-6)
-    np.testing.assert_allclose(targets[2], [0.05, 0.05, 0, 0], rtol=1e-6)  # cousins alone: a tenth of a same leaf's pull
+    np.testing.assert_allclose(targets[2], [0.05, 0.05, 0, 0], rtol=1e-6)  # cousins alone
 
 
 def test_contrast_by_hand_and_without_positives():
