@@ -20,7 +20,7 @@ LAYERS = [
     {"text"},
     {"embed", "filter_text", "filters", "pruning", "pseudo", "ranking", "tokenizer", "towers", "two_tower"},
     {"beam", "exact", "logits", "index", "changes", "live", "snapshot"},
-    {"examples", "prefix", "start", "decoder", "model", "training"},
+    {"examples", "practice", "prefix", "start", "decoder", "model", "training", "training_settings"},
     {"retriever"},
     {"explain", "pipeline"},
     {"eval"},
