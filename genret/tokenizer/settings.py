@@ -57,6 +57,7 @@ class TokenizerSettings:
     balance: Balance = "fixed"
     """`both` only: fixed weights, or pairs rescaled so that both gradients have the same norm."""
     pair_weight: float = 1.0
+    """`both` only: weight of the pairs beside the taxonomy. Under `pairs` alone it has no effect; set `lam` there."""
 
     gradient: Gradient = "ste"
     """How gradients pass the quantizer: straight-through, or the rotation trick (arXiv 2410.06424)."""
