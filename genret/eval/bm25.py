@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from genret.data.records import Catalogue, Dataset
+from genret.embed import product_text
 from genret.errors import GenretError, require
 from genret.eval.measures import evaluate
 from genret.eval.runs import RankedList, ranked, top_rows
-from genret.types import Judgement, Product, Query, Split
+from genret.types import Judgement, Query, Split
 
 FIELDS = ("title", "brand", "category", "description", "attributes")
 WORD = re.compile(r"\w+")
@@ -137,19 +138,7 @@ def tokenizer(stem: bool) -> Callable[[str], list[str]]:
 def catalogue_tokens(catalogue: Catalogue, settings: BM25Settings) -> list[list[str]]:
     """Each product's words, fields in the order of the settings."""
     words = tokenizer(settings.stem)
-    return [words(field_text(product, settings.fields)) for product in catalogue]
-
-
-def field_text(product: Product, fields: Sequence[str]) -> str:
-    """The chosen fields of a product as one text."""
-    parts = {
-        "title": product.title,
-        "brand": product.brand,
-        "category": " ".join(product.category),
-        "description": product.description,
-        "attributes": " ".join(f"{name} {value}" for name, value in product.attributes.items()),
-    }
-    return " ".join(parts[field] for field in fields if parts[field])
+    return [words(product_text(product, settings.fields)) for product in catalogue]
 
 
 def _index(tokens: list[list[str]], settings: BM25Settings) -> Any:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from genret.data.records import Catalogue, Dataset
 from genret.errors import GenretError
-from genret.eval.bm25 import BM25, BM25Grid, BM25Settings, field_text, tune
+from genret.eval.bm25 import BM25, BM25Grid, BM25Settings, tune
 from genret.eval.dense import Dense
 from genret.eval.fusion import reciprocal_rank_fusion, score_fusion
 from genret.eval.runs import ranked
@@ -81,11 +81,6 @@ def test_no_words_at_all_is_an_error():
 def test_bad_settings(bad):
     with pytest.raises(GenretError, match="BM25"):
         BM25Settings(**bad)
-
-
-def test_field_text_orders_and_skips():
-    product = Product("1", "Sauce", ("Pantry", "Pasta"), "", "red", {"size": "12 oz"})
-    assert field_text(product, ("category", "title", "brand", "attributes")) == "Pantry Pasta Sauce size 12 oz"
 
 
 def dataset() -> Dataset:
