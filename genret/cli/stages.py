@@ -80,6 +80,7 @@ def tokenize(run: Path, layers: Layers, lam: float | None, codebook_sizes: str |
 
     flags = {"lam": lam, "codebook_sizes": _sizes(codebook_sizes), "seed": seed}
     say("tokenize", tokenize_stage(run, layers.make(TokenizerSettings, "tokenizer", flags)))
+    tell_coverage(run)
     click.echo(format_health(load_health(run / "tokenizer")))
 
 
@@ -143,6 +144,7 @@ def build(
     _read_data(source, run, layers, options)
     say("embed", embed_stage(run, embedding, recipe))
     say("tokenize", tokenize_stage(run, tokenizer))
+    tell_coverage(run)
     tell_policy(run)
     say("train", train_stage(run, seq2seq, training))
     say("index", index_stage(run))
@@ -153,6 +155,14 @@ def say(name: str, result: StageResult) -> None:
     """One line on how a stage ended."""
     what = "up to date, reused" if result.reused else f"done in {result.seconds:.1f} s"
     click.echo(f"{name:9s} {what}  ({result.artifact.path}, {result.artifact.fingerprint[:12]})")
+
+
+def tell_coverage(run: Path) -> None:
+    """A line on stderr if RUN/tokenizer was trained on less than an epoch of its catalogue."""
+    from genret.tokenizer.verbs import coverage_note
+
+    if note := coverage_note(run):
+        click.echo(f"genret: warning: {note}", err=True)
 
 
 def tell_policy(run: Path) -> None:

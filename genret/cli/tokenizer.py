@@ -9,9 +9,12 @@ import click
 
 from genret.artifacts import MANIFEST, write_json
 from genret.cli.options import Layers, json_option, run_argument, settings_options
+from genret.errors import GenretError
 
 if TYPE_CHECKING:
     from genret.tokenizer.verbs import Report
+
+GRID = "0,0.003,0.01,0.03,0.1,0.3"
 
 
 @click.group()
@@ -21,7 +24,7 @@ def tokenizer() -> None:
 
 @tokenizer.command()
 @run_argument
-@click.option("--plots", type=click.Path(path_type=Path), help="Also draw the health as this PNG.")
+@click.option("--plots", type=click.Path(path_type=Path, dir_okay=False), help="Also draw the health as this PNG.")
 @json_option
 def health(run: Path, plots: Path | None, json_file: Path | None) -> None:
     """Codebook use, collisions, fragmentation, purity, and similarity against depth."""
@@ -32,7 +35,7 @@ def health(run: Path, plots: Path | None, json_file: Path | None) -> None:
 
 @tokenizer.command()
 @run_argument
-@click.option("--at", default=0.8, show_default=True, help="Score from which a product counts as misfiled.")
+@click.option("--at", default=0.8, show_default=True, help="Score, 0 to 1, above which a product counts as misfiled.")
 @click.option("--limit", default=20, show_default=True, help="Products to show.")
 @json_option
 def audit(run: Path, at: float, limit: int, json_file: Path | None) -> None:
@@ -44,34 +47,76 @@ def audit(run: Path, at: float, limit: int, json_file: Path | None) -> None:
 
 @tokenizer.command()
 @run_argument
-@click.option("--plots", type=click.Path(path_type=Path), help="Also draw the trade-off as this PNG.")
+@click.option("--lam", "grid", default=GRID, show_default=True, metavar="λ,λ,...", help="The λ to try; 0 is always.")
+@click.option("--seeds", default=2, show_default=True, help="Trainings a λ, at least 2.")
+@click.option("--budget", default=0.1, show_default=True, help="The most that λ may add to the error: 0.1 is a tenth.")
+@click.option("--plots", type=click.Path(path_type=Path, dir_okay=False), help="Also draw the trade-off as this PNG.")
 @settings_options
 @json_option
-def tune(run: Path, layers: Layers, plots: Path | None, json_file: Path | None) -> None:
-    """Recommend a λ for RUN's embeddings and taxonomy, by the knee of reconstruction against coherence."""
-    from genret.tokenizer.settings import TokenizerSettings
-    from genret.tokenizer.verbs import tune_report
+def tune(
+    run: Path, layers: Layers, grid: str, seeds: int, budget: float, plots: Path | None, json_file: Path | None
+) -> None:
+    """Recommend a λ for RUN's embeddings and taxonomy, by the knee of reconstruction against agreement.
 
-    settings = layers.make(TokenizerSettings, "tokenizer")
-    _show(tune_report(_run(run), settings, plots=plots, echo=lambda line: click.echo(line, err=True)), json_file)
+    Starts from the settings of RUN/tokenizer where there is one. Agreement is the share of the data set's substitutes
+    (of same-leaf pairs, where it names none) that share L1 and L1-L2, the mean of the two. A λ is recommended only if
+    its gain exceeds what the seeds vary by.
+    """
+    from genret.pipeline import co_engaged
+    from genret.tokenizer.settings import TokenizerSettings
+    from genret.tokenizer.verbs import trained_with, tune_report
+
+    if any(flag.replace(" ", "").startswith("tokenizer.lam=") for flag in layers.flags):
+        raise GenretError("--set tokenizer.lam has no effect here: λ is what is searched; give those to try as --lam")
+    folder = _run(run)
+    defaults = trained_with(folder)
+    _tell(f"settings: those of {folder / 'tokenizer'}" if defaults else "settings: the defaults (no tokenizer yet)")
+    report = tune_report(
+        folder,
+        layers.make(TokenizerSettings, "tokenizer", defaults=defaults),
+        lambdas=_numbers(grid),
+        seeds=seeds,
+        budget=budget,
+        engaged=co_engaged,
+        plots=plots,
+        echo=_tell,
+    )
+    _show(report, json_file)
 
 
 @tokenizer.command()
 @run_argument
 @click.option("--lam", default=0.01, show_default=True, help="The λ that is set against 0.")
 @click.option("--share", default=0.1, show_default=True, help="Share of products whose text is corrupted.")
-@click.option("--seeds", default=3, show_default=True)
+@click.option("--seeds", default=3, show_default=True, help="Trainings a λ, at least 2; from 3 on, 95 % intervals.")
 @json_option
 def bench(run: Path, lam: float, share: float, seeds: int, json_file: Path | None) -> None:
     """Error propagation: how far corrupted text throws products from their leaf, for λ = 0 and λ > 0."""
+    from genret.pipeline import co_engaged
     from genret.tokenizer.verbs import bench_report
 
-    _show(bench_report(_run(run), lam=lam, share=share, seeds=seeds), json_file)
+    _show(bench_report(_run(run), lam=lam, share=share, seeds=seeds, engaged=co_engaged, echo=_tell), json_file)
 
 
 def _run(path: Path) -> Path:
     """The run folder, also where its tokenizer artifact was given."""
-    return path.parent if (path / MANIFEST).is_file() else path
+    if not path.is_dir():
+        raise GenretError(f"{path}: no such run folder; make one with genret build")
+    if not (path / MANIFEST).is_file():
+        return path
+    return path.parent if path.name else path.resolve().parent
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """The numbers of a comma-separated list."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise GenretError(f"--lam {text!r}: expected numbers separated by commas, such as {GRID}") from None
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _show(report: Report, json_file: Path | None) -> None:

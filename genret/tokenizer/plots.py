@@ -8,7 +8,10 @@ from typing import Any
 
 from genret.errors import require
 from genret.tokenizer.health import Health
-from genret.tokenizer.tune import Tuning
+from genret.tokenizer.tune import Tuning, pareto_front
+
+PLAIN = {"color": "tab:blue", "marker": "o"}
+"""How a lambda that is not recommended is drawn."""
 
 
 def new_figure(columns: int, width: float = 4.2, height: float = 3.2) -> tuple[Any, list[Any]]:
@@ -21,7 +24,7 @@ def new_figure(columns: int, width: float = 4.2, height: float = 3.2) -> tuple[A
 def save_figure(figure: Any, path: Path) -> None:
     """Write a PNG that depends on nothing but the figure."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    figure.savefig(path, format="png", dpi=110, metadata={"Software": None})
 
 
 def plot_health(health: Health, history: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -53,13 +56,23 @@ def plot_health(health: Health, history: Sequence[Mapping[str, Any]], path: Path
 
 
 def plot_tuning(tuning: Tuning, path: Path) -> None:
-    """Coherence against reconstruction, one point a lambda, the recommended one marked."""
+    """Agreement against reconstruction, a point a lambda with its seeds' range; the Pareto front; the knee marked."""
     figure, (axis,) = new_figure(1, 5.5, 4)
-    trials = [trial for trial in tuning.trials if not trial.failed]
-    axis.plot([trial.error for trial in trials], [trial.coherence for trial in trials], marker="o", color="tab:blue")
-    for trial in trials:
+    front = pareto_front(tuning.trials)
+    axis.plot([trial.error for trial in front], [trial.agreement for trial in front], color="tab:gray", label="front")
+    for trial in (trial for trial in tuning.trials if not trial.failed):
+        point = (trial.error, trial.agreement)
         chosen = trial.lam == tuning.recommended
-        axis.annotate(f"{trial.lam:g}", (trial.error, trial.coherence), fontweight="bold" if chosen else "normal")
-    axis.set(xlabel="reconstruction error (share of the variance)", ylabel="pairs that agree on L1-L2")
+        look = {"color": "tab:red", "marker": "*", "markersize": 14, "label": "recommended"} if chosen else PLAIN
+        axis.errorbar(*point, _reach(trial.by_seed), _reach([run.error for run in trial.runs]), **look)
+        axis.annotate(f"{trial.lam:g}", point, xytext=(6, 6), textcoords="offset points")
+    axis.set(xlabel="reconstruction error (share of the variance)", ylabel="pairs that agree, mean of L1 and L1-L2")
     axis.set_title(f"recommended: lambda {tuning.recommended:g}")
+    axis.legend()
     save_figure(figure, path)
+
+
+def _reach(values: Sequence[float]) -> list[list[float]]:
+    """How far the values lie below and above their mean, as error bars want it."""
+    mean = sum(values) / len(values)
+    return [[mean - min(values)], [max(values) - mean]]

@@ -19,6 +19,16 @@ RUN = 4
 """Products of one leaf that are kept together, so that a focus half holds several products a leaf."""
 
 
+def focus_size(products: int, batch_size: int) -> int:
+    """Products in a batch's focus half; all of them, where one batch holds the catalogue."""
+    return products if products <= batch_size else batch_size // 2
+
+
+def epoch_steps(products: int, batch_size: int) -> int:
+    """Batches that put every one of N products into a focus half once."""
+    return -(-products // max(focus_size(products, batch_size), 1))
+
+
 class HierarchicalSampler:
     """Batches of `batch_size` rows (all N where N is not larger).
 
@@ -32,7 +42,7 @@ class HierarchicalSampler:
     def __init__(self, categories: Sequence[CategoryPath], batch_size: int, seed: int) -> None:
         self.size = len(categories)
         self.batch_size = min(batch_size, self.size)
-        self.focus = self.size if self.batch_size == self.size else self.batch_size // 2
+        self.focus = focus_size(self.size, batch_size)
         self.seed = seed
         leaves: dict[CategoryPath, dict[CategoryPath, list[int]]] = defaultdict(lambda: defaultdict(list))
         for row, path in enumerate(categories):
@@ -50,7 +60,7 @@ class HierarchicalSampler:
     @property
     def steps_per_epoch(self) -> int:
         """Batches that cover every product."""
-        return -(-self.size // self.focus)
+        return epoch_steps(self.size, self.batch_size)
 
     def batch(self, step: int) -> Rows:
         """(B,) distinct rows of the catalogue, the focus half first."""

@@ -6,28 +6,32 @@ Each function returns a `Report`: the text to print and the value to write with 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from genret.artifacts import check_lineage
+from genret.artifacts import MANIFEST, check_lineage, read_artifact
 from genret.data.records import Dataset, load_dataset
 from genret.embed import EmbedSettings, load_embedder, load_embeddings, product_text
-from genret.settings import make_settings
+from genret.errors import GenretError
+from genret.settings import check_range, make_settings, settings_dict
 from genret.tokenizer.audit import AuditScore, Suspicion, audit, judge_audit
 from genret.tokenizer.health import format_health, health
 from genret.tokenizer.plots import plot_health, plot_tuning
-from genret.tokenizer.propagation import propagate
-from genret.tokenizer.settings import TokenizerSettings
+from genret.tokenizer.propagation import Corrupted, Propagation, corrupted, format_propagation, propagate
+from genret.tokenizer.sampler import epoch_steps
+from genret.tokenizer.settings import Engagement, TokenizerSettings
 from genret.tokenizer.tokenizer import Tokenizer, load_product_ids, load_tokenizer
 from genret.tokenizer.training import train_tokenizer
-from genret.tokenizer.tune import LAMBDAS, Trial, format_tuning, tune
+from genret.tokenizer.tune import BUDGET, LAMBDAS, SEEDS, check_objective, check_tuning, format_tuning, tune
 
 SHOWN = 20
+Engaged: TypeAlias = Callable[[Dataset, Engagement], npt.NDArray[np.int64]]
+"""Finds (P, 2) rows of co-engaged products: `genret.pipeline.co_engaged`, which is built on top of this package."""
 
 
 class Report(NamedTuple):
@@ -63,6 +67,8 @@ def audit_report(run: Path, *, at: float = 0.8, limit: int = SHOWN) -> Report:
     The products are embedded anew without their category and put through the tokenizer's encoder: their latents are
     what is audited. `value["by_codes"]` judges the same audit on what the codes alone keep of them.
     """
+    check_range("at", at, 0, 1)
+    check_range("limit", limit, 0)
     trained = open_run(run)
     catalogue = trained.dataset.catalogue
     words = words_alone(run, trained.dataset)
@@ -117,68 +123,113 @@ def tune_report(
     settings: TokenizerSettings | None = None,
     *,
     lambdas: Sequence[float] = LAMBDAS,
-    budget: float = 0.1,
+    seeds: int = SEEDS,
+    budget: float = BUDGET,
+    engaged: Engaged | None = None,
     plots: Path | None = None,
-    echo: Any = None,
+    echo: Callable[[str], None] = lambda line: None,
 ) -> Report:
-    """A recommended lambda for RUN/data and RUN/embeddings, and the trials it rests on. `echo` gets a line a trial."""
+    """A recommended lambda for RUN/data and RUN/embeddings, and the trials it rests on.
+
+    `settings`: those of RUN/tokenizer, or the defaults, unless given. `engaged` finds co-engagement pairs, where the
+    settings learn from them. `echo` gets a line a training.
+    """
+    settings = settings or make_settings(TokenizerSettings, trained_with(run))
+    check_tuning(settings, lambdas, seeds, budget)
     dataset, vectors = open_embeddings(run)
-
-    def progress(trial: Trial) -> None:
-        if echo is not None:
-            echo(
-                f"lambda {trial.lam:g}: "
-                + (trial.failed or f"error {trial.error:.4f}, agree on L1-L2 {trial.coherence:.1%}")
-            )
-
-    tuning = tune(vectors, dataset.catalogue.categories, settings, lambdas=lambdas, budget=budget, progress=progress)
+    tuning = tune(
+        vectors,
+        dataset.catalogue.categories,
+        settings,
+        lambdas=lambdas,
+        seeds=seeds,
+        budget=budget,
+        substitutes=substitute_rows(dataset),
+        pairs=engaged_pairs(dataset, settings, engaged),
+        progress=echo,
+    )
     if plots is not None:
         plot_tuning(tuning, plots)
-    trials = [trial._asdict() for trial in tuning.trials if not trial.failed]
-    failed = {f"{trial.lam:g}": trial.failed for trial in tuning.trials if trial.failed}
-    value = {"recommended": tuning.recommended, "why": tuning.why, "trials": trials, "failed": failed}
+    value = {**tuning.to_json(), "budget": budget, "seeds": seeds, "settings": settings_dict(settings)}
     return Report(format_tuning(tuning), value)
 
 
-def bench_report(run: Path, *, lam: float = 0.01, share: float = 0.1, seeds: int = 3) -> Report:
+def bench_report(
+    run: Path,
+    *,
+    lam: float = 0.01,
+    share: float = 0.1,
+    seeds: int = 3,
+    engaged: Engaged | None = None,
+    echo: Callable[[str], None] = lambda line: None,
+) -> Report:
     """Error propagation: share of products thrown out of their leaf's main prefixes by corrupted text, 0 against `lam`.
 
-    Two tokenizers are trained from RUN/embeddings with the settings of RUN/tokenizer but for lambda.
+    Each seed trains two tokenizers from RUN/embeddings with the settings of RUN/tokenizer but for lambda and the seed,
+    and draws the products whose texts are corrupted. `engaged` and `echo` as in `tune_report`.
     """
+    check_range("lam", lam, 0, above=True)
+    check_range("share", share, 0, 1, above=True)
+    check_range("seeds", seeds, 2)
     trained = open_run(run)
-    vectors, artifact = load_embeddings(run / "embeddings")
-    fields = make_settings(EmbedSettings, artifact.settings).fields
-    products = list(trained.dataset.catalogue)
-    texts = [product_text(product, [field for field in fields if field != "category"]) for product in products]
-    kept = [" ".join(product.category) if "category" in fields else "" for product in products]
+    settings, dataset = trained.tokenizer.settings, trained.dataset
+    check_objective(settings)
+    categories = dataset.catalogue.categories
+    if not any(categories):
+        raise GenretError(f"{run}: no product has a category, so none can leave its leaf; add a category column")
+    pairs = engaged_pairs(dataset, settings, engaged)
+    texts, kept = text_parts(run, dataset)
     encode = load_embedder(run / "embeddings").encode_products
-    categories = trained.dataset.catalogue.categories
-    value: dict[str, dict[str, list[float]]] = {}
-    for weight in (0.0, lam):
-        tokenizer = train_tokenizer(
-            vectors, categories, replace(trained.tokenizer.settings, lam=weight), progress=False
-        )
-        codes = tokenizer.encode(vectors)
-        runs = [
-            propagate(tokenizer, codes, texts, kept, categories, encode, share=share, seed=seed)
-            for seed in range(seeds)
-        ]
-        value[f"{weight:g}"] = {kind: np.mean([run[kind] for run in runs], axis=0).tolist() for kind in runs[0]}
-    return Report(format_bench(value), {"share": share, "seeds": seeds, "displaced": value})
+
+    def displace(bad: Corrupted, own: TokenizerSettings) -> dict[str, tuple[float, ...]]:
+        echo(f"lambda {own.lam:g}, seed {own.seed}")
+        tokenizer = train_tokenizer(trained.vectors, categories, own, pairs=pairs, progress=False)
+        return propagate(tokenizer, trained.vectors, bad, categories)
+
+    found = []
+    for seed in range(settings.seed, settings.seed + seeds):
+        bad = corrupted(texts, kept, encode, share=share, seed=seed)
+        without, with_lam = (displace(bad, replace(settings, lam=weight, seed=seed)) for weight in (0.0, lam))
+        found.append((without, with_lam))
+    propagation = Propagation.of(lam, found)
+    return Report(format_propagation(propagation), {"share": share, "seeds": seeds, **propagation.to_json()})
 
 
-def format_bench(value: dict[str, dict[str, list[float]]]) -> str:
-    """Displacement by corruption, lambda and depth."""
-    depths = len(next(iter(next(iter(value.values())).values())))
-    lines = [
-        f"{'displaced at':<14}{'lambda':>8}"
-        + "".join(f"{'L1' if i == 0 else f'L1-L{i + 1}':>8}" for i in range(depths))
-    ]
-    for kind in next(iter(value.values())):
-        lines += [
-            f"{kind:<14}{lam:>8}" + "".join(f"{share:>8.1%}" for share in kinds[kind]) for lam, kinds in value.items()
-        ]
-    return "\n".join(lines)
+def text_parts(run: Path, dataset: Dataset) -> tuple[list[str], list[str]]:
+    """(N,) texts of the products as RUN embeds them but for the category, and (N,) categories, "" if not embedded."""
+    fields = make_settings(EmbedSettings, load_embeddings(run / "embeddings")[1].settings).fields
+    products = list(dataset.catalogue)
+    texts = [product_text(product, [field for field in fields if field != "category"]) for product in products]
+    return texts, [" ".join(product.category) if "category" in fields else "" for product in products]
+
+
+def trained_with(run: Path) -> Mapping[str, Any]:
+    """The settings of RUN/tokenizer; none where the run has no tokenizer yet."""
+    folder = run / "tokenizer"
+    return read_artifact(folder, "tokenizer", verify=False).settings if (folder / MANIFEST).is_file() else {}
+
+
+def engaged_pairs(
+    dataset: Dataset, settings: TokenizerSettings, engaged: Engaged | None
+) -> npt.NDArray[np.int64] | None:
+    """(P, 2) rows of co-engaged products, where the settings learn from them and `engaged` can find them."""
+    return engaged(dataset, settings.engagement) if settings.needs_pairs and engaged is not None else None
+
+
+def coverage_note(run: Path) -> str | None:
+    """A warning if RUN/tokenizer was trained on less than one epoch of its catalogue, else None."""
+    artifact = read_artifact(run / "tokenizer", "tokenizer", verify=False)
+    settings = make_settings(TokenizerSettings, artifact.settings)
+    if settings.objective in ("rkmeans", "pq"):
+        return None
+    products = len(load_product_ids(artifact))
+    epoch = epoch_steps(products, settings.batch_size)
+    if settings.steps >= epoch:
+        return None
+    return (
+        f"steps={settings.steps} with batch_size={settings.batch_size} cover less than one epoch of {products:,} "
+        f"products ({epoch:,} steps); raise tokenizer.steps or tokenizer.batch_size"
+    )
 
 
 def open_embeddings(run: Path) -> tuple[Dataset, npt.NDArray[np.float32]]:
