@@ -131,6 +131,11 @@ class Index:
     def semantic_id(self, product_id: str) -> SemanticId:
         return self.snapshot().semantic_id(product_id)
 
+    def contents(self) -> tuple[Catalogue, npt.NDArray[np.int64], Floats | None]:
+        """All products as they now are, with their (N, L) codes and (N, D) embeddings, if the index holds these."""
+        with self._lock:
+            return self._pending.contents()
+
     def define(self, name: str, where: Condition | str) -> None:
         """Give a filter a name that conditions may use, and compile it now. A GenretError if it does not fit."""
         condition = as_condition(where)
@@ -175,7 +180,7 @@ class Index:
         with self._lock:
             if not self._pending.size:
                 return self._base.artifact
-            catalogue, codes, embeddings = self._pending.contents()
+            catalogue, codes, embeddings = self.contents()
             old, sizes = self._base.artifact, self._base.trie.codebook_sizes
             build_index(catalogue, codes, sizes, old.path, old.inputs, embeddings, durable=True)
             self._log.close()

@@ -22,7 +22,7 @@ LAYERS = [
     {"beam", "exact", "logits", "index", "changes", "live", "snapshot"},
     {"examples", "practice", "prefix", "start", "decoder", "model", "training", "training_settings"},
     {"retriever"},
-    {"explain", "pipeline"},
+    {"explain", "pipeline", "stock"},
     {"eval"},
     {"demo"},
     {"cli", "server"},

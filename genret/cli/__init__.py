@@ -25,6 +25,9 @@ COMMANDS = {
     "train": ("genret.cli.stages:train", "Train the model that spells semantic IDs, RUN/model."),
     "index": ("genret.cli.stages:index", "Semantic IDs and products to the prefix trie, RUN/index."),
     "search": ("genret.cli.search:search", "Constrained beam search; --explain draws the beam."),
+    "put": ("genret.cli.stock:put", "Add or replace products of a run's index while it serves."),
+    "remove": ("genret.cli.stock:remove", "Take products out of a run's index while it serves."),
+    "compact": ("genret.cli.stock:compact", "Write an index anew with all its changes in it."),
     "eval": ("genret.cli.evaluate:evaluate", "Recall, nDCG and MRR beside BM25 and dense; substitutes."),
     "tokenizer": ("genret.cli.tokenizer:tokenizer", "Look into a tokenizer: health, audit, tune, bench."),
 }
