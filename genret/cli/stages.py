@@ -212,7 +212,7 @@ def _reader(
                 source,
                 options["queries"],
                 options["judgements"],
-                columns=_columns(options["columns"]),
+                columns=named_columns(options["columns"]),
                 relevant_at=options["relevant_at"],
                 on_bad_row=on_bad_row,
                 rejects=rejects,
@@ -241,7 +241,7 @@ def _print_of(path: Path) -> str:
     return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
 
 
-def _columns(pairs: Sequence[str]) -> dict[str, str]:
+def named_columns(pairs: Sequence[str]) -> dict[str, str]:
     columns = {}
     for pair in pairs:
         field, equals, column = pair.partition("=")
