@@ -19,8 +19,6 @@ from genret.types import Product
 
 MILK = ("Dairy & Eggs", "Milk")
 NEW = [Product(f"new-{i}", f"Zimmerli organic oat milk {i}", MILK, popularity=2.0) for i in range(5)]
-    Product(f"new-{i}", f"Zimmerli organic oat milk {i}", ("Dairy & Eggs", "Milk"), popularity=2.0) for i in range(5)
-]
 
 
 def ids_of(run: Path) -> dict[str, tuple[int, ...]]:
