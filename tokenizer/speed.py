@@ -5,7 +5,8 @@
 
 Knows arrays, a run folder and the clock. Without `--run` the embeddings are drawn around a made-up taxonomy of three
 levels. Trains at the default settings (`--set` changes them), then with twice the steps, and again: a training has
-converged if one of twice the steps takes less than `STILL` off the error over the whole catalogue.
+converged if one of twice the steps takes less than `STILL` off the error of products that took no part in it. The error
+of those that did goes on falling for as long as anyone trains, since codebooks can learn a catalogue by heart.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ from genret.tokenizer.settings import TokenizerSettings
 from genret.types import CategoryPath
 
 STILL = 0.02
-"""Share of the error that counts as no improvement any more."""
-ROUNDS, TRIES = 5, 4
+"""Share of the held-out error that counts as no improvement any more."""
+HELD_OUT = 0.1
+"""Products held out, as a share of those trained on."""
+ROUNDS, TRIES = 5, 5
 
 
 def made_up(products: int, dim: int, seed: int = 0) -> tuple[np.ndarray, list[CategoryPath]]:
@@ -48,30 +51,43 @@ class Timing(NamedTuple):
     steps: int
     seconds: float
     error: float
-    """Squared reconstruction error of the whole catalogue, as a share of its variance."""
+    """Squared reconstruction error of the products trained on, as a share of their variance."""
+    held_out: float
+    """The same of those held out."""
     encoded: float
     """Products a second, the best of a few rounds."""
 
 
-def measure(vectors: np.ndarray, categories: Sequence[CategoryPath], settings: TokenizerSettings) -> Timing:
-    """Train, and encode the whole catalogue."""
+def measure(
+    vectors: np.ndarray, categories: Sequence[CategoryPath], settings: TokenizerSettings, products: int
+) -> Timing:
+    """Train on the first `products` rows, and encode all of them."""
     from genret.tokenizer.assign import squared_error
     from genret.tokenizer.training import train_tokenizer
 
     started = perf_counter()
-    tokenizer = train_tokenizer(vectors, categories, settings, progress=False)
+    tokenizer = train_tokenizer(vectors[:products], categories[:products], settings, progress=False)
     trained = perf_counter() - started
     seconds = []
     for _ in range(ROUNDS):
         started = perf_counter()
         codes = tokenizer.encode(vectors)
         seconds.append(perf_counter() - started)
-    return Timing(settings.steps, trained, squared_error(tokenizer, vectors, codes), len(vectors) / min(seconds))
+    seen, held_out = (
+        squared_error(tokenizer, vectors[rows], codes[rows]) for rows in (slice(products), slice(products, None))
+    )
+    return Timing(settings.steps, trained, seen, held_out, len(vectors) / min(seconds))
 
 
 def gained(once: Timing, twice: Timing) -> float:
-    """The share of the error that the second training takes off that of the first."""
-    return 1 - twice.error / once.error
+    """The share of the held-out error that the second training takes off that of the first."""
+    return 1 - twice.held_out / once.held_out
+
+
+def shuffled(vectors: np.ndarray, categories: Sequence[CategoryPath]) -> tuple[np.ndarray, list[CategoryPath]]:
+    """The rows in a random order, so that the last ones are any."""
+    order = np.random.default_rng(0).permutation(len(vectors))
+    return np.asarray(vectors)[order], [categories[row] for row in order.tolist()]
 
 
 def _parsed(text: str) -> tuple[str, Any]:
@@ -93,24 +109,29 @@ def main(products: int, dim: int, run: Path | None, given: tuple[str, ...]) -> N
 
     try:
         if run is None:
-            vectors, categories = made_up(products, dim)
+            vectors, categories = made_up(products + round(HELD_OUT * products), dim)
         else:
             from genret.tokenizer.verbs import open_embeddings
 
             dataset, vectors = open_embeddings(run)
-            categories = dataset.catalogue.categories
+            vectors, categories = shuffled(vectors, dataset.catalogue.categories)
+            products = round(len(vectors) / (1 + HELD_OUT))
         settings = make_settings(TokenizerSettings, dict(_parsed(item) for item in given))
-        click.echo(f"{len(vectors):,} products x {vectors.shape[1]} dimensions, {torch.get_num_threads()} thread(s)")
+        click.echo(
+            f"{products:,} products x {vectors.shape[1]} dimensions, {len(vectors) - products:,} held out, "
+            f"{torch.get_num_threads()} thread(s)"
+        )
         timings: list[Timing] = []
         while len(timings) < 2 or (gained(*timings[-2:]) >= STILL and len(timings) < TRIES):
             steps = settings.steps * 2 ** len(timings)
-            timings.append(measure(vectors, categories, replace(settings, steps=steps)))
-            click.echo("{0.steps:>6} steps  {0.seconds:6.1f} s  error {0.error:.4f}".format(timings[-1]))
+            timings.append(measure(vectors, categories, replace(settings, steps=steps), products))
+            steps, seconds, error, held_out, _ = timings[-1]
+            click.echo(f"{steps:>6} steps  {seconds:6.1f} s  error {error:.4f}, held out {held_out:.4f}")
     except GenretError as error:
         raise click.UsageError(str(error)) from None
     last, share = timings[-2], gained(*timings[-2:])
     verdict = f"converged in {last.seconds:.1f} s" if share < STILL else "not converged"
-    click.echo(f"twice the steps take {share:.2%} off the error of {last.steps}: {verdict}")
+    click.echo(f"twice the steps take {share:.2%} off the held-out error of {last.steps}: {verdict}")
     click.echo(f"encoding  {max(timing.encoded for timing in timings):,.0f} products/s")
 
 
