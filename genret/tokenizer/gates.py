@@ -27,7 +27,7 @@ def check_history(
     """
     if _few(np.unique(embeddings, axis=0), settings):
         return
-    last = next((entry for entry in reversed(history) if "died_L1" in entry), {})
+    last: Mapping[str, Any] = next((entry for entry in reversed(history) if "died_L1" in entry), {})
     for level, size in enumerate(settings.codebook_sizes[:2], 1):
         if (dead := last.get(f"died_L{level}", 0.0)) > settings.max_dead:
             raise GenretError(
