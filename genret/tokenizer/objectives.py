@@ -203,6 +203,6 @@ def care_for_codebooks(model: RQVAE, quantised: Quantised, step: int, settings: 
     if settings.revive_every and (step + 1) % settings.revive_every == 0 and step < 0.9 * settings.steps:
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
         moved = quantizer.revive(quantised, settings.revive_below, generator)
-        shares = zip(moved, settings.codebook_sizes, strict=True)
+        shares = zip(moved, settings.codebook_sizes, strict=False)  # a VQ-VAE trains with one codebook
         return {f"died_L{level}": count / size for level, (count, size) in enumerate(shares, 1)}
     return {}
