@@ -180,6 +180,11 @@ def _gain(row: Row, depth: int = 2) -> str:
     return _points(row, f"gain_L{depth}")
 
 
+def _died(row: Row) -> float:
+    """Of L2; 0 for a VQ-VAE, which trains L1 alone."""
+    return row.get("died_L2") or 0.0
+
+
 def _points(row: Row, name: str) -> str:
     value, low, high = (100 * row[f"{name}{part}"] for part in ("", "_low", "_high"))
     return f"{value:+.1f} points [{low:+.1f}, {high:+.1f}]"
@@ -235,11 +240,11 @@ def _methods(means: Sequence[Row], usual: str) -> list[str]:
 def _gates(means: Sequence[Row]) -> list[str]:
     """Which configurations the gates of the default settings would have stopped: the ablation turns these off."""
     rows = [row for row in means if row.get("died_L1") is not None]
-    stopped = [row for row in rows if max(row["died_L1"], row["died_L2"]) > DEAD or row["largest_L1"] > SHARE]
+    stopped = [row for row in rows if max(row["died_L1"], _died(row)) > DEAD or row["largest_L1"] > SHARE]
     if not rows:
         return []
     named = "; ".join(
-        f"{name_of(row)} (dead at the last repair: {row['died_L1']:.0%} of L1, {row['died_L2']:.0%} of L2; largest L1 "
+        f"{name_of(row)} (dead at the last repair: {row['died_L1']:.0%} of L1, {_died(row):.0%} of L2; largest L1 "
         f"code {row['largest_L1']:.0%})"
         for row in stopped
     )
