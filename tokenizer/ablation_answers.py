@@ -51,8 +51,8 @@ def _does_it_help(row: Row) -> str:
         verdicts.count("a gain")
     ]
     return (
-        f"Does λ = 0.01 help substitutes to share their coarse codes? {lead.capitalize()}: {_gain(row, 1)} on L1 "
-        f"({verdicts[0]}), {_gain(row)} on L1-L2 ({verdicts[1]}), for {cost}."
+        f"Does λ = 0.01 help substitutes to share their coarse codes? {lead[0].upper() + lead[1:]}: {_gain(row, 1)} "
+        f"on L1 ({verdicts[0]}), {_gain(row)} on L1-L2 ({verdicts[1]}), for {cost}."
     )
 
 
@@ -243,6 +243,77 @@ def _gates(means: Sequence[Row]) -> list[str]:
     stopped = [row for row in rows if max(row["died_L1"], _died(row)) > DEAD or row["largest_L1"] > SHARE]
     if not rows:
         return []
+    named = f": {'; '.join(map(name_of, stopped))}" if stopped else ""
+    return [
+        f"The default gates (max_dead {DEAD:.0%} of L1's or L2's codes at the last repair, max_share {SHARE:.0%} of "
+        f"the products in one L1 code), off in this ablation, would have stopped {len(stopped)} of {len(rows)} "
+        f"configurations{named}."
+    ]
+
+
+def _died(row: Row) -> float:
+    """Of L2; 0 for a VQ-VAE, which trains L1 alone."""
+    return row.get("died_L2") or 0.0
+
+
+def _points(row: Row, name: str) -> str:
+    value, low, high = (100 * row[f"{name}{part}"] for part in ("", "_low", "_high"))
+    return f"{value:+.1f} points [{low:+.1f}, {high:+.1f}]"
+
+
+def _similarity(dial: Sequence[Row]) -> list[str]:
+    rows = [row for row in dial if row.get("similarity_depth") is not None and row["lam"] in (0, 0.01)]
+    said = []
+    for row in rows:
+        line = (
+            f"Similarity and depth at λ = {row['lam']:g}: rank correlation {row['similarity_depth']:.2f} over "
+            f"pairs from near to far neighbours ({row['similarity_depth_random']:.2f} over random ones)"
+        )
+        shares = [row[f"cosine9_L{level}"] for level in (1, 2, 3, 4) if row.get(f"cosine9_L{level}") is not None]
+        if shares:
+            line += "; P(agree on L1 ... L1-L4 | cosine ≥ .9) " + ", ".join(f"{share:.1%}" for share in shares)
+        said.append(f"{line} ({PUBLISHED}).")
+    return said
+
+
+def _supervision(means: Sequence[Row], usual: str) -> list[str]:
+    """What the contrast learns from, each against lambda = 0 and against the taxonomy alone."""
+    rows = select(means, codebook_sizes=usual, supervision=..., engagement=..., balance=...)
+    said = []
+    for lam in dict.fromkeys(row["lam"] for row in rows if unusual(row)):
+        parts = [_supervised(row) for row in rows if row["lam"] == lam and "gain_L1" in row]
+        said.append(f"Supervision at λ = {lam:g}, against λ = 0: {'; '.join(parts)}.")
+    return said
+
+
+def _supervised(row: Row) -> str:
+    source = {"baskets": "co-purchase", "queries": "co-relevance", "auto": "co-engagement"}[row["engagement"]]
+    name = {"taxonomy": "taxonomy", "pairs": source, "both": f"taxonomy and {source}, {row['balance']} balance"}
+    return f"{name[row['supervision']]} {_gain(row, 1)} on L1, {_gain(row)} on L1-L2, {row['cost']:+.1%} error"
+
+
+def _methods(means: Sequence[Row], usual: str) -> list[str]:
+    """Gradients, codebook updates, balanced assignment and temperature, each against the default at the same lambda."""
+    rows = [
+        row
+        for row in means
+        if row["codebook_sizes"] == usual and unusual(row) and set(unusual(row)) <= METHODS and "over_usual_L1" in row
+    ]
+    parts = [
+        f"{', '.join(f'{name} {row[name]}' for name in unusual(row))} at λ = {row['lam']:g}: "
+        f"{row['over_usual_cost']:+.1%} error, {_points(row, 'over_usual_L1')} on L1, "
+        f"{_points(row, 'over_usual_L2')} on L1-L2"
+        for row in rows
+    ]
+    return [f"Against the default at the same λ: {'; '.join(parts)}."] if parts else []
+
+
+def _gates(means: Sequence[Row]) -> list[str]:
+    """Which configurations the gates of the default settings would have stopped: the ablation turns these off."""
+    rows = [row for row in means if row.get("died_L1") is not None]
+    stopped = [row for row in rows if max(row["died_L1"], _died(row)) > DEAD or row["largest_L1"] > SHARE]
+    if not rows:
+        return []
     named = "; ".join(
         f"{name_of(row)} (dead at the last repair: {row['died_L1']:.0%} of L1, {_died(row):.0%} of L2; largest L1 "
         f"code {row['largest_L1']:.0%})"
@@ -308,7 +379,7 @@ def _downstream(means: Sequence[Row], usual: str) -> list[str]:
         rows = [row for row in judged if f"{name}_gain" in row]
         if len(rows) > 4:
             said.append(_beyond_noise(rows, name))
-    return said + _foretold(means)
+    return said + _foretold([row for row in means if row["codebook_sizes"] == usual])
 
 
 def _is_zero(row: Row, usual: str) -> bool:
@@ -351,5 +422,6 @@ def _foretold(means: Sequence[Row]) -> list[str]:
             f"{spearmanr([row[column] for row in rows], [row[name] for row in rows]).statistic:+.2f} with {label}"
             for label, column in causes.items()
         )
-        said.append(f"Over {len(rows)} configurations the rank correlation of {name} is {found}.")
+        sizes = rows[0]["codebook_sizes"]
+        said.append(f"Over the {len(rows)} configurations of {sizes} the rank correlation of {name} is {found}.")
     return said
