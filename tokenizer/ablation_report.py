@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from ablation_answers import answers
@@ -24,15 +26,20 @@ def write_report(
     pairs: np.ndarray,
     missing: Sequence[Row],
 ) -> None:
-    """Write `table.csv`, `contrasts.csv`, `report.md` and the plots into `out`."""
-    out.mkdir(parents=True, exist_ok=True)
-    write_table(out / "table.csv", rows)
+    """Write `table.csv`, `contrasts.csv`, `report.md` and the plots into `out`, each whole or not at all."""
     means = summarise(rows, agreed, asked, pairs)
-    write_table(out / "contrasts.csv", means)
-    write_json(out / "preset.json", {"preset": preset, **plan})
     whole = [row for row in means if not row["failed"]]
-    plots = draw(out, whole)
-    (out / "report.md").write_text(markdown(preset, plan, rows, means, missing, plots), encoding="utf-8")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
+        made = Path(folder)
+        write_table(made / "table.csv", rows)
+        write_table(made / "contrasts.csv", means)
+        write_json(made / "preset.json", {"preset": preset, **plan})
+        plots = draw(made, whole)
+        (made / "report.md").write_text(markdown(preset, plan, rows, means, missing, plots), encoding="utf-8")
+        out.mkdir(exist_ok=True)
+        for file in sorted(made.iterdir()):
+            os.replace(file, out / file.name)
 
 
 def markdown(
