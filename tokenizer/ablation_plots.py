@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from ablation_table import Row, coherence_column, main_sizes, select
+from ablation_table import Row, coherence_column, main_sizes, select, unusual
 
 from genret.tokenizer.plots import new_figure, save_figure
 
@@ -50,12 +50,31 @@ def _draw_pareto(out: Path, means: Sequence[Row]) -> tuple[str, str]:
                 axis.annotate(f"{row['lam']:g}", (row["error"], row[name]), fontsize=7)
         axis.plot([r["error"] for r in family], [r[name] for r in family], "o", color="grey", label="other objectives")
         for row in family:
-            axis.annotate(row["objective"], (row["error"], row[name]), fontsize=7)
+            axis.annotate(_short(row), (row["error"], row[name]), fontsize=7)
+        front = _front(means, name)
+        axis.plot([r["error"] for r in front], [r[name] for r in front], "k--", lw=0.8, zorder=0, label="Pareto front")
+        axis.set_xscale("log")
         label = "L1" if depth == 1 else "L1-L2"
         axis.set(xlabel="reconstruction error (share of the variance)", ylabel=f"{name[:-3]} that agree on {label}")
     axes[0].legend(fontsize=6)
     save_figure(figure, out / "pareto.png")
     return "pareto.png", "Reconstruction error against coherence: one point a configuration, mean over seeds."
+
+
+def _front(means: Sequence[Row], name: str) -> list[Row]:
+    """The configurations of which none has both less error and more of `name`, by error."""
+    front: list[Row] = []
+    for row in sorted(means, key=lambda row: (row["error"], -row[name])):
+        if not front or row[name] > front[-1][name]:
+            front.append(row)
+    return front
+
+
+def _short(row: Row) -> str:
+    """A label beside a point: lambda, or the objective with what is unusual about it."""
+    if row["objective"] == "rqvae":
+        return f"{row['lam']:g}"
+    return " ".join([row["objective"], *(str(row[name]) for name in unusual(row))])
 
 
 def _draw_codes(out: Path, means: Sequence[Row]) -> tuple[str, str]:
@@ -104,8 +123,9 @@ def _draw_family(out: Path, means: Sequence[Row]) -> tuple[str, str]:
             errors, spread = [row["error"] for row in rows], [row["error_sd"] for row in rows]
             axis.errorbar(errors, [row[name] for row in rows], yerr=bars, xerr=spread, fmt="o", ms=4, label=label)
             for row in rows:
-                text = row["objective"] if row["objective"] != "rqvae" else f"{row['lam']:g}"
-                axis.annotate(text, (row["error"], row[name]), fontsize=7, xytext=(3, 3), textcoords="offset points")
+                axis.annotate(
+                    _short(row), (row["error"], row[name]), fontsize=7, xytext=(3, 3), textcoords="offset points"
+                )
         axis.set(xlabel="reconstruction error (share of the variance)", ylabel=title, xscale="log")
     axes[0].legend(fontsize=7)
     save_figure(figure, out / "family.png")
