@@ -4,23 +4,49 @@
 - `suffix`: one more code tells the members of a bucket apart, in catalogue order.
 - `reassign`: products that share an ID move to the nearest free codeword of the last level, at least total distortion;
   where a prefix has more products than last codes, the ones that fit worst move to the next nearest prefix.
+
+New products get IDs beside those `taken`, with nothing retrained and no old ID changed: under `reassign` they avoid
+taken IDs, under `suffix` they go on counting, under `bucket` they join.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from genret.errors import GenretError
 from genret.tokenizer.settings import Collisions
 from genret.tokenizer.tokenizer import Tokenizer, check_embeddings, id_sizes
+from genret.trie import check_codes
 
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 OVERFLOW_TRIES = 32
 """How many prefixes, nearest first, are tried for a product whose own prefix is full."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PolicyEffect:
+    """What a collision policy did to N products. Before: each has the codes nearest to it. Shares are of the N.
+
+    Where `bucket` had the last codebook refitted, before is before that, as far as the tokenizer's history tells.
+    """
+
+    policy: str
+    collisions_before: float
+    """Share of products whose ID is not theirs alone."""
+    collisions_after: float
+    moved: float
+    """Share of products that got other codes than the nearest; a suffix does not count."""
+    error_before: float
+    """Squared reconstruction error as a share of the variance."""
+    error_after: float
+    limit: float | None = None
+    """`bucket` only: `max_collisions`, what `collisions_after` was to be brought under."""
 
 
 class Assignment(NamedTuple):
@@ -29,30 +55,76 @@ class Assignment(NamedTuple):
     codes: Codes
     """(N, L), or (N, L + 1) with a suffix."""
     codebook_sizes: tuple[int, ...]
-    """Codes a level of `codes`."""
-    report: dict[str, float]
-    """collisions_before and _after (shares of products that share their ID), moved, error_before and _after."""
+    """Codes a level of `codes` and of the IDs taken."""
+    effect: PolicyEffect
+
+    @property
+    def report(self) -> dict[str, float]:
+        """The figures of `effect` by name."""
+        return {name: value for name, value in vars(self.effect).items() if name not in ("policy", "limit")}
 
 
-def assign_ids(tokenizer: Tokenizer, embeddings: npt.ArrayLike, policy: Collisions | None = None) -> Assignment:
-    """Semantic IDs for (N, D) embeddings under `policy` (the tokenizer's own `collisions` unless given)."""
+def assign_ids(
+    tokenizer: Tokenizer,
+    embeddings: npt.ArrayLike,
+    policy: Collisions | None = None,
+    *,
+    taken: npt.ArrayLike | None = None,
+    suffix_codes: int | None = None,
+) -> Assignment:
+    """Semantic IDs for (N, D) embeddings under `policy` (the tokenizer's own `collisions` unless given).
+
+    `taken` (M, L), or (M, L + 1) under `suffix`: the IDs of products that are there already. They stay, and count in
+    what the report calls sharing. `suffix_codes`: how many suffixes a model can spell; products beyond share one.
+    """
     array = check_embeddings(embeddings, tokenizer.dim)
     policy = policy or tokenizer.settings.collisions
+    used = _check_taken(taken, tokenizer.codebook_sizes, policy)
+    levels = len(tokenizer.codebook_sizes)
     before = tokenizer.encode(array)
     codes = before
     if policy == "suffix":
-        codes = with_suffix(before)
+        codes = with_suffix(before, used)
+        codes[:, -1] %= _positive("suffix_codes", suffix_codes) or len(codes) + len(used) + 1
     elif policy == "reassign":
-        codes = reassign(before, tokenizer.latent(array), tokenizer.codebooks)
-    levels = len(tokenizer.codebook_sizes)
-    report = {
-        "collisions_before": collision_rate(before),
-        "collisions_after": collision_rate(codes),
-        "moved": float((codes[:, :levels] != before).any(1).mean()) if len(codes) else 0.0,
-        "error_before": squared_error(tokenizer, array, before),
-        "error_after": squared_error(tokenizer, array, codes),
-    }
-    return Assignment(codes, id_sizes(codes, tokenizer.codebook_sizes), report)
+        codes = reassign(before, tokenizer.latent(array), tokenizer.codebooks, used)
+    effect = PolicyEffect(
+        policy=policy,
+        collisions_before=collision_rate(before, used[:, :levels]),
+        collisions_after=collision_rate(codes, used),
+        moved=moved(before, codes),
+        error_before=squared_error(tokenizer, array, before),
+        error_after=squared_error(tokenizer, array, codes),
+    )
+    return Assignment(codes, id_sizes(np.concatenate([codes, used]), tokenizer.codebook_sizes), effect)
+
+
+def moved(before: Codes, after: Codes) -> float:
+    """The share of products whose codes differ; levels that only `after` has, a suffix, do not count."""
+    return float((after[:, : before.shape[1]] != before).any(1).mean()) if len(before) else 0.0
+
+
+def _check_taken(taken: npt.ArrayLike | None, sizes: tuple[int, ...], policy: Collisions) -> Codes:
+    """(M, L) the IDs taken, checked; L counts the suffix that `policy` adds."""
+    levels = len(sizes) + (policy == "suffix")
+    if taken is None or not np.size(taken):
+        return np.zeros((0, levels), np.int64)
+    array = np.asarray(taken, np.int64)
+    if array.ndim != 2 or array.shape[1] != levels:
+        raise GenretError(
+            f"taken of shape {array.shape}; expected (M, {levels}), the IDs that this tokenizer gives under "
+            f"collisions={policy}; pass the codes saved with it, and the policy that they were given by"
+        )
+    check_codes(array[:, : len(sizes)], sizes)
+    if policy == "suffix" and array[:, -1].min() < 0:
+        raise GenretError(f"taken: suffix {int(array[:, -1].min())}; expected 0 or more: pass codes of `assign_ids`")
+    return array
+
+
+def _positive(name: str, value: int | None) -> int | None:
+    if value is not None and value < 1:
+        raise GenretError(f"{name}={value}; expected at least 1, or None for as many as it takes")
+    return value
 
 
 def squared_error(tokenizer: Tokenizer, embeddings: Floats, codes: Codes) -> float:
@@ -71,39 +143,66 @@ def buckets(codes: Codes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
     return bucket.reshape(-1), sizes
 
 
-def collision_rate(codes: Codes) -> float:
-    """The share of products whose semantic ID is not theirs alone."""
-    bucket, sizes = buckets(codes)
-    return float((sizes[bucket] > 1).mean()) if len(codes) else 0.0
+def collision_rate(codes: Codes, taken: Codes | None = None) -> float:
+    """The share of products whose semantic ID is not theirs alone: another product's, or one of those `taken`."""
+    bucket, sizes = buckets(_beside(codes, taken))
+    return float((sizes[bucket[: len(codes)]] > 1).mean()) if len(codes) else 0.0
 
 
-def with_suffix(codes: Codes) -> Codes:
-    """(N, L + 1): a last code that counts the members of each bucket in catalogue order."""
-    bucket, sizes = buckets(codes)
-    order = np.argsort(bucket, kind="stable")
-    starts = np.repeat(np.cumsum(sizes) - sizes, sizes)
-    suffix = np.empty(len(codes), np.int64)
-    suffix[order] = np.arange(len(codes)) - starts
+def with_suffix(codes: Codes, taken: Codes | None = None) -> Codes:
+    """(N, L + 1): a last code that counts the members of each bucket in catalogue order.
+
+    Beside `taken` (M, L + 1), each bucket goes on with the lowest numbers that are free.
+    """
+    if taken is None:
+        return np.concatenate([codes, _counted(buckets(codes)[0])[:, None]], axis=1)
+    bucket, sizes = buckets(_beside(codes, taken[:, :-1]))
+    new, old = bucket[: len(codes)], bucket[len(codes) :]
+    suffix = _counted(new)
+    both = np.intersect1d(new, old)
+    for number, rows, known in zip(both, _members(new, both), _members(old, both), strict=True):
+        suffix[rows] = np.setdiff1d(np.arange(sizes[number]), taken[known, -1])[: len(rows)]
     return np.concatenate([codes, suffix[:, None]], axis=1)
 
 
-def reassign(codes: Codes, latents: Floats, codebooks: Sequence[Floats]) -> Codes:
-    """(N, L) codes without collisions, as far as the last two levels have room; others keep a shared ID."""
-    codes = codes.copy()
+def _members(groups: Codes, wanted: Codes) -> list[Codes]:
+    """The rows of each group that is wanted (in ascending order), in row order."""
+    order = np.argsort(groups, kind="stable")
+    bounds = np.searchsorted(groups[order], np.stack([wanted, wanted + 1]))
+    return [order[start:stop] for start, stop in bounds.T]
+
+
+def _counted(groups: Codes) -> Codes:
+    """(N,) how many rows before it are of the same group."""
+    order = np.argsort(groups, kind="stable")
+    sizes = np.unique(groups, return_counts=True)[1]
+    out = np.empty(len(groups), np.int64)
+    out[order] = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return out
+
+
+def _beside(codes: Codes, taken: Codes | None) -> Codes:
+    return codes if taken is None else np.concatenate([codes, taken])
+
+
+def reassign(codes: Codes, latents: Floats, codebooks: Sequence[Floats], taken: Codes | None = None) -> Codes:
+    """(N, L) codes that meet neither each other nor one of `taken` (M, L), as far as the last two levels have room.
+
+    Others keep a shared ID. Products whose nearest ID is free and theirs alone may move to make room under a prefix.
+    """
+    count, codes = len(codes), _beside(codes, taken).copy()
     bucket, sizes = buckets(codes)
-    if not len(codes) or sizes.max() == 1:
-        return codes
+    shared = sizes[bucket[:count]] > 1
+    if not shared.any():
+        return codes[:count]
     prefix, _ = buckets(codes[:, :-1]) if codes.shape[1] > 1 else (np.zeros(len(codes), np.int64), None)
-    crowded = np.unique(prefix[sizes[bucket] > 1])
+    crowded = np.unique(prefix[:count][shared])
     overflow: list[int] = []
-    order = np.argsort(prefix, kind="stable")
-    bounds = np.searchsorted(prefix[order], np.stack([crowded, crowded + 1]))
-    for start, stop in bounds.T:
-        rows = order[start:stop]
-        overflow.extend(_spread(codes, rows, latents, codebooks))
+    for rows in _members(prefix, crowded):
+        overflow.extend(_spread(codes, rows[rows < count], codes[rows[rows >= count], -1], latents, codebooks))
     if overflow and codes.shape[1] > 1:
         _move_overflow(codes, sorted(overflow), latents, codebooks)
-    return codes
+    return codes[:count]
 
 
 def _residual(codes: Codes, latents: Floats, codebooks: Sequence[Floats]) -> Floats:
@@ -118,13 +217,17 @@ def _distances(points: Floats, centers: Floats) -> Floats:
     return np.asarray((points**2).sum(1)[:, None] - 2 * points @ centers.T + (centers**2).sum(1), np.float32)
 
 
-def _spread(codes: Codes, rows: Codes, latents: Floats, codebooks: Sequence[Floats]) -> list[int]:
-    """Give the products of one prefix distinct last codes, at least total distortion; returns the rows left over."""
+def _spread(codes: Codes, rows: Codes, held: Codes, latents: Floats, codebooks: Sequence[Floats]) -> list[int]:
+    """Give the products of one prefix distinct last codes, none of those `held`, at least total distortion.
+
+    Returns the rows that are left over.
+    """
     from scipy.optimize import linear_sum_assignment
 
-    cost = _distances(_residual(codes[rows, :-1], latents[rows], codebooks), codebooks[-1])  # (n, K)
-    placed, chosen = linear_sum_assignment(cost)
-    codes[rows[placed], -1] = chosen
+    free = np.setdiff1d(np.arange(len(codebooks[-1])), held)
+    residual = _residual(codes[rows, :-1], latents[rows], codebooks)
+    placed, chosen = linear_sum_assignment(_distances(residual, codebooks[-1][free]))  # of (n, F) costs
+    codes[rows[placed], -1] = free[chosen]
     return [int(row) for row in np.delete(rows, placed)]
 
 
