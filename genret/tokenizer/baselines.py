@@ -14,13 +14,17 @@ from genret.errors import GenretError, require
 from genret.tokenizer.kmeans import residual_kmeans
 from genret.tokenizer.rqvae import RQVAE
 from genret.tokenizer.settings import TokenizerSettings
+from genret.tokenizer.start import separate_products
 from genret.tokenizer.tokenizer import Tokenizer
 
 Floats = npt.NDArray[np.float32]
 
 
 def fit_baseline(embeddings: Floats, settings: TokenizerSettings) -> Tokenizer:
-    """A tokenizer by `rkmeans` or `pq` for (N, D) embeddings; lambda and everything about training is not used."""
+    """A tokenizer by `rkmeans` or `pq` for (N, D) embeddings; lambda and everything about training is not used.
+
+    Under `bucket` the last codebook is refitted to `max_collisions`, as after a training.
+    """
     model = RQVAE(embeddings.shape[1], settings.codebook_sizes, settings.latent_dim, hidden=0)
     points = torch.from_numpy(embeddings)
     model.start_from(points)
@@ -30,7 +34,8 @@ def fit_baseline(embeddings: Floats, settings: TokenizerSettings) -> Tokenizer:
     else:
         books = residual_kmeans(standardised, settings.codebook_sizes, settings.seed, iterations=40, spread=True)
     model.quantizer.load_codebooks([torch.from_numpy(book) for book in books])
-    return Tokenizer(model, settings)
+    refit = separate_products(model, points, settings)
+    return Tokenizer(model, settings, [{"step": 0, **refit}] if refit else [])
 
 
 def product_codebooks(points: Floats, sizes: tuple[int, ...], seed: int) -> list[Floats]:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from genret.tokenizer.kmeans import residual_kmeans
 from genret.tokenizer.rqvae import RQVAE
-from genret.tokenizer.separate import separating_codebook
+from genret.tokenizer.separate import collisions, separating_codebook
 from genret.tokenizer.settings import TokenizerSettings
 from genret.tokenizer.tokenizer import CHUNK
 
@@ -38,23 +38,37 @@ def fit_codebooks(
 
 
 @torch.no_grad()
-def separate_products(model: RQVAE, embeddings: Tensor, settings: TokenizerSettings) -> None:
+def separate_products(model: RQVAE, embeddings: Tensor, settings: TokenizerSettings) -> dict[str, float]:
     """Refit the last codebook so that at most `max_collisions` of the products share an ID, where that can be had.
 
-    Under `bucket` alone: the other policies part products at less cost to the reconstruction.
+    Under `bucket` alone: the other policies part products at less cost to the reconstruction. Returns what it left
+    behind, for the history: `refit_directions`, `collisions_unrefitted` and `error_unrefitted`; empty if it did not.
     """
     if settings.collisions != "bucket" or settings.max_collisions >= 1:
-        return
+        return {}
     latents = _latents(model, embeddings)
-    prefix = _codes(model, latents)[:, :-1]  # (N, L - 1)
+    codes = _codes(model, latents)
+    prefix, last = codes[:, :-1], model.quantizer.codebooks[-1]  # (N, L - 1), (K, d)
     residual = latents - model.quantizer.decode(prefix) if prefix.shape[1] else latents
-    last = model.quantizer.codebooks[-1]
-    found = separating_codebook(
-        residual.numpy(), prefix.numpy(), last.detach().numpy(), settings.max_collisions, settings.seed
-    )
-    if found is not None:
-        last.copy_(torch.from_numpy(found[0]))
-        model.fit_decoder(embeddings, model.quantizer.decode(_codes(model, latents)))
+    if settings.objective == "pq":  # codewords stay in their own block of dimensions
+        residual = residual * (last != 0).any(0)
+    args = residual.numpy(), prefix.numpy(), last.detach().numpy()
+    found = separating_codebook(*args, settings.max_collisions, settings.seed)
+    if found is None:
+        return {}
+    before = {"collisions_unrefitted": collisions(*args), "error_unrefitted": _error(model, embeddings, codes)}
+    last.copy_(torch.from_numpy(found[0]))
+    model.fit_decoder(embeddings, model.quantizer.decode(_codes(model, latents)))
+    return {"refit_directions": found[1], **before}
+
+
+def _error(model: RQVAE, embeddings: Tensor, codes: Tensor) -> float:
+    """Squared reconstruction error of (N, D) embeddings by (N, L) codes, as a share of their variance."""
+    parts = zip(embeddings.split(CHUNK), codes.split(CHUNK), strict=True)
+    errors = [
+        ((chunk - model.decode(code)) / model.scale).square().sum(1, dtype=torch.float64) for chunk, code in parts
+    ]
+    return float(torch.cat(errors).mean())
 
 
 def _latents(model: RQVAE, embeddings: Tensor) -> Tensor:

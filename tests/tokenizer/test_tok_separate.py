@@ -76,3 +76,29 @@ def test_a_bucketed_tokenizer_keeps_its_promise(clustered):
     assert (before[:, :-1] == after[:, :-1]).all()  # the coarse levels are as they were
     assert collision_rate(after) <= 0.25 < collision_rate(before)
     assert squared_error(parted, embeddings, after) < 1.0
+
+
+@pytest.mark.parametrize(("objective", "most"), [("rkmeans", 0.38), ("pq", 0.85)])
+def test_baselines_keep_it_too_where_it_can_be_had(clustered, objective, most):
+    embeddings, categories = clustered
+    base = {"codebook_sizes": (8, 16, 64), "objective": objective, "collisions": "bucket"}
+    plain, parted = (
+        train_tokenizer(embeddings, categories, TokenizerSettings(**base, max_collisions=limit), progress=False)
+        for limit in (1.0, most)
+    )
+    before, after = plain.encode(embeddings), parted.encode(embeddings)
+    assert (before[:, :-1] == after[:, :-1]).all()
+    assert collision_rate(after) <= most < collision_rate(before)
+    assert parted.history[-1]["collisions_unrefitted"] == pytest.approx(collision_rate(before))
+    assert parted.history[-1]["error_unrefitted"] == pytest.approx(squared_error(plain, embeddings, before), rel=1e-5)
+    assert not plain.history
+
+
+def test_product_quantization_keeps_its_blocks(clustered):
+    embeddings, categories = clustered
+    settings = TokenizerSettings(codebook_sizes=(8, 16, 64), objective="pq", collisions="bucket", max_collisions=0.85)
+    parted = train_tokenizer(embeddings, categories, settings, progress=False)
+    assert parted.history
+    outside = np.ones(24, bool)
+    outside[16:] = False  # the third of three blocks
+    assert not parted.codebooks[-1][:, outside].any()
