@@ -18,8 +18,9 @@ import numpy.typing as npt
 
 from genret.artifacts import read_artifact, read_json
 from genret.errors import GenretError
-from genret.tokenizer.assign import buckets, collision_rate, squared_error
+from genret.tokenizer.assign import Floats, PolicyEffect, buckets, collision_rate, moved, squared_error
 from genret.tokenizer.coherence import SimilarityDepth, purity_by_depth, shared_pairs, shared_within, similarity_depth
+from genret.tokenizer.health_text import format_health as format_health
 from genret.tokenizer.tokenizer import Tokenizer, check_embeddings, id_sizes
 from genret.types import CategoryPath
 
@@ -55,7 +56,7 @@ class Health:
     products: int
     levels: tuple[LevelHealth, ...]
     hourglass: float | None
-    """Mean normalised entropy of the outer levels less that of the middle ones: above 0, the middle is narrow."""
+    """Mean normalised entropy of the outer codebooks less that of the middle ones: above 0, the middle is narrow."""
     ids: int
     collisions: float
     """Share of products whose ID is not theirs alone."""
@@ -77,6 +78,10 @@ class Health:
     purity_shuffled: tuple[float, ...] | None
     """The same after shuffling the IDs among the products: what prefix sizes alone give."""
     similarity: SimilarityDepth | None
+    policy: PolicyEffect | None = None
+    """What the collision policy did; None in an artifact from before it was recorded."""
+    codebooks: int | None = None
+    """Levels with a codebook; one more in `levels` is a suffix. None: not recorded."""
 
     @property
     def fragmentation(self) -> dict[str, tuple[float, ...]]:
@@ -90,12 +95,14 @@ class Health:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Health:
-        """What `to_json` made."""
-        fields = {field.name: value[field.name] for field in dataclasses.fields(cls)}
+        """What `to_json` made, now or before the policy was recorded."""
+        fields = {field.name: value[field.name] for field in dataclasses.fields(cls) if field.name in value}
         fields = {name: tuple(item) if isinstance(item, list) else item for name, item in fields.items()}
         fields["levels"] = tuple(LevelHealth(**level) for level in fields["levels"])
         if fields["similarity"] is not None:
             fields["similarity"] = SimilarityDepth.from_json(fields["similarity"])
+        if fields.get("policy") is not None:
+            fields["policy"] = PolicyEffect(**fields["policy"])
         return cls(**fields)
 
 
@@ -120,7 +127,7 @@ def health(
     return Health(
         products=len(ids),
         levels=levels,
-        hourglass=hourglass(levels),
+        hourglass=hourglass(levels[: len(tokenizer.codebook_sizes)]),
         ids=len(bucket_sizes),
         collisions=collision_rate(ids),
         largest_bucket=int(bucket_sizes.max(initial=0)),
@@ -133,6 +140,23 @@ def health(
         purity=pure,
         purity_shuffled=shuffled,
         similarity=similarity_depth(array, ids),
+        policy=policy_effect(tokenizer, array, ids),
+        codebooks=len(tokenizer.codebook_sizes),
+    )
+
+
+def policy_effect(tokenizer: Tokenizer, embeddings: Floats, codes: Codes) -> PolicyEffect:
+    """What the tokenizer's collision policy made of (N, D) embeddings: (N, L) codes against the nearest ones."""
+    nearest, settings = tokenizer.encode(embeddings), tokenizer.settings
+    refit = next((entry for entry in tokenizer.history if "refit_directions" in entry), None)
+    return PolicyEffect(
+        policy=settings.collisions,
+        collisions_before=refit["collisions_unrefitted"] if refit else collision_rate(nearest),
+        collisions_after=collision_rate(codes),
+        moved=moved(nearest, codes),
+        error_before=refit["error_unrefitted"] if refit else squared_error(tokenizer, embeddings, nearest),
+        error_after=squared_error(tokenizer, embeddings, codes),
+        limit=settings.max_collisions if settings.collisions == "bucket" else None,
     )
 
 
@@ -174,7 +198,10 @@ def gini(counts: npt.NDArray[np.int64]) -> float:
 
 
 def hourglass(levels: Sequence[LevelHealth]) -> float | None:
-    """Normalised entropy of the outer levels less the middle ones' (Kuai et al. 2024); None under three levels."""
+    """Normalised entropy of the outer levels less the middle ones' (Kuai et al. 2024); None under three levels.
+
+    Of codebooks only: a suffix counts a bucket's members, and is no level in this sense.
+    """
     if len(levels) < 3:
         return None
     normalised = [level.entropy / np.log2(level.size) if level.size > 1 else 0.0 for level in levels]
@@ -189,46 +216,4 @@ def mean_cosine(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float
 
 def _parting(shares: Sequence[float]) -> tuple[float, ...]:
     """Shares that agree on L1, L1-L2, ... -> shares that part at L1, at L2, ..."""
-    return tuple(float(value) for value in -np.diff([1.0, *shares]))
-
-
-def format_health(health: Health) -> str:
-    """The report as text tables."""
-    lines = [f"{health.products:,} products, {health.ids:,} semantic IDs", ""]
-    lines += [
-        f"{'level':<6}{'codes':>7}{'used':>8}{'dead':>6}{'perplexity':>12}{'bits':>7}{'largest':>9}{'gini':>7}{'prefixes':>10}"
-    ]
-    lines += [
-        f"L{level.level:<5}{level.size:>7}{level.usage:>8.1%}{level.dead:>6}{level.perplexity:>12.1f}{level.entropy:>7.2f}"
-        f"{level.largest_share:>9.1%}{level.gini:>7.2f}{level.prefixes:>10,}"
-        for level in health.levels
-    ]
-    lines += ["", f"{'by depth':<34}" + "".join(f"{_depth(level.level):>8}" for level in health.levels)]
-    similar = health.similarity
-    rows = {
-        "same-leaf pairs that agree": health.same_leaf,
-        "same-department pairs that agree": health.same_root,
-        "substitute pairs that agree": health.substitutes,
-        "pairs with cosine >= .9 that agree": similar.shared_at_9 if similar else None,
-        "leaf purity": health.purity,
-        "  of shuffled IDs": health.purity_shuffled,
-    }
-    lines += [f"{name:<34}" + "".join(f"{share:>8.1%}" for share in shares) for name, shares in rows.items() if shares]
-    lines += ["", f"reconstruction   error {health.error:.4f} of the variance, cosine {health.cosine:.4f}"]
-    lines += [f"collisions       {health.collisions:.2%} of products share an ID, at most {health.largest_bucket} one"]
-    if similar is not None:
-        lines += [
-            f"similarity-depth rank correlation {_number(similar.correlation)} over ranks, "
-            f"{_number(similar.correlation_random)} over random pairs; {similar.pairs_at_9:,} pairs with cosine >= .9"
-        ]
-    if health.hourglass is not None:
-        lines += [f"hourglass        {health.hourglass:+.3f} (above 0: the middle levels are narrower)"]
-    return "\n".join(lines)
-
-
-def _depth(level: int) -> str:
-    return "L1" if level == 1 else f"L1-L{level}"
-
-
-def _number(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.3f}"
+    return tuple(float(value) + 0.0 for value in -np.diff([1.0, *shares]))  # + 0.0: no -0.0

@@ -42,7 +42,9 @@ def test_save_and_load_give_the_same_tokenizer(tmp_path, trained, clustered):
 
 @pytest.mark.parametrize("objective", ["rkmeans", "pq", "vae", "moco"])
 def test_every_objective_saves_and_loads(tmp_path, clustered, objective):
-    tokenizer = train_tokenizer(*clustered, replace(SMALL, objective=objective, steps=10, revive_every=4), progress=False)
+    tokenizer = train_tokenizer(
+        *clustered, replace(SMALL, objective=objective, steps=10, revive_every=4), progress=False
+    )
     codes = tokenizer.encode(clustered[0])
     save_tokenizer(tokenizer, codes, [str(i) for i in range(len(codes))], tmp_path / "t")
     assert np.array_equal(load_tokenizer(tmp_path / "t")[0].encode(clustered[0]), codes)

@@ -41,7 +41,9 @@ def run(tmp_path_factory):
 
 def test_health_report_and_its_plots(run, tmp_path):
     report = health_report(run, plots=tmp_path / "health.png")
-    assert "substitute pairs that agree" in report.text
+    assert "pairs that part at" in report.text
+    assert "over random pairs" in report.text
+    assert report.value["policy"]["policy"] == "reassign"
     assert json.loads(json.dumps(report.value))["products"] == 800
     assert (tmp_path / "health.png").read_bytes().startswith(b"\x89PNG")
 
