@@ -199,11 +199,6 @@ def build_without(
     )
     if embed.model == TWO_TOWER and recipe is None:
         raise GenretError(f"{run}: its encoder was fine-tuned; give the recipe, which artifacts do not hold")
-    if tokenizer.collisions == "suffix":
-        raise GenretError(
-            f"{run}: its IDs end in a suffix that counts a bucket's products, which a tokenizer alone can't give to "
-            "new products; build the run with collisions=bucket or reassign"
-        )
     source = {"without": settings.share, "seed": settings.seed, "of": data.fingerprint}
     stages = {
         "data": lambda: data_stage(cold, lambda: without(dataset, withheld), source),
@@ -218,23 +213,19 @@ def build_without(
 
 
 def insert(cold: Path, products: Sequence[Product]) -> npt.NDArray[np.float32]:
-    """Embed new products, have the tokenizer name them, and put them into the live index; their (n, D) embeddings.
+    """Put new products into the live index, as a shop would, under the run's collision policy; their (n, D) embeddings.
 
     Products that the index already holds, from an earlier call, are left as they are.
     """
     from genret.index import Index
-    from genret.tokenizer import load_tokenizer
+    from genret.stock import put_products
 
-    artifact = read_artifact(cold / "embeddings", "embeddings", verify=False)
-    texts = [product_text(product, artifact.settings["fields"]) for product in products]
-    vectors = load_embedder(cold / "embeddings").encode_products(texts)
-    tokenizer, _, _ = load_tokenizer(cold / "tokenizer")
     index = Index.open(cold / "index")
-    new = [row for row, product in enumerate(products) if product.id not in index]
-    if new:
-        index.insert([products[row] for row in new], tokenizer.encode(vectors[new]), vectors[new])
+    new = [product for product in products if product.id not in index]
     index.close()
-    return vectors
+    put_products(cold, new)
+    fields = read_artifact(cold / "embeddings", "embeddings", verify=False).settings["fields"]
+    return load_embedder(cold / "embeddings").encode_products([product_text(product, fields) for product in products])
 
 
 def measured(

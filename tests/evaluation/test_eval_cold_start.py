@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from small_run import SMALL
 
 from genret.data import load_dataset
 from genret.errors import GenretError
@@ -79,3 +82,20 @@ def test_what_cannot_be_measured_is_an_error(built_run):
         drawn(dataset, ColdStartSettings(share=0.0001))
     with pytest.raises(GenretError, match="share="):
         ColdStartSettings(share=1.5)
+
+
+def test_a_run_whose_ids_end_in_a_suffix(run_copy: Path, tmp_path: Path) -> None:
+    from genret.pipeline import tokenize_stage, train_stage
+    from genret.tokenizer.settings import TokenizerSettings
+    from genret.training_settings import ModelSettings, TrainSettings
+
+    tokenizer = TokenizerSettings(**{**SMALL["tokenizer"], "steps": 30, "collisions": "suffix"})
+    tokenize_stage(run_copy, tokenizer, progress=False)
+    train_stage(run_copy, ModelSettings(**SMALL["model"]), TrainSettings(max_steps=5, batch_size=32))
+    cold = tmp_path / "cold"
+    result = cold_start(run_copy, cold, replace(SETTINGS, systems=("generative",)))
+    index = Retriever.load(cold).index
+    assert len(index) == result.products
+    most = index.trie.codebook_sizes[-1]
+    buckets = Counter(index.semantic_id(product)[:-1] for product in load_dataset(run_copy / "data")[0].catalogue.ids)
+    assert index.trie.num_ids == sum(min(count, most) for count in buckets.values())
