@@ -37,7 +37,7 @@ from genret.settings import settings_dict
 
 if TYPE_CHECKING:
     from genret.tokenizer.settings import Engagement, TokenizerSettings
-    from genret.training import ModelSettings, TrainSettings
+    from genret.training_settings import ModelSettings, TrainSettings
     from genret.two_tower import TwoTowerRecipe
 
 STAGES = {"data": "dataset", "embeddings": "embeddings", "tokenizer": "tokenizer", "model": "model", "index": "index"}

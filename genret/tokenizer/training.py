@@ -103,7 +103,7 @@ def _train(data: TrainingData, settings: TokenizerSettings, progress: bool, chec
             save_checkpoint(state, objective, optimizer, step + 1, history, key)
     check_history(history, data.embeddings.numpy(), settings)
     objective.finish()
-    separate_products(objective.model, data.embeddings, settings)
+    history[-1] |= separate_products(objective.model, data.embeddings, settings)
     return Tokenizer(objective.model, settings, history)
 
 
