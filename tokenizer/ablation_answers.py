@@ -15,7 +15,7 @@ COHERENT, AFFORDABLE, BROKEN = 0.10, 0.03, 0.10
 from which reconstruction counts as broken."""
 METHODS = {"gradient", "codebook_update", "sinkhorn", "temperature", "revive_every"}
 """Settings of how, not of what: compared at one lambda."""
-DEAD, SHARE = TokenizerSettings().max_dead, TokenizerSettings().max_share
+GATES = TokenizerSettings()
 SAID = ("recall@10", "recall@50", "same_beam_10", "same_beam_50")
 """What is said of the retrievers."""
 LIKE = 0.25
@@ -131,7 +131,8 @@ def _recommendation(means: Sequence[Row]) -> list[str]:
         said.append(
             f"What to set: for reconstruction first, λ = 0.01; for substitutes that share L1-L2, {name_of(row)}, the "
             f"cheapest over three seeds that gains {100 * COHERENT:.0f} points or more: {_gain(row)} for "
-            f"{row['cost']:+.1%} error; what that gain is made of follows. On another catalogue let "
+            f"{row['cost']:+.1%} error, {_gated(row)} over the default gates; what that gain is made of follows. On "
+            "another catalogue let "
             "`genret tokenizer tune` find the knee."
         )
     else:
@@ -187,11 +188,6 @@ def _gain(row: Row, depth: int = 2) -> str:
     return _points(row, f"gain_L{depth}")
 
 
-def _died(row: Row) -> float:
-    """Of L2; 0 for a VQ-VAE, which trains L1 alone."""
-    return row.get("died_L2") or 0.0
-
-
 def _points(row: Row, name: str) -> str:
     value, low, high = (100 * row[f"{name}{part}"] for part in ("", "_low", "_high"))
     return f"{value:+.1f} points [{low:+.1f}, {high:+.1f}]"
@@ -246,90 +242,17 @@ def _methods(means: Sequence[Row], usual: str) -> list[str]:
 
 def _gates(means: Sequence[Row]) -> list[str]:
     """Which configurations the gates of the default settings would have stopped: the ablation turns these off."""
-    rows = [row for row in means if row.get("died_L1") is not None]
-    stopped = [row for row in rows if max(row["died_L1"], _died(row)) > DEAD or row["largest_L1"] > SHARE]
-    if not rows:
-        return []
-    named = f": {'; '.join(map(name_of, stopped))}" if stopped else ""
+    stopped = [row for row in means if row["gated_seeds"]]
+    named = "; ".join(f"{name_of(row)} ({_gated(row)})" for row in stopped)
     return [
-        f"The default gates (max_dead {DEAD:.0%} of L1's or L2's codes at the last repair, max_share {SHARE:.0%} of "
-        f"the products in one L1 code), off in this ablation, would have stopped {len(stopped)} of {len(rows)} "
-        f"configurations{named}."
+        f"The default gates (max_dead {GATES.max_dead:.0%} of L1's or L2's codes at the last repair, max_share "
+        f"{GATES.max_share:.0%} of the products in one L1 code), off in this ablation, would have stopped trainings of "
+        f"{len(stopped)} of {len(means)} configurations{f': {named}' if stopped else ''}."
     ]
 
 
-def _died(row: Row) -> float:
-    """Of L2; 0 for a VQ-VAE, which trains L1 alone."""
-    return row.get("died_L2") or 0.0
-
-
-def _points(row: Row, name: str) -> str:
-    value, low, high = (100 * row[f"{name}{part}"] for part in ("", "_low", "_high"))
-    return f"{value:+.1f} points [{low:+.1f}, {high:+.1f}]"
-
-
-def _similarity(dial: Sequence[Row]) -> list[str]:
-    rows = [row for row in dial if row.get("similarity_depth") is not None and row["lam"] in (0, 0.01)]
-    said = []
-    for row in rows:
-        line = (
-            f"Similarity and depth at λ = {row['lam']:g}: rank correlation {row['similarity_depth']:.2f} over "
-            f"pairs from near to far neighbours ({row['similarity_depth_random']:.2f} over random ones)"
-        )
-        shares = [row[f"cosine9_L{level}"] for level in (1, 2, 3, 4) if row.get(f"cosine9_L{level}") is not None]
-        if shares:
-            line += "; P(agree on L1 ... L1-L4 | cosine ≥ .9) " + ", ".join(f"{share:.1%}" for share in shares)
-        said.append(f"{line} ({PUBLISHED}).")
-    return said
-
-
-def _supervision(means: Sequence[Row], usual: str) -> list[str]:
-    """What the contrast learns from, each against lambda = 0 and against the taxonomy alone."""
-    rows = select(means, codebook_sizes=usual, supervision=..., engagement=..., balance=...)
-    said = []
-    for lam in dict.fromkeys(row["lam"] for row in rows if unusual(row)):
-        parts = [_supervised(row) for row in rows if row["lam"] == lam and "gain_L1" in row]
-        said.append(f"Supervision at λ = {lam:g}, against λ = 0: {'; '.join(parts)}.")
-    return said
-
-
-def _supervised(row: Row) -> str:
-    source = {"baskets": "co-purchase", "queries": "co-relevance", "auto": "co-engagement"}[row["engagement"]]
-    name = {"taxonomy": "taxonomy", "pairs": source, "both": f"taxonomy and {source}, {row['balance']} balance"}
-    return f"{name[row['supervision']]} {_gain(row, 1)} on L1, {_gain(row)} on L1-L2, {row['cost']:+.1%} error"
-
-
-def _methods(means: Sequence[Row], usual: str) -> list[str]:
-    """Gradients, codebook updates, balanced assignment and temperature, each against the default at the same lambda."""
-    rows = [
-        row
-        for row in means
-        if row["codebook_sizes"] == usual and unusual(row) and set(unusual(row)) <= METHODS and "over_usual_L1" in row
-    ]
-    parts = [
-        f"{', '.join(f'{name} {row[name]}' for name in unusual(row))} at λ = {row['lam']:g}: "
-        f"{row['over_usual_cost']:+.1%} error, {_points(row, 'over_usual_L1')} on L1, "
-        f"{_points(row, 'over_usual_L2')} on L1-L2"
-        for row in rows
-    ]
-    return [f"Against the default at the same λ: {'; '.join(parts)}."] if parts else []
-
-
-def _gates(means: Sequence[Row]) -> list[str]:
-    """Which configurations the gates of the default settings would have stopped: the ablation turns these off."""
-    rows = [row for row in means if row.get("died_L1") is not None]
-    stopped = [row for row in rows if max(row["died_L1"], _died(row)) > DEAD or row["largest_L1"] > SHARE]
-    if not rows:
-        return []
-    named = "; ".join(
-        f"{name_of(row)} (dead at the last repair: {row['died_L1']:.0%} of L1, {_died(row):.0%} of L2; largest L1 "
-        f"code {row['largest_L1']:.0%})"
-        for row in stopped
-    )
-    return [
-        f"The default gates (max_dead {DEAD:.0%}, max_share {SHARE:.0%}), off in this ablation, would have stopped "
-        f"{len(stopped)} of {len(rows)} configurations{f': {named}' if stopped else ''}."
-    ]
+def _gated(row: Row) -> str:
+    return f"{row['gated_seeds']} of {row['seeds']} seeds"
 
 
 def _forms(means: Sequence[Row], usual: str) -> list[str]:

@@ -16,6 +16,8 @@ import numpy as np
 from ablation_cell import NAMES
 from ablation_intervals import ASKED, BOTH, SHARED, Estimate, asked_intervals, pair_interval
 
+from genret.tokenizer.settings import TokenizerSettings
+
 IDENTITY = ("codebook_sizes", "unusual", *NAMES)
 """The columns that tell configurations apart."""
 DOWNSTREAM = (*ASKED, *SHARED, *BOTH)
@@ -56,6 +58,7 @@ def summarise(
         if good:
             row["failed"] = ""
             row["failed_seeds"] = len(members) - len(good)
+            row["gated_seeds"] = sum(stopped_by_default(rows[index]) for index in good)
             row |= _means([rows[index] for index in good])
             paired = [(index, base[_base_key(rows[index])]) for index in good if _base_key(rows[index]) in base]
             paired = [(a, b) for a, b in paired if not rows[b]["failed"]]
@@ -66,6 +69,13 @@ def summarise(
             row |= _over_usual(rows, agreed, ends, good)
         out.append(row)
     return out
+
+
+def stopped_by_default(row: Row) -> bool:
+    """Whether the gates of the default settings, off in an ablation, would have stopped this cell's training."""
+    gates = TokenizerSettings()
+    dead = max(row.get("died_L1") or 0.0, row.get("died_L2") or 0.0)
+    return dead > gates.max_dead or row["largest_L1"] > gates.max_share
 
 
 def _is_base(row: Row) -> bool:
