@@ -30,7 +30,7 @@ STILL = 0.02
 """Share of the held-out error that counts as no improvement any more."""
 HELD_OUT = 0.1
 """Products held out, as a share of those trained on."""
-ROUNDS, TRIES = 5, 5
+ROUNDS, TRIES = 5, 4
 
 
 def made_up(products: int, dim: int, seed: int = 0) -> tuple[np.ndarray, list[CategoryPath]]:
