@@ -102,3 +102,13 @@ def test_the_commands(run_copy: Path, tmp_path: Path) -> None:
     assert run(cli, ["compact", str(run_copy)]).output.startswith("compacted")
     assert {"new-3", "new-4"} == {one for one in ids_of(run_copy) if one.startswith("new-")}
     assert "give ids" in str(run(cli, ["remove", str(run_copy)]).exception)
+
+
+def test_bad_rows_stop_the_command_or_are_left_out(run_copy: Path, tmp_path: Path) -> None:
+    file = tmp_path / "new.txt"
+    file.write_text("id,title\nnew-0,oat milk\nnew-1,\n", encoding="utf-8")
+    run, command = CliRunner().invoke, ["put", str(run_copy), str(file), "--format", "csv"]
+    assert "line 3, field title" in str(run(cli, command).exception)
+    assert "new-0" not in ids_of(run_copy)
+    assert run(cli, [*command, "--on-bad-row", "skip"]).output.startswith("1 products inserted")
+    assert "new-1" in (run_copy / "rejects.jsonl").read_text(encoding="utf-8")

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from genret.cli.options import run_argument
 from genret.errors import GenretError
 
+if TYPE_CHECKING:
+    from genret.data.validate import OnBadRow
+
+FORMATS = ("csv", "tsv", "jsonl", "parquet")
+
 
 @click.command()
 @run_argument
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--column", "columns", multiple=True, metavar="FIELD=NAME", help="What FILE calls a field of ours.")
-def put(run: Path, file: Path, columns: tuple[str, ...]) -> None:
+@click.option("--format", "file_format", type=click.Choice(FORMATS), help="Of FILE, if its extension does not say.")
+@click.option(
+    "--on-bad-row",
+    type=click.Choice(["error", "skip"]),
+    default="error",
+    show_default=True,
+    help="Stop at a bad row, or leave such rows out and write them to RUN/rejects.jsonl.",
+)
+def put(run: Path, file: Path, columns: tuple[str, ...], file_format: str | None, on_bad_row: OnBadRow) -> None:
     """Add FILE's products to RUN/index, in place of those with the same id. They can be found at once.
 
     FILE is CSV, TSV, JSONL or Parquet, as for `genret build`. Nothing is retrained: new products get semantic IDs from
@@ -24,7 +38,11 @@ def put(run: Path, file: Path, columns: tuple[str, ...]) -> None:
     from genret.data import read_catalogue
     from genret.stock import put_products
 
-    done = put_products(run, read_catalogue(file, columns=named_columns(columns)))
+    rejects = run / "rejects.jsonl" if on_bad_row == "skip" else None
+    products = read_catalogue(
+        file, format=file_format, columns=named_columns(columns), on_bad_row=on_bad_row, rejects=rejects
+    )
+    done = put_products(run, products)
     click.echo(f"{done.inserted} products inserted, {done.updated} updated  ({run / 'index'})")
 
 
