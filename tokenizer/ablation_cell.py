@@ -98,10 +98,8 @@ def judge_cell(
     codes = tokenizer.encode(vectors)  # (N, L): what the tokenizer says, before the collision policy
     row = {"failed": "", **figures(health(tokenizer, codes, vectors, categories, pairs))}
     assigned = assign_ids(tokenizer, vectors)
-    row |= {
-        "collisions_assigned": assigned.report["collisions_after"],
-        "error_assigned": assigned.report["error_after"],
-    }
+    effect = assigned.effect
+    row |= {"collisions_assigned": effect.collisions_after, "error_assigned": effect.error_after}
     row["pull"] = tokenizer.history[-1].get("pull") if tokenizer.history else None
     row |= {name: share for entry in tokenizer.history for name, share in entry.items() if name.startswith("died_")}
     row |= {f"random_L{depth}": chance(codes[:, :depth]) for depth in (1, 2)}
@@ -171,8 +169,6 @@ def downstream(
 
     Asked are the first `queries` of the test split; `model` holds their number and the settings to train with.
     """
-    from genret.data.records import load_dataset
-    from genret.embed import load_embeddings
     from genret.eval.evaluation import beams, exact_answers
     from genret.eval.measures import evaluate
     from genret.eval.runs import run_of_results
@@ -184,8 +180,9 @@ def downstream(
 
     run = folder / "run"
     fork_run(work, run)
-    dataset, data = load_dataset(run / "data")
-    inputs = {"dataset": data.fingerprint, "embeddings": load_embeddings(run / "embeddings")[1].fingerprint}
+    dataset = _open(work)[0]
+    kinds = {"data": "dataset", "embeddings": "embeddings"}
+    inputs = {kind: read_artifact(run / name, kind, verify=False).fingerprint for name, kind in kinds.items()}
     save_tokenizer(tokenizer, codes, dataset.catalogue.ids, run / "tokenizer", inputs)
     settings = make_settings(TrainSettings, model.get("train", {}), {"seed": tokenizer.settings.seed})
     train_stage(run, make_settings(ModelSettings, model.get("model", {})), settings)

@@ -7,9 +7,11 @@ queries and another seed should lie in the interval. With one seed, an interval 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
 
 import numpy as np
+
+from genret.eval.compare import Interval
+from genret.eval.substitutes import beam_shares
 
 ROUNDS = 500
 ASKED = ("recall@10", "recall@50", "nDCG@10")
@@ -20,15 +22,7 @@ BOTH = ("both_found_10", "both_found_50")
 """The first sum over the third."""
 
 
-class Estimate(NamedTuple):
-    """A value with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-def pair_interval(values: np.ndarray, ends: np.ndarray) -> Estimate:
+def pair_interval(values: np.ndarray, ends: np.ndarray) -> Interval:
     """The mean of (S, P) values by seed and pair; drawn are seeds and products.
 
     Pairs (P, 2) that share a product are not independent; a pair counts as often as its two products were drawn
@@ -43,7 +37,7 @@ def pair_interval(values: np.ndarray, ends: np.ndarray) -> Estimate:
         chosen = values[rng.integers(seeds, size=seeds)].mean(0)
         if weight.sum():
             draws.append(float(chosen @ weight / weight.sum()))
-    return _estimate(float(values.mean()), np.array(draws))
+    return _interval(float(values.mean()), np.array(draws))
 
 
 def asked_names(columns: int) -> tuple[str, ...]:
@@ -56,7 +50,7 @@ def asked_figures(asked: np.ndarray) -> dict[str, float]:
     return dict(zip(asked_names(asked.shape[1]), _figures(asked.sum(0), len(asked)).tolist(), strict=True))
 
 
-def asked_intervals(first: Sequence[np.ndarray], second: Sequence[np.ndarray] | None = None) -> dict[str, Estimate]:
+def asked_intervals(first: Sequence[np.ndarray], second: Sequence[np.ndarray] | None = None) -> dict[str, Interval]:
     """Each figure's mean over the seeds' (Q, F) arrays, or its difference to `second`'s; drawn: seeds and queries."""
     arrays = np.stack(first)  # (S, Q, F)
     others = None if second is None else np.stack(second)
@@ -73,7 +67,7 @@ def asked_intervals(first: Sequence[np.ndarray], second: Sequence[np.ndarray] | 
         values, draws = values - _figures(others.sum(1), queries), draws - drawn(others)
     means, spread = values.mean(0), np.einsum("rs,rsm->rm", taken, draws)
     return {
-        name: _estimate(float(mean), column)
+        name: _interval(float(mean), column)
         for name, mean, column in zip(asked_names(columns), means, spread.T, strict=True)
     }
 
@@ -84,10 +78,10 @@ def _figures(sums: np.ndarray, queries: int) -> np.ndarray:
     if sums.shape[-1] == len(ASKED):
         return means
     counts = sums[..., len(ASKED) :].reshape(*sums.shape[:-1], len(SHARED), 3)
-    shares = counts[..., :1] / np.maximum(counts[..., 1:], 1)  # (..., 2 widths, 2 denominators)
+    shares = np.nan_to_num(beam_shares(counts))  # (..., 2 widths, 2 denominators)
     return np.concatenate([means, shares[..., 0], shares[..., 1]], axis=-1)
 
 
-def _estimate(value: float, draws: Any) -> Estimate:
+def _interval(value: float, draws: np.ndarray) -> Interval:
     low, high = np.quantile(draws, [0.025, 0.975])
-    return Estimate(value, float(low), float(high))
+    return Interval(value, float(low), float(high))

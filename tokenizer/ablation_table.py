@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 from ablation_cell import NAMES
-from ablation_intervals import ASKED, BOTH, SHARED, Estimate, asked_intervals, pair_interval
+from ablation_intervals import ASKED, BOTH, SHARED, asked_intervals, pair_interval
 
+from genret.eval.compare import Interval
 from genret.tokenizer.settings import TokenizerSettings
 
 IDENTITY = ("codebook_sizes", "unusual", *NAMES)
@@ -107,8 +108,8 @@ def _asked(asked: Sequence[np.ndarray | None], members: Sequence[int], paired: S
     own = [array for index in members if (array := asked[index]) is not None]
     out: Row = {"retrievers": len(own)}
     if own:
-        for name, estimate in asked_intervals(own).items():
-            out |= {name: estimate.value, f"{name}_from": estimate.low, f"{name}_to": estimate.high}
+        for name, interval in asked_intervals(own).items():
+            out |= {name: interval.value, f"{name}_from": interval.low, f"{name}_to": interval.high}
     both = [(a, b) for i, j in paired if (a := asked[i]) is not None and (b := asked[j]) is not None]
     if both:
         gains = asked_intervals([a for a, _ in both], [b for _, b in both])
@@ -116,8 +117,8 @@ def _asked(asked: Sequence[np.ndarray | None], members: Sequence[int], paired: S
     return out
 
 
-def _columns(name: str, estimate: Estimate) -> Row:
-    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+def _columns(name: str, interval: Interval) -> Row:
+    return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
 def _gains(
@@ -142,7 +143,7 @@ def _seed_gains(rows: Sequence[Row], pairs: Sequence[tuple[int, int]]) -> Row:
     for name in LEAF:
         gain = [rows[a][name] - rows[b][name] for a, b in pairs if rows[a].get(name) is not None]
         if gain:
-            out |= _columns(f"{name}_gain", Estimate(float(np.mean(gain)), min(gain), max(gain)))
+            out |= _columns(f"{name}_gain", Interval(float(np.mean(gain)), min(gain), max(gain)))
     return out
 
 

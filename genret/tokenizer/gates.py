@@ -18,33 +18,16 @@ from genret.tokenizer.settings import TokenizerSettings
 from genret.tokenizer.tokenizer import Tokenizer
 
 
-def check_history(
-    history: Sequence[Mapping[str, Any]], embeddings: npt.NDArray[np.float32], settings: TokenizerSettings
-) -> None:
-    """Raise GenretError, with the remedy, if too many of L1's or L2's codes were dead at the last repair.
-
-    Catalogues with too few distinct products to fill the codebooks are let through: there, dead codes are no fault.
-    """
-    if _few(np.unique(embeddings, axis=0), settings):
-        return
-    last: Mapping[str, Any] = next((entry for entry in reversed(history) if "died_L1" in entry), {})
-    for level, size in enumerate(settings.codebook_sizes[:2], 1):
-        if (dead := last.get(f"died_L{level}", 0.0)) > settings.max_dead:
-            raise GenretError(
-                f"dead codes: {dead:.0%} of L{level}'s {size} codes had fallen out of use at the last repair, "
-                f"over max_dead={settings.max_dead:.0%}; {_remedy(settings)}"
-            )
-
-
 def check_codebooks(tokenizer: Tokenizer, embeddings: npt.NDArray[np.float32]) -> None:
     """Raise GenretError, with the remedy, if L1 has collapsed or L1 or L2 holds too many dead codes.
 
-    Catalogues of few distinct products are let through here too.
+    Catalogues with too few distinct products to fill the codebooks are let through: there, unused codes are no fault.
     """
     settings = tokenizer.settings
     distinct = np.unique(embeddings, axis=0)
-    if _few(distinct, settings):
+    if len(distinct) < 4 * max(tokenizer.codebook_sizes[:2]):
         return
+    _check_history(tokenizer.history, settings)
     codes = tokenizer.encode(distinct)
     for level, size in enumerate(tokenizer.codebook_sizes[:2]):
         count = np.bincount(codes[:, level], minlength=size)
@@ -60,8 +43,15 @@ def check_codebooks(tokenizer: Tokenizer, embeddings: npt.NDArray[np.float32]) -
             )
 
 
-def _few(distinct: npt.NDArray[np.float32], settings: TokenizerSettings) -> bool:
-    return len(distinct) < 4 * max(settings.codebook_sizes[:2])
+def _check_history(history: Sequence[Mapping[str, Any]], settings: TokenizerSettings) -> None:
+    """Raise GenretError if too many of L1's or L2's codes were dead at the last repair."""
+    last: Mapping[str, Any] = next((entry for entry in reversed(history) if "died_L1" in entry), {})
+    for level, size in enumerate(settings.codebook_sizes[:2], 1):
+        if (dead := last.get(f"died_L{level}", 0.0)) > settings.max_dead:
+            raise GenretError(
+                f"dead codes: {dead:.0%} of L{level}'s {size} codes had fallen out of use at the last repair, "
+                f"over max_dead={settings.max_dead:.0%}; {_remedy(settings)}"
+            )
 
 
 def _remedy(settings: TokenizerSettings) -> str:

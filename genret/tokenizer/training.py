@@ -19,7 +19,7 @@ from tqdm import tqdm
 from genret.errors import GenretError
 from genret.settings import settings_dict
 from genret.tokenizer.checkpoint import load_checkpoint, save_checkpoint, training_key
-from genret.tokenizer.gates import check_codebooks, check_history
+from genret.tokenizer.gates import check_codebooks
 from genret.tokenizer.objectives import Objective, RQObjective, Terms, TrainingData
 from genret.tokenizer.rqvae import RQVAE
 from genret.tokenizer.sampler import HierarchicalSampler
@@ -101,7 +101,6 @@ def _train(data: TrainingData, settings: TokenizerSettings, progress: bool, chec
         history[-1] |= objective.after_step(terms, step)
         if state is not None and (step + 1) % settings.checkpoint_every == 0:
             save_checkpoint(state, objective, optimizer, step + 1, history, key)
-    check_history(history, data.embeddings.numpy(), settings)
     objective.finish()
     history[-1] |= separate_products(objective.model, data.embeddings, settings)
     return Tokenizer(objective.model, settings, history)
