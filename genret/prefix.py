@@ -127,18 +127,23 @@ class PrefixTable(nn.Module):
         return torch.where((keys[place] == wanted) & (nodes >= 0), place, UNKNOWN)
 
     def add(self, level: int, logits: Tensor, states: Tensor, nodes: Tensor) -> Tensor:
-        """logits (R, K_level) of the children of `nodes` (R,), given states (R, width): what the table adds to them."""
+        """(R, K_level) float32: logits (R, K_level) of the children of `nodes` (R,) with what the table adds to them.
+
+        `states` (R, width). In float32 whatever the logits and states are: under autocast the two differ, and bf16
+        keeps only eight bits of a logit.
+        """
         size, share = self.sizes[level], getattr(self, f"share{level}")
         starts, children = self._children(level, nodes)
         codes = self._keys(level)[children] % size
         # Up to a constant a row, which no softmax sees: log(backoff * share) for any code, and
         # log(weight + backoff * share) for a child.
-        gain = torch.log1p(self._weight(level)[children] / (self.backoff * share)[codes]).to(logits.dtype)
+        gain = torch.log1p(self._weight(level)[children] / (self.backoff * share)[codes])
         if str(level) in self.vectors:
             vectors = self.vectors[str(level)].get_parameter("weight").float()
-            gain = gain + _products(starts, children, states.float(), vectors).to(logits.dtype)
+            gain = gain + _products(starts, children, states.float(), vectors)
         rows = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), starts.diff())
-        return (logits + torch.log(self.backoff * share)).index_put((rows, codes), gain, accumulate=True)
+        prior = torch.log(self.backoff * share)
+        return (logits.float() + prior).index_put((rows, codes), gain.float(), accumulate=True)
 
     def _children(self, level: int, nodes: Tensor) -> tuple[Tensor, Tensor]:
         """The children of some nodes (R,), ascending, row after row, and where each row's begin (R + 1,)."""
@@ -166,10 +171,12 @@ def _products(starts: Tensor, columns: Tensor, states: Tensor, vectors: Tensor) 
     (R + 1,) starts of the rows' (M,) ascending columns, states (R, d), vectors (n, d) -> (M,). Gathering both sides
     instead moves 2 M d numbers and takes a hundred times as long.
     """
-    with warnings.catch_warnings():  # "sparse CSR support is in beta", said once a process
+    # Under autocast the operands would become bf16, which the sparse kernels of a CPU don't multiply.
+    with torch.autocast(states.device.type, enabled=False), warnings.catch_warnings():
+        # "sparse CSR support is in beta", said once a process
         warnings.filterwarnings("ignore", message="Sparse CSR")
         wanted = torch.sparse_csr_tensor(
             starts, columns, states.new_zeros(len(columns)), (len(states), len(vectors)), check_invariants=False
         )
-    products: Tensor = torch.sparse.sampled_addmm(wanted, states, vectors.t(), beta=0.0).values()
+        products: Tensor = torch.sparse.sampled_addmm(wanted, states, vectors.t(), beta=0.0).values()
     return products

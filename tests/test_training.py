@@ -290,6 +290,19 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(tmp_path):
     assert same(train(tmp_path), whole)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("start", ["cold", "dense"])
+def test_every_start_trains_in_either_precision_on_any_machine(start, precision, tmp_path):
+    """bf16 is emulated where the processor does not multiply it: the result is what matters here, not the time."""
+    settings = ModelSettings(**{**MODEL.__dict__, "start": start})
+    trained = train(tmp_path, settings, precision=precision, eval_every=4, max_steps=8)
+    weights = trained.model.state_dict()
+    assert all(bool(torch.isfinite(values.float()).all()) for values in weights.values())
+    assert {values.dtype for values in weights.values() if values.is_floating_point()} == {torch.float32}
+    untrained = train(tmp_path / "untrained", settings, max_steps=0).model.state_dict()
+    assert not all(torch.equal(values, untrained[name]) for name, values in weights.items())
+
+
 def test_early_stopping_keeps_the_best_model(tmp_path):
     trained = train(tmp_path, max_steps=60, lr=3.0, warmup=0.0, eval_every=2, patience=2)
     steps = [int(folder.name.split("-")[1]) for folder in tmp_path.glob("checkpoint-*")]
