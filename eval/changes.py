@@ -22,12 +22,12 @@ import numpy as np
 import torch
 from speed_systems import SIZES, TEXT_TOKENS, Shape, make_model, skewed_codes
 
-from genret.artifacts import write_json
-from genret.beam import BeamSettings, beam_search
 from genret.data.records import Catalogue
-from genret.index import Index, build_index
-from genret.model import GenretForConditionalGeneration
-from genret.types import Product
+from genret.ground.artifacts import write_json
+from genret.ground.types import Product
+from genret.index.index import Index, build_index
+from genret.model.seq2seq import GenretForConditionalGeneration
+from genret.search.beam import BeamSettings, beam_search
 
 RESULTS = Path(__file__).parent / "results" / "changes"
 WIDTH = 64

@@ -3,7 +3,7 @@
     python eval/cold_start.py runs/demo
 
 Builds the run again without them in WORK (with the run's own settings; kept, and used again), and writes
-cold_start.json and cold_start.md to eval/results/cold-start/NAME. How it is done is in genret.eval.cold_start.
+cold_start.json and cold_start.md to eval/results/cold-start/NAME. How it is done is in genret.eval.studies.cold_start.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from pathlib import Path
 
 import click
 
-from genret.artifacts import write_json
-from genret.errors import GenretError
-from genret.eval.cold_start import ColdStartSettings, cold_start
-from genret.settings import make_settings, read_preset
-from genret.two_tower import make_recipe
-from genret.types import SPLITS
+from genret.embed.fine_tuning import make_recipe
+from genret.eval.studies.cold_start import ColdStartSettings, cold_start
+from genret.ground.artifacts import write_json
+from genret.ground.errors import GenretError
+from genret.ground.settings import make_settings, read_preset
+from genret.ground.types import SPLITS
 
 
 @click.command()

@@ -3,7 +3,7 @@
     python eval/cost.py eval/presets/grocery.toml --run runs/demo
 
 Takes what `recall.py` has trained and embedded; writes cost.json, cost.md and cost.svg to eval/results/PRESET-SPLIT.
-Times are wall times: let nothing else run meanwhile. How they are taken is in genret.eval.cost.
+Times are wall times: let nothing else run meanwhile. How they are taken is in genret.eval.studies.cost.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 import click
 from recall import BenchmarkSettings, prepare
 
-from genret.artifacts import write_json
-from genret.errors import GenretError
-from genret.eval.cost import CostSettings, measure_cost
-from genret.settings import make_settings, read_preset
-from genret.types import SPLITS
+from genret.eval.studies.cost import CostSettings, measure_cost
+from genret.ground.artifacts import write_json
+from genret.ground.errors import GenretError
+from genret.ground.settings import make_settings, read_preset
+from genret.ground.types import SPLITS
 
 
 @click.command()

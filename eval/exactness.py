@@ -25,14 +25,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from genret.artifacts import write_json
-from genret.beam import BeamResult, BeamSettings, Decoder, beam_search
 from genret.data.records import load_dataset
-from genret.errors import GenretError
-from genret.exact import all_ids, rank_all, score_ids
-from genret.retriever import Retriever
-from genret.trie import Allowed, Trie
-from genret.vocab import PAD, Vocab
+from genret.ground.artifacts import write_json
+from genret.ground.errors import GenretError
+from genret.pipeline.retriever import Retriever
+from genret.search.beam import BeamResult, BeamSettings, Decoder, beam_search
+from genret.search.exact import all_ids, rank_all, score_ids
+from genret.search.trie import Allowed, Trie
+from genret.search.vocab import PAD, Vocab
 
 T = TypeVar("T")
 Ints = npt.NDArray[np.int64]

@@ -3,7 +3,7 @@
     python eval/failures.py runs/demo --examples 10
 
 Writes failures.json and failures.md to eval/results/failures/NAME-SPLIT. Examples quote the data: leave them out, as
-happens without `--examples`, where the data may not be passed on. The analysis is in genret.eval.failures.
+happens without `--examples`, where the data may not be passed on. The analysis is in genret.eval.studies.failures.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any
 
 import click
 
-from genret.artifacts import write_json
 from genret.data.records import load_dataset
-from genret.errors import GenretError
-from genret.eval.bm25 import BM25Settings
 from genret.eval.evaluation import answerable
-from genret.eval.failures import BASELINE, SYSTEM, analyse
 from genret.eval.result import Grading
-from genret.eval.systems import Bench, SystemSettings, bm25_system
-from genret.settings import make_settings, read_preset
-from genret.types import SPLITS
+from genret.eval.studies.failures import BASELINE, SYSTEM, analyse
+from genret.eval.systems.bench import Bench, SystemSettings, bm25_system
+from genret.eval.systems.bm25 import BM25Settings
+from genret.ground.artifacts import write_json
+from genret.ground.errors import GenretError
+from genret.ground.settings import make_settings, read_preset
+from genret.ground.types import SPLITS
 
 
 @click.command()

@@ -19,14 +19,14 @@ import click
 import numpy as np
 import torch
 
-from genret.artifacts import write_json
-from genret.beam import BeamSettings, beam_search
 from genret.data.records import load_dataset
 from genret.eval.measures import evaluate
 from genret.eval.runs import RankedList, ranked
-from genret.model import GenretForConditionalGeneration
-from genret.retriever import Retriever
-from genret.training import use_bf16
+from genret.ground.artifacts import write_json
+from genret.model.seq2seq import GenretForConditionalGeneration
+from genret.pipeline.retriever import Retriever
+from genret.search.beam import BeamSettings, beam_search
+from genret.training.trainer import use_bf16
 
 RESULTS = Path(__file__).parent / "results" / "precision"
 BATCH = 16

@@ -22,16 +22,16 @@ import click
 
 from genret.data import read_dataset
 from genret.data.records import Dataset
-from genret.embed import EmbedSettings
-from genret.errors import GenretError
-from genret.eval.bm25 import BM25Settings
-from genret.eval.encoders import encoder_system, two_tower_system
+from genret.embed.fine_tuning import make_recipe
+from genret.embed.settings import EmbedSettings
 from genret.eval.evaluation import answerable, evaluate_bench
 from genret.eval.result import EvalResult, Grading
-from genret.eval.systems import SYSTEMS, Bench, System, SystemSettings, bm25_system, parts_of
-from genret.settings import make_settings, read_preset
-from genret.two_tower import make_recipe
-from genret.types import SPLITS, Split
+from genret.eval.systems.bench import SYSTEMS, Bench, System, SystemSettings, bm25_system, parts_of
+from genret.eval.systems.bm25 import BM25Settings
+from genret.eval.systems.encoders import encoder_system, two_tower_system
+from genret.ground.errors import GenretError
+from genret.ground.settings import make_settings, read_preset
+from genret.ground.types import SPLITS, Split
 
 NEED_A_RUN = {"dense", "generative", "generative-rescored", "generative-mixed"}
 RESULT_FILES = ("results.json", "results.md", "timings.json")

@@ -39,11 +39,11 @@ import transformers
 from speed_systems import SIZES, Catalogue, Cell, Shape, Systems, make_model, skewed_codes
 from transformers import GenerationConfig, PrefixConstrainedLogitsProcessor
 
-from genret.artifacts import write_json
-from genret.logits import TrieLogitsProcessor
-from genret.model import GenretForConditionalGeneration
-from genret.trie import Allowed, Trie
-from genret.vocab import START, Vocab
+from genret.ground.artifacts import write_json
+from genret.model.seq2seq import GenretForConditionalGeneration
+from genret.search.logits import TrieLogitsProcessor
+from genret.search.trie import Allowed, Trie
+from genret.search.vocab import START, Vocab
 
 Times = dict[str, list[float]]
 """System -> seconds, turn by turn; fewer turns for slow systems."""

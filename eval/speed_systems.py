@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from genret.beam import BeamSettings, beam_search
-from genret.model import GenretConfig, GenretForConditionalGeneration
-from genret.prefix import PrefixTable
-from genret.training import small_encoder
-from genret.training_settings import ModelSettings
-from genret.trie import Trie
-from genret.vocab import PAD, START, Vocab
+from genret.model.prefix import PrefixTable
+from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration
+from genret.search.beam import BeamSettings, beam_search
+from genret.search.trie import Trie
+from genret.search.vocab import PAD, START, Vocab
+from genret.training.settings import ModelSettings
+from genret.training.trainer import small_encoder
 
 Ints = npt.NDArray[np.int64]
 

@@ -5,36 +5,34 @@ The root exports are loaded on first use, so that `import genret` and `genret --
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING
+
+from genret.ground.lazy import lazy
+from genret.ground.moved import Moved
 
 __version__ = "0.1.0"
 
-_EXPORTS = {
-    "GenretError": "genret.errors",
-    "Hit": "genret.types",
-    "Product": "genret.types",
-    "Query": "genret.types",
-    "Retriever": "genret.retriever",
-    "SearchResult": "genret.types",
-}
-
 if TYPE_CHECKING:
-    from genret.errors import GenretError as GenretError
-    from genret.retriever import Retriever as Retriever
-    from genret.types import Hit as Hit
-    from genret.types import Product as Product
-    from genret.types import Query as Query
-    from genret.types import SearchResult as SearchResult
+    from genret.ground.errors import GenretError as GenretError
+    from genret.ground.types import Hit as Hit
+    from genret.ground.types import Product as Product
+    from genret.ground.types import Query as Query
+    from genret.ground.types import SearchResult as SearchResult
+    from genret.pipeline.retriever import Retriever as Retriever
 
-__all__ = [*_EXPORTS, "__version__"]
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "GenretError": "genret.ground.errors",
+        "Hit": "genret.ground.types",
+        "Product": "genret.ground.types",
+        "Query": "genret.ground.types",
+        "Retriever": "genret.pipeline.retriever",
+        "SearchResult": "genret.ground.types",
+    },
+)
+__all__ += ["__version__"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _EXPORTS:
-        return getattr(import_module(_EXPORTS[name]), name)
-    raise AttributeError(f"module 'genret' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+if not any(isinstance(finder, Moved) for finder in sys.meta_path):
+    sys.meta_path.append(Moved())

@@ -17,10 +17,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 def built_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder of 600 products with every artifact. Read it; copy it (`run_copy`) before changing it."""
     from genret.data.grocery import GrocerySettings, make_grocery
-    from genret.embed import EmbedSettings
-    from genret.pipeline import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
+    from genret.embed.settings import EmbedSettings
+    from genret.pipeline.stages import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
     from genret.tokenizer.settings import TokenizerSettings
-    from genret.training_settings import ModelSettings, TrainSettings
+    from genret.training.settings import ModelSettings, TrainSettings
 
     run = tmp_path_factory.mktemp("small") / "run"
     grocery = GrocerySettings(**SMALL["grocery"])

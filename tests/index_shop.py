@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from genret.data.records import Catalogue
-from genret.index import Index, build_index
-from genret.snapshot import Snapshot
-from genret.trie import Allowed
-from genret.types import Product
+from genret.ground.types import Product
+from genret.index.index import Index, build_index
+from genret.index.snapshot import Snapshot
+from genret.search.trie import Allowed
 
 SIZES = (3, 2, 3)
 

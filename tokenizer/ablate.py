@@ -29,13 +29,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from ablation_cell import Cell, describe, run_cell
 
-from genret.artifacts import read_json, write_json
+from genret.data.pseudo_queries import make_pseudo_queries
 from genret.data.records import Catalogue, Dataset
-from genret.errors import GenretError
-from genret.pseudo import make_pseudo_queries
-from genret.settings import make_settings, read_preset, settings_dict
+from genret.ground.artifacts import read_json, write_json
+from genret.ground.errors import GenretError
+from genret.ground.settings import make_settings, read_preset, settings_dict
+from genret.ground.types import Judgement, Query
 from genret.tokenizer.settings import TokenizerSettings
-from genret.types import Judgement, Query
 
 CONTRAST = ("schedule", "temperature", "grades", "supervision", "engagement", "balance", "pair_weight")
 """Settings of the contrastive loss, without a say where lambda is 0."""
@@ -81,8 +81,8 @@ def prepare(work: Path, data: dict[str, Any], folder: Path | None) -> None:
     """WORK/data and WORK/embeddings, as a run folder's."""
     from genret.data.grocery import GrocerySettings, make_grocery
     from genret.data.sources import read_dataset
-    from genret.embed import EmbedSettings
-    from genret.pipeline import data_stage, embed_stage
+    from genret.embed.settings import EmbedSettings
+    from genret.pipeline.stages import data_stage, embed_stage
 
     name = data["name"]
     if name == "grocery":
@@ -168,8 +168,8 @@ def main(preset: Path, jobs: int, data: Path | None, work: Path | None, out: Pat
     """Train and judge every cell of PRESET; write table.csv, report.md and plots."""
     from ablation_report import write_report
 
+    from genret.cli.tokenizer_reports import substitute_rows
     from genret.data.records import load_dataset
-    from genret.tokenizer.verbs import substitute_rows
 
     os.environ["OMP_NUM_THREADS"] = "1"
     work = work or Path("runs") / "ablation" / preset.stem

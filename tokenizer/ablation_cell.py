@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from ablation_intervals import ASKED, asked_figures
 
-from genret.artifacts import read_artifact, write_json
-from genret.errors import GenretError
-from genret.settings import make_settings, settings_dict
+from genret.ground.artifacts import read_artifact, write_json
+from genret.ground.errors import GenretError
+from genret.ground.settings import make_settings, settings_dict
 from genret.tokenizer.settings import TokenizerSettings
 
 WIDTHS = (10, 50)
@@ -77,12 +77,12 @@ def judge_cell(
 
     `agreed` is (P, L), whether each substitute pair agrees by depth; `asked`, where there is a retriever, (Q, F).
     """
-    from genret.pipeline import co_engaged
+    from genret.cli.tokenizer_reports import substitute_rows
+    from genret.data.engagement import co_engaged
     from genret.tokenizer.assign import assign_ids
-    from genret.tokenizer.coherence import agreement
-    from genret.tokenizer.health import health
-    from genret.tokenizer.training import train_tokenizer
-    from genret.tokenizer.verbs import substitute_rows
+    from genret.tokenizer.judging.coherence import agreement
+    from genret.tokenizer.judging.health import health
+    from genret.tokenizer.learning.train import train_tokenizer
 
     dataset, vectors = _open(work)
     categories = dataset.catalogue.categories
@@ -118,7 +118,7 @@ def chance(codes: np.ndarray) -> float:
 
 @lru_cache(maxsize=1)
 def _open(work: Path) -> tuple[Any, np.ndarray]:
-    from genret.tokenizer.verbs import open_embeddings
+    from genret.cli.tokenizer_reports import open_embeddings
 
     return open_embeddings(work)
 
@@ -172,11 +172,11 @@ def downstream(
     from genret.eval.evaluation import beams, exact_answers
     from genret.eval.measures import evaluate
     from genret.eval.runs import run_of_results
-    from genret.eval.substitutes import beam_counts
-    from genret.pipeline import fork_run, index_stage, train_stage
-    from genret.retriever import Retriever
+    from genret.eval.studies.substitutes import beam_counts
+    from genret.pipeline.retriever import Retriever
+    from genret.pipeline.stages import fork_run, index_stage, train_stage
     from genret.tokenizer.tokenizer import save_tokenizer
-    from genret.training_settings import ModelSettings, TrainSettings
+    from genret.training.settings import ModelSettings, TrainSettings
 
     run = folder / "run"
     fork_run(work, run)

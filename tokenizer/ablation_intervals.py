@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from genret.eval.compare import Interval
-from genret.eval.substitutes import beam_shares
+from genret.eval.studies.substitutes import beam_shares
 
 ROUNDS = 500
 ASKED = ("recall@10", "recall@50", "nDCG@10")

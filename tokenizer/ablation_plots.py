@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from ablation_table import Row, coherence_column, main_sizes, select, unusual
 
-from genret.tokenizer.plots import new_figure, save_figure
+from genret.tokenizer.judging.plots import new_figure, save_figure
 
 
 def draw(out: Path, means: Sequence[Row]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from ablation_intervals import ASKED, SHARED
 from ablation_plots import draw
 from ablation_table import Row, main_sizes, name_of, select, summarise, write_table
 
-from genret.artifacts import write_json
+from genret.ground.artifacts import write_json
 
 
 def write_report(

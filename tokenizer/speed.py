@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 
-from genret.errors import GenretError
-from genret.settings import make_settings
+from genret.ground.errors import GenretError
+from genret.ground.settings import make_settings
+from genret.ground.types import CategoryPath
 from genret.tokenizer.settings import TokenizerSettings
-from genret.types import CategoryPath
 
 STILL = 0.02
 """Share of the held-out error that counts as no improvement any more."""
@@ -63,7 +63,7 @@ def measure(
 ) -> Timing:
     """Train on the first `products` rows, and encode all of them."""
     from genret.tokenizer.assign import squared_error
-    from genret.tokenizer.training import train_tokenizer
+    from genret.tokenizer.learning.train import train_tokenizer
 
     started = perf_counter()
     tokenizer = train_tokenizer(vectors[:products], categories[:products], settings, progress=False)
@@ -111,7 +111,7 @@ def main(products: int, dim: int, run: Path | None, given: tuple[str, ...]) -> N
         if run is None:
             vectors, categories = made_up(products + round(HELD_OUT * products), dim)
         else:
-            from genret.tokenizer.verbs import open_embeddings
+            from genret.cli.tokenizer_reports import open_embeddings
 
             dataset, vectors = open_embeddings(run)
             vectors, categories = shuffled(vectors, dataset.catalogue.categories)

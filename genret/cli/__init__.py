@@ -14,7 +14,7 @@ from typing import NoReturn
 import click
 
 from genret import __version__
-from genret.errors import GenretError
+from genret.ground.errors import GenretError
 
 COMMANDS = {
     "demo": ("genret.cli.demo:demo", "The whole story on the embedded grocery catalogue, with a report."),

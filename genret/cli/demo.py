@@ -19,8 +19,8 @@ def demo(out: Path, layers: Layers) -> None:
     About five minutes on two cores. A second run reuses what is finished.
     """
     from genret.data.grocery import GrocerySettings
-    from genret.demo import build_demo, judge_demo
-    from genret.embed import EmbedSettings
+    from genret.embed.settings import EmbedSettings
+    from genret.eval.demo import build_demo, judge_demo
 
     started = perf_counter()
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genret.artifacts import read_artifact, write_json
 from genret.cli.options import json_option, run_argument
-from genret.demo import BASELINE
-from genret.errors import GenretError
-from genret.types import SPLITS
+from genret.eval.demo import BASELINE
+from genret.ground.artifacts import read_artifact, write_json
+from genret.ground.errors import GenretError
+from genret.ground.types import SPLITS
 
 if TYPE_CHECKING:
     from genret.data.sources import Attached
     from genret.eval.result import Grading
-    from genret.types import Query, Split
+    from genret.ground.types import Query, Split
 
 
 @click.command("eval")
@@ -52,7 +52,7 @@ def evaluate(
     RUN/lambda0), also whether true substitutes share codes and beams.
     """
     from genret.eval.evaluation import evaluate_run
-    from genret.eval.systems import STANDARD, SystemSettings
+    from genret.eval.systems.bench import STANDARD, SystemSettings
 
     if not run.is_dir():
         raise GenretError(f"{run}: no such run folder; make one with `genret demo` or `genret build`")
@@ -75,7 +75,7 @@ def evaluate(
     report = result.to_json()
     against = against or (run / BASELINE if (run / BASELINE / "tokenizer").is_dir() else None)
     if against and judgements is None:
-        from genret.eval.contrast import contrast_runs
+        from genret.eval.studies.contrast import contrast_runs
 
         contrast = contrast_runs(against, run, split)
         click.echo(f"\n{contrast.markdown()}")
@@ -86,7 +86,7 @@ def evaluate(
 
 def _own_width(run: Path) -> int:
     """As wide as the run's model is searched by default, or as an evaluation is, whichever is wider."""
-    from genret.eval.systems import SystemSettings
+    from genret.eval.systems.bench import SystemSettings
 
     own = read_artifact(run / "model", "model", verify=False).settings["model"].get("beam_width", 0)
     return max(int(own), SystemSettings.beam_width)

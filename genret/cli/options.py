@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from genret.errors import GenretError
-from genret.settings import make_settings, read_preset
+from genret.ground.errors import GenretError
+from genret.ground.settings import make_settings, read_preset
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])

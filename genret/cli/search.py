@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genret.errors import GenretError
+from genret.ground.errors import GenretError
 
 if TYPE_CHECKING:
     from rich.tree import Tree
 
-    from genret.explain import BeamNode
-    from genret.types import SearchResult
+    from genret.ground.types import SearchResult
+    from genret.pipeline.explain import BeamNode
 
 
 @click.command()
@@ -51,11 +51,11 @@ def search(
         raise GenretError(
             "--explain draws one plain search; give one query and no --exact, --rescore, --max-per-prefix"
         )
-    from genret.retriever import Retriever
+    from genret.pipeline.retriever import Retriever
 
     retriever = Retriever.load(run)
     if explain:
-        from genret.explain import beam_tree
+        from genret.pipeline.explain import beam_tree
 
         result, trace = retriever.explain(texts[0], k, beam_width=beam_width, where=options["where"])
         tree = beam_tree(trace, retriever.index, width=k)
@@ -113,7 +113,7 @@ def _json(result: SearchResult, tree: BeamNode | None = None) -> str:
         {"rank": hit.rank, "score": hit.score, "semantic_id": hit.semantic_id, **hit.product._asdict()}
         for hit in result.hits
     ]
-    from genret.explain import tree_json
+    from genret.pipeline.explain import tree_json
 
     extra = {} if tree is None else {"beam": tree_json(tree)}
     return json.dumps({"query": result.query, "exact": result.exact, "hits": hits, **extra}, ensure_ascii=False)

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genret.artifacts import sha256
 from genret.cli.options import Layers, run_argument, settings_options
-from genret.errors import GenretError
-from genret.settings import settings_dict
+from genret.ground.artifacts import sha256
+from genret.ground.errors import GenretError
+from genret.ground.settings import settings_dict
 
 if TYPE_CHECKING:
     from genret.data.records import Dataset
     from genret.data.validate import ReadReport
-    from genret.embed import EmbedSettings
-    from genret.pipeline import StageResult
-    from genret.two_tower import TwoTowerRecipe
+    from genret.embed.fine_tuning import TwoTowerRecipe
+    from genret.embed.settings import EmbedSettings
+    from genret.pipeline.stages import StageResult
 
 FORMATS = ("files", "grocery", "homedepot", "chorus", "instacart", "grocerydb", "esci", "wands", "beir")
 
@@ -59,8 +59,8 @@ def data(source: Path | None, run: Path, layers: Layers, **options: Any) -> None
 @settings_options
 def embed(run: Path, layers: Layers, model: str | None, dim: int | None) -> None:
     """Embed the products of RUN/data into RUN/embeddings."""
-    from genret.embed import EmbedSettings
-    from genret.pipeline import embed_stage
+    from genret.embed.settings import EmbedSettings
+    from genret.pipeline.stages import embed_stage
 
     settings = layers.make(EmbedSettings, "embed", {"model": model, "dim": dim})
     say("embed", embed_stage(run, settings, _two_tower(layers, settings)))
@@ -74,8 +74,9 @@ def embed(run: Path, layers: Layers, model: str | None, dim: int | None) -> None
 @settings_options
 def tokenize(run: Path, layers: Layers, lam: float | None, codebook_sizes: str | None, seed: int | None) -> None:
     """Train the RQ-VAE on RUN/embeddings and give every product a semantic ID, RUN/tokenizer."""
-    from genret.pipeline import tokenize_stage
-    from genret.tokenizer.health import format_health, load_health
+    from genret.pipeline.stages import tokenize_stage
+    from genret.tokenizer.judging.health import load_health
+    from genret.tokenizer.judging.health_text import format_health
     from genret.tokenizer.settings import TokenizerSettings
 
     flags = {"lam": lam, "codebook_sizes": _sizes(codebook_sizes), "seed": seed}
@@ -94,8 +95,8 @@ def tokenize(run: Path, layers: Layers, lam: float | None, codebook_sizes: str |
 @settings_options
 def train(run: Path, layers: Layers, encoder: str | None, **flags: Any) -> None:
     """Train the seq2seq model that spells semantic IDs, RUN/model. Goes on from its last checkpoint."""
-    from genret.pipeline import train_stage
-    from genret.training_settings import ModelSettings, TrainSettings
+    from genret.pipeline.stages import train_stage
+    from genret.training.settings import ModelSettings, TrainSettings
 
     model = layers.make(ModelSettings, "model", {"encoder": encoder})
     say("train", train_stage(run, model, layers.make(TrainSettings, "train", flags)))
@@ -105,7 +106,7 @@ def train(run: Path, layers: Layers, encoder: str | None, **flags: Any) -> None:
 @run_argument
 def index(run: Path) -> None:
     """Build the prefix trie of RUN/tokenizer's semantic IDs, RUN/index."""
-    from genret.pipeline import index_stage
+    from genret.pipeline.stages import index_stage
 
     say("index", index_stage(run))
 
@@ -130,10 +131,10 @@ def build(
     **options: Any,
 ) -> None:
     """A catalogue to a retriever: data, embed, tokenize, train and index. Finished stages are reused."""
-    from genret.embed import EmbedSettings
-    from genret.pipeline import embed_stage, index_stage, tokenize_stage, train_stage
+    from genret.embed.settings import EmbedSettings
+    from genret.pipeline.stages import embed_stage, index_stage, tokenize_stage, train_stage
     from genret.tokenizer.settings import TokenizerSettings
-    from genret.training_settings import ModelSettings, TrainSettings
+    from genret.training.settings import ModelSettings, TrainSettings
 
     # Settings first: a wrong one should not cost an hour of embedding.
     embedding = layers.make(EmbedSettings, "embed", {"model": model})
@@ -159,7 +160,7 @@ def say(name: str, result: StageResult) -> None:
 
 def tell_coverage(run: Path) -> None:
     """A line on stderr if RUN/tokenizer was trained on less than an epoch of its catalogue."""
-    from genret.tokenizer.verbs import coverage_note
+    from genret.cli.tokenizer_reports import coverage_note
 
     if note := coverage_note(run):
         click.echo(f"genret: warning: {note}", err=True)
@@ -167,8 +168,8 @@ def tell_coverage(run: Path) -> None:
 
 def tell_policy(run: Path) -> None:
     """What the collision policy of RUN/tokenizer did to its IDs and to reconstruction."""
-    from genret.tokenizer.health import load_health
-    from genret.tokenizer.health_text import format_policy
+    from genret.tokenizer.judging.health import load_health
+    from genret.tokenizer.judging.health_text import format_policy
 
     for line in format_policy(load_health(run / "tokenizer")):
         click.echo(f"{'':9s} {line}")
@@ -178,13 +179,13 @@ def _two_tower(layers: Layers, embedding: EmbedSettings) -> TwoTowerRecipe | Non
     """How to fine-tune the encoder, where the embedding asks for that."""
     if embedding.model != "two-tower":
         return None
-    from genret.two_tower import make_recipe
+    from genret.embed.fine_tuning import make_recipe
 
     return make_recipe(layers.table("two-tower"))
 
 
 def _read_data(source: Path | None, run: Path, layers: Layers, options: dict[str, Any]) -> None:
-    from genret.pipeline import data_stage
+    from genret.pipeline.stages import data_stage
 
     say("data", data_stage(run, *_reader(source, run, layers, options)))
 

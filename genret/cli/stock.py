@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from genret.cli.options import run_argument
-from genret.errors import GenretError
+from genret.ground.errors import GenretError
 
 if TYPE_CHECKING:
     from genret.data.validate import OnBadRow
@@ -36,7 +36,7 @@ def put(run: Path, file: Path, columns: tuple[str, ...], file_format: str | None
     """
     from genret.cli.stages import named_columns
     from genret.data import read_catalogue
-    from genret.stock import put_products
+    from genret.pipeline.stock import put_products
 
     rejects = run / "rejects.jsonl" if on_bad_row == "skip" else None
     products = read_catalogue(
@@ -52,7 +52,7 @@ def put(run: Path, file: Path, columns: tuple[str, ...], file_format: str | None
 @click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Ids, one a line.")
 def remove(run: Path, ids: tuple[str, ...], file: Path | None) -> None:
     """Take the products with these IDS out of RUN/index: all of them, or none if one is not there."""
-    from genret.stock import remove_products
+    from genret.pipeline.stock import remove_products
 
     listed = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()] if file else []
     wanted = [*ids, *(one for one in listed if one)]
@@ -66,7 +66,7 @@ def remove(run: Path, ids: tuple[str, ...], file: Path | None) -> None:
 @run_argument
 def compact(run: Path) -> None:
     """Write RUN/index anew with all changes in it, so that it opens without replaying them."""
-    from genret.stock import compact as compact_index
+    from genret.pipeline.stock import compact as compact_index
 
     artifact = compact_index(run)
     click.echo(f"compacted  ({artifact.path}, {artifact.fingerprint[:12]})")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from genret.artifacts import MANIFEST, write_json
 from genret.cli.options import Layers, json_option, run_argument, settings_options
-from genret.errors import GenretError
+from genret.ground.artifacts import MANIFEST, write_json
+from genret.ground.errors import GenretError
 
 if TYPE_CHECKING:
-    from genret.tokenizer.verbs import Report
+    from genret.cli.tokenizer_reports import Report
 
 GRID = "0,0.003,0.01,0.03,0.1,0.3"
 
@@ -28,7 +28,7 @@ def tokenizer() -> None:
 @json_option
 def health(run: Path, plots: Path | None, json_file: Path | None) -> None:
     """Codebook use, collisions, fragmentation, purity, and similarity against depth."""
-    from genret.tokenizer.verbs import health_report
+    from genret.cli.tokenizer_reports import health_report
 
     _show(health_report(_run(run), plots=plots), json_file)
 
@@ -40,7 +40,7 @@ def health(run: Path, plots: Path | None, json_file: Path | None) -> None:
 @json_option
 def audit(run: Path, at: float, limit: int, json_file: Path | None) -> None:
     """Products whose codes and category disagree most: often the label is wrong."""
-    from genret.tokenizer.verbs import audit_report
+    from genret.cli.tokenizer_reports import audit_report
 
     _show(audit_report(_run(run), at=at, limit=limit), json_file)
 
@@ -62,9 +62,9 @@ def tune(
     (of same-leaf pairs, where it names none) that share L1 and L1-L2, the mean of the two. A λ is recommended only if
     its gain exceeds what the seeds vary by.
     """
-    from genret.pipeline import co_engaged
+    from genret.cli.tokenizer_reports import trained_with, tune_report
+    from genret.data.engagement import co_engaged
     from genret.tokenizer.settings import TokenizerSettings
-    from genret.tokenizer.verbs import trained_with, tune_report
 
     if any(flag.replace(" ", "").startswith("tokenizer.lam=") for flag in layers.flags):
         raise GenretError("--set tokenizer.lam has no effect here: λ is what is searched; give those to try as --lam")
@@ -92,8 +92,8 @@ def tune(
 @json_option
 def bench(run: Path, lam: float, share: float, seeds: int, json_file: Path | None) -> None:
     """Error propagation: how far corrupted text throws products from their leaf, for λ = 0 and λ > 0."""
-    from genret.pipeline import co_engaged
-    from genret.tokenizer.verbs import bench_report
+    from genret.cli.tokenizer_reports import bench_report
+    from genret.data.engagement import co_engaged
 
     _show(bench_report(_run(run), lam=lam, share=share, seeds=seeds, engaged=co_engaged, echo=_tell), json_file)
 

@@ -17,8 +17,8 @@ from genret.data.judged import Judged, gather, split_queries, substitute_pairs
 from genret.data.records import Catalogue, Dataset
 from genret.data.scales import SCALES, read_scale
 from genret.data.validate import BadRows
-from genret.errors import GenretError
-from genret.types import SPLITS, Split
+from genret.ground.errors import GenretError
+from genret.ground.types import SPLITS, Split
 
 TITLE_WORDS = 12
 """Words of its text that stand for the title of a document without one."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from genret.errors import GenretError
+from genret.ground.errors import GenretError
 
 Aliases = Mapping[str, Sequence[str]]
 """Field -> names of columns taken for it, the best first. Letter case, spaces and punctuation are ignored."""

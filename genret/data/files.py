@@ -19,8 +19,8 @@ from genret.data.columns import (
 from genret.data.records import Catalogue
 from genret.data.rows import open_table
 from genret.data.validate import BadField, BadRows, OnBadRow, Place, ReadReport
-from genret.errors import GenretError
-from genret.types import SPLITS, Judgement, Product, Query, Split
+from genret.ground.errors import GenretError
+from genret.ground.types import SPLITS, Judgement, Product, Query, Split
 
 Adapt: TypeAlias = Callable[[dict[str, Any]], dict[str, Any] | None]
 """What a data set's reader makes of a row before its fields are read; None leaves the row out."""

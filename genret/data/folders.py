@@ -13,8 +13,8 @@ from genret.data.judged import split_queries
 from genret.data.records import Catalogue, Dataset
 from genret.data.rows import open_table
 from genret.data.validate import BadField, BadRows, OnBadRow, ReadReport
-from genret.errors import GenretError
-from genret.types import SPLITS, Product, Query, Split
+from genret.ground.errors import GenretError
+from genret.ground.types import SPLITS, Product, Query, Split
 
 EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
 _JUDGEMENT_STEMS = ("judgements", "judgments", "qrels", "ratings")

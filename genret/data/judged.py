@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from genret.data.files import JudgementRow
 from genret.data.validate import BadRows
-from genret.types import Judgement, Query, Split
+from genret.ground.types import Judgement, Query, Split
 
 PAIRS_PER_QUERY = 10
 """Substitute pairs taken from one query: with all of them, a query with many relevant products would drown the rest."""

@@ -15,9 +15,9 @@ from typing import Any, overload
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genret.artifacts import Artifact, read_artifact, write_artifact
-from genret.errors import GenretError
-from genret.types import SPLITS, CategoryPath, Judgement, Product, Query, Split
+from genret.ground.artifacts import Artifact, read_artifact, write_artifact
+from genret.ground.errors import GenretError
+from genret.ground.types import SPLITS, CategoryPath, Judgement, Product, Query, Split
 
 KIND = "dataset"
 

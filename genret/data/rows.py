@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genret.data.validate import BadField, BadRows, Place
-from genret.errors import GenretError
+from genret.ground.errors import GenretError
 
 Format: TypeAlias = Literal["csv", "tsv", "jsonl", "parquet", "trec"]
 FORMATS: tuple[Format, ...] = ("csv", "tsv", "jsonl", "parquet", "trec")

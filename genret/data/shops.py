@@ -17,7 +17,7 @@ from genret.data.records import Dataset
 from genret.data.rows import open_table
 from genret.data.scales import SCALES, read_scale
 from genret.data.validate import BadField, BadRows, identifier, number
-from genret.types import SPLITS, Split
+from genret.ground.types import SPLITS, Split
 
 _CSV = (".csv",)
 _ATTRIBUTE = re.compile(r"^attr_[a-z]_")

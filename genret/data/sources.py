@@ -14,8 +14,8 @@ from genret.data.rows import FORMATS, Format, format_of
 from genret.data.scales import SCALES, Scale, read_scale
 from genret.data.shops import read_chorus, read_grocerydb, read_homedepot, read_instacart
 from genret.data.validate import BadRows, OnBadRow, ReadReport
-from genret.errors import GenretError
-from genret.types import Judgement, Query
+from genret.ground.errors import GenretError
+from genret.ground.types import Judgement, Query
 
 SOURCES: Mapping[str, Callable[[Path, SourceSettings, BadRows], Dataset]] = {
     "homedepot": read_homedepot,

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from genret.data.clean import NEEDS_WORK, clean_text
-from genret.errors import GenretError
-from genret.types import CategoryPath
+from genret.ground.errors import GenretError
+from genret.ground.types import CategoryPath
 
 OnBadRow: TypeAlias = Literal["error", "skip"]
 

@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from genret.errors import GenretError
+from genret.ground.errors import GenretError
 
 PerQuery: TypeAlias = Mapping[str, Mapping[str, float]]
 """Measure -> query id -> value, of one system."""

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from genret.data.records import Dataset, load_dataset
-from genret.errors import GenretError
 from genret.eval.measures import id_level_recall
 from genret.eval.result import EvalResult, Grading, score_runs, write_result
-from genret.eval.systems import STANDARD, Bench, SystemSettings
-from genret.trie import Trie
-from genret.types import Judgement, Query, Split
+from genret.eval.systems.bench import STANDARD, Bench, SystemSettings
+from genret.ground.errors import GenretError
+from genret.ground.types import Judgement, Query, Split
+from genret.search.trie import Trie
 
 if TYPE_CHECKING:
-    from genret.eval.unconstrained import InvalidIds
-    from genret.retriever import Retriever
+    from genret.eval.studies.unconstrained import InvalidIds
+    from genret.pipeline.retriever import Retriever
 
 BATCH = 64
 """Queries decoded without a trie at a time."""
@@ -133,8 +133,8 @@ def constrained_invalid(retriever: Retriever, queries: Sequence[str], beam_width
     """
     import torch
 
-    from genret.beam import BeamSettings, BeamTrace, beam_search
-    from genret.eval.unconstrained import InvalidIds
+    from genret.eval.studies.unconstrained import InvalidIds
+    from genret.search.beam import BeamSettings, BeamTrace, beam_search
 
     total, trie = InvalidIds(0, 0, 0, 0), retriever.index.trie
     for start in range(0, len(queries), BATCH):
@@ -152,7 +152,7 @@ def constrained_invalid(retriever: Retriever, queries: Sequence[str], beam_width
 
 def free_invalid(retriever: Retriever, queries: Sequence[str], beam_width: int = 50, k: int = 10) -> InvalidIds:
     """Of the top k IDs that the model spells with no trie, those that no product has."""
-    from genret.eval.unconstrained import InvalidIds, count_invented
+    from genret.eval.studies.unconstrained import InvalidIds, count_invented
 
     total = InvalidIds(0, 0, 0, 0)
     for start in range(0, len(queries), BATCH):

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from genret.errors import GenretError, require
 from genret.eval.runs import RankedList, Run, gain
-from genret.types import Judgement
+from genret.ground.errors import GenretError, require
+from genret.ground.types import Judgement
 
 RECALL_CUTOFFS = (10, 50, 100)
 MEASURES = (*(f"recall@{k}" for k in RECALL_CUTOFFS), "nDCG@10", "MRR@10")

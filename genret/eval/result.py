@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from genret.artifacts import write_json
 from genret.eval.compare import Comparison, Interval, compare, mean_intervals
 from genret.eval.measures import MEASURES, evaluate, mean_by_group
 from genret.eval.runs import Run, write_qrels, write_trec_run
-from genret.types import Judgement, Query
+from genret.ground.artifacts import write_json
+from genret.ground.types import Judgement, Query
 
 
 class Grading(NamedTuple):

@@ -19,8 +19,8 @@ from urllib.parse import quote, unquote
 import numpy as np
 import numpy.typing as npt
 
-from genret.errors import GenretError
-from genret.types import Judgement, SearchResult
+from genret.ground.errors import GenretError
+from genret.ground.types import Judgement, SearchResult
 
 GAIN_SCALE = 1000
 """TREC qrels hold integers: gains (grade above the irrelevant grade) are written times this, rounded."""

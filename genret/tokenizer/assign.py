@@ -18,10 +18,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from genret.errors import GenretError
+from genret.ground.errors import GenretError
+from genret.search.trie import check_codes
 from genret.tokenizer.settings import Collisions
 from genret.tokenizer.tokenizer import Tokenizer, check_embeddings, id_sizes
-from genret.trie import check_codes
 
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
-from genret.errors import GenretError
-from genret.vocab import Vocab
+from genret.ground.errors import GenretError
+from genret.search.vocab import Vocab
 
 Objective: TypeAlias = Literal["rqvae", "rkmeans", "pq", "vqvae", "vae", "clip", "twotower", "simclr", "moco"]
 Reconstruction: TypeAlias = Literal["squared", "cosine", "l1"]
@@ -37,7 +37,7 @@ class TokenizerSettings:
     """Width of the one hidden layer of the encoder and of the decoder."""
 
     objective: Objective = "rqvae"
-    """What the encoder is trained for; see `genret.tokenizer.objectives`."""
+    """What the encoder is trained for; see `genret.tokenizer.learning.objectives`."""
     reconstruction: Reconstruction = "squared"
     beta: float = 0.25
     """Weight of the commitment loss."""

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import torch
 from safetensors.torch import load_file, save_file
 
-from genret.artifacts import Artifact, read_artifact, read_json, write_artifact, write_json
-from genret.errors import GenretError
-from genret.settings import make_settings, settings_dict
+from genret.ground.artifacts import Artifact, read_artifact, read_json, write_artifact, write_json
+from genret.ground.errors import GenretError
+from genret.ground.settings import make_settings, settings_dict
 from genret.tokenizer.rqvae import RQVAE
 from genret.tokenizer.settings import TokenizerSettings
 

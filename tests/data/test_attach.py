@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from genret.data import Catalogue, Dataset, attach_judgements
-from genret.errors import GenretError
-from genret.types import Judgement, Product, Query
+from genret.ground.errors import GenretError
+from genret.ground.types import Judgement, Product, Query
 
 DATASET = Dataset(
     "shop",

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from genret.data import ReadReport, read_catalogue, read_judgements, read_queries
 from genret.data.files import LEAST_POPULARITY, query_id_of
 from genret.data.validate import MAX_FIELD
-from genret.errors import GenretError
-from genret.types import Judgement, Product, Query
+from genret.ground.errors import GenretError
+from genret.ground.types import Judgement, Product, Query
 
 SAUCE = Product(
     id="p1",

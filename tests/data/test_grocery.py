@@ -21,8 +21,8 @@ from genret.data.grocery.shelf import Shelf, stock_shelf
 from genret.data.grocery.taxonomy import lexicon
 from genret.data.grocery.words import BIT, DIETS, HARD, normalise, shorten, title_case
 from genret.data.records import Dataset, load_dataset, save_dataset
-from genret.errors import GenretError
-from genret.types import SPLITS, Query
+from genret.ground.errors import GenretError
+from genret.ground.types import SPLITS, Query
 
 SMALL = GrocerySettings(products=200, seed=3)
 MIDDLE = GrocerySettings(products=4_400, seed=1)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from genret.data import Dataset, ReadReport, load_dataset, read_dataset, read_files_dataset, save_dataset
 from genret.data.judged import PAIRS_PER_QUERY, split_queries, substitute_pairs
-from genret.errors import GenretError
-from genret.types import Judgement, Product, Query
+from genret.ground.errors import GenretError
+from genret.ground.types import Judgement, Product, Query
 
 
 def write(folder: Path, files: Mapping[str, str]) -> Path:

@@ -9,7 +9,7 @@ from random import Random
 from genret.data.grocery.settings import GrocerySettings
 from genret.data.grocery.shelf import Item, Shelf
 from genret.data.grocery.words import BIT, HARD, PLAIN
-from genret.types import Product
+from genret.ground.types import Product
 
 _TRIES = 6
 

@@ -24,7 +24,7 @@ from genret.data.grocery.intents import KINDS, Asked, Intent, Shoppers
 from genret.data.grocery.settings import FULL_SIZE, GrocerySettings
 from genret.data.grocery.shelf import Ints, Shelf
 from genret.data.grocery.words import normalise
-from genret.types import SPLITS, Judgement, Product, Query, Split
+from genret.ground.types import SPLITS, Judgement, Product, Query, Split
 
 MOST_EXACT = 60
 """A dev or test query has at most this many Exact products at 20,000 products, in proportion above."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from genret.errors import GenretError
+from genret.ground.errors import GenretError
 
 FULL_SIZE = 20_000
 """Below this many products, the unset numbers of queries, pairs and baskets shrink in proportion."""

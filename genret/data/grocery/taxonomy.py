@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from genret.data.grocery.lexicon import brands, condiments, dairy, drinks, fresh, home, pantry, snacks, uses
-from genret.types import CategoryPath
+from genret.ground.types import CategoryPath
 
 _TABLES = (pantry.TABLE, condiments.TABLE, fresh.TABLE, dairy.TABLE, snacks.TABLE, drinks.TABLE, home.TABLE)
 

@@ -25,7 +25,7 @@ from genret.data.grocery.words import (
     shorten,
     title_case,
 )
-from genret.types import CategoryPath, Product
+from genret.ground.types import CategoryPath, Product
 
 _ORDERS = (
     "{brand} {line} {diet} {variety} {name} {form}, {size}",

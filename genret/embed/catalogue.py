@@ -1,0 +1,143 @@
+"""A catalogue's embeddings: which embedder a setting names, its vectors as an artifact, made resumably.
+
+`embed_catalogue` writes them, `load_embeddings` reads them, `load_embedder` brings back what made them. Finished chunks
+are kept beside the artifact until it is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from genret.data.product_text import product_text
+from genret.data.records import Dataset
+from genret.embed.embedder import Embedder, Vectors, no_words
+from genret.embed.lsa import LsaEmbedder
+from genret.embed.sentence import SentenceEmbedder
+from genret.embed.settings import KIND, LSA, TOWERS, TWO_TOWER, EmbedSettings
+from genret.ground.artifacts import Artifact, read_artifact, read_json, write_artifact
+from genret.ground.errors import GenretError
+from genret.ground.settings import settings_dict
+
+if TYPE_CHECKING:
+    from genret.embed.fine_tuning import TwoTowerRecipe
+
+CHUNK = 4096
+"""Texts between two checkpoints."""
+
+
+def fit_embedder(
+    dataset: Dataset,
+    settings: EmbedSettings,
+    progress: bool = True,
+    recipe: TwoTowerRecipe | None = None,
+    scratch: Path | None = None,
+) -> Embedder:
+    """An embedder for the data set's catalogue: `lsa` and `towers` are fitted, `two-tower` is fine-tuned by `recipe` in
+    the folder `scratch`, where it goes on if it was cut off, and a sentence-transformers model is loaded.
+
+    `lsa` looks at the products' texts alone, `towers` and `two-tower` at the train queries too.
+    """
+    if not len(dataset.catalogue):
+        raise GenretError("the catalogue holds 0 products; there is nothing to embed")
+    if settings.model == TWO_TOWER:
+        if recipe is None or scratch is None:
+            raise GenretError("model='two-tower' needs the recipe of its training and a folder to train in")
+        from genret.embed.fine_tuned import tune_encoder
+
+        return tune_encoder(dataset, settings, recipe, scratch, progress)
+    if settings.model not in (LSA, TOWERS):
+        return SentenceEmbedder(settings.model, settings.batch_size)
+    texts = [product_text(product, settings.fields) for product in dataset.catalogue]
+    if settings.model == LSA:
+        return LsaEmbedder.fit(texts, settings)
+    from genret.embed.towers import train_towers
+
+    if not any(re.search(r"\w", text) for text in texts):
+        raise no_words(texts, settings)
+    return train_towers(dataset, texts, settings.dim, settings.steps, settings.seed, progress)
+
+
+def load_embedder(path: str | Path) -> Embedder:
+    """The embedder of an embeddings artifact."""
+    artifact = read_artifact(path, KIND)
+    config = read_json(artifact.file("embedder.json"))
+    if config["kind"] == TOWERS:
+        from genret.embed.towers import TowerEmbedder
+
+        return TowerEmbedder.load(artifact.path)
+    if config["kind"] == TWO_TOWER:
+        from genret.embed.fine_tuned import TunedEmbedder
+
+        return TunedEmbedder.load(artifact.path, config["batch_size"], config["bag_share"])
+    if config["kind"] != LSA:
+        return SentenceEmbedder(config["model"], config["batch_size"])
+    return LsaEmbedder.load(artifact.path)
+
+
+def embed_catalogue(
+    dataset: Dataset,
+    settings: EmbedSettings,
+    path: str | Path,
+    inputs: Mapping[str, str] | None = None,
+    *,
+    recipe: TwoTowerRecipe | None = None,
+    scratch: Path | None = None,
+    progress: bool = True,
+) -> Artifact:
+    """Write the embeddings artifact at `path`: `embeddings.npy` (N, D) float32 in catalogue order, and the embedder.
+
+    Chunks are kept in a folder beside `path` as they are finished; the same call continues after an interruption.
+    `recipe` and `scratch`: see `fit_embedder`.
+    """
+    path = Path(path)
+    embedder = fit_embedder(dataset, settings, progress, recipe, scratch)
+    texts = [product_text(product, settings.fields) for product in dataset.catalogue]
+    vectors = _encode_resumably(embedder, texts, _chunk_folder(path, texts, settings, recipe), progress)
+    with write_artifact(path, KIND, settings_dict(settings), inputs) as folder:
+        np.save(folder / "embeddings.npy", vectors)
+        embedder.save(folder)
+    shutil.rmtree(path.with_name(f".{path.name}.chunks"), ignore_errors=True)
+    return read_artifact(path, KIND, verify=False)
+
+
+def load_embeddings(path: str | Path) -> tuple[Vectors, Artifact]:
+    """The (N, D) float32 embeddings at `path`, memory-mapped (writes stay in memory), and their artifact."""
+    artifact = read_artifact(path, KIND)
+    return np.load(artifact.file("embeddings.npy"), mmap_mode="c"), artifact
+
+
+def _encode_resumably(embedder: Embedder, texts: Sequence[str], chunks: Path, progress: bool) -> Vectors:
+    """(N, D) rows in the order of `texts`, encoded shortest first so that a batch pads little."""
+    order = np.argsort([len(text) for text in texts], kind="stable")
+    vectors = np.empty((len(texts), embedder.dim), np.float32)
+    chunks.mkdir(parents=True, exist_ok=True)
+    with tqdm(total=len(texts), desc="embed", unit="text", disable=not progress) as bar:
+        for start in range(0, len(texts), CHUNK):
+            rows = order[start : start + CHUNK]
+            file = chunks / f"{start}.npy"
+            if not file.exists():
+                _save_whole(file, embedder.encode_products([texts[row] for row in rows]))
+            vectors[rows] = np.load(file)
+            bar.update(len(rows))
+    return vectors
+
+
+def _chunk_folder(path: Path, texts: Sequence[str], settings: EmbedSettings, recipe: TwoTowerRecipe | None) -> Path:
+    """Where finished chunks wait: named by texts and settings, so that chunks of another job are never taken up."""
+    digest = hashlib.sha256(repr((settings, recipe, *texts)).encode()).hexdigest()[:16]
+    return path.with_name(f".{path.name}.chunks") / digest
+
+
+def _save_whole(file: Path, vectors: Vectors) -> None:
+    temporary = file.with_suffix(f".tmp-{os.getpid()}.npy")
+    np.save(temporary, vectors)
+    os.replace(temporary, file)

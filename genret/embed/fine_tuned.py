@@ -1,0 +1,96 @@
+"""An encoder fine-tuned on the query log, with or without a bag of tokens beside it: `model="two-tower"`."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from genret.data.product_text import product_text
+from genret.data.records import Dataset
+from genret.embed.embedder import Vectors
+from genret.embed.fine_tuning import TwoTowerRecipe, train_two_tower, two_tower_pairs
+from genret.embed.sentence import SentenceEmbedder
+from genret.embed.settings import TWO_TOWER, EmbedSettings
+from genret.embed.subwords import load_text_tokenizer
+from genret.embed.towers import TowerEmbedder, train_towers
+from genret.ground.artifacts import Artifact, write_json
+from genret.ground.errors import GenretError
+
+ENCODER = "encoder"
+BAG = "bag"
+"""Folders of the fine-tuned encoder, and of the bag of tokens beside it, inside the artifact."""
+
+
+class TunedEmbedder:
+    """A run's own encoder, and where it has one, a bag of tokens beside it; the artifact holds the weights of both.
+
+    With a bag, a vector is both unit vectors side by side, scaled so that its inner products are the weighted mean of
+    theirs: `1 - bag_share` of the encoder's cosine and `bag_share` of the bag's.
+    """
+
+    def __init__(self, encoder: SentenceEmbedder, bag: TowerEmbedder | None, bag_share: float) -> None:
+        self.encoder, self.bag, self.bag_share = encoder, bag, bag_share
+
+    @property
+    def dim(self) -> int:
+        return self.encoder.dim + (self.bag.dim if self.bag else 0)
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        return self._beside(self.encoder.encode(texts), self.bag.encode(texts) if self.bag else None)
+
+    def encode_products(self, texts: Sequence[str]) -> Vectors:
+        return self._beside(self.encoder.encode_products(texts), self.bag.encode_products(texts) if self.bag else None)
+
+    def save(self, folder: Path) -> None:
+        shutil.copytree(self.encoder.model, folder / ENCODER, ignore=shutil.ignore_patterns("two_tower.json"))
+        if self.bag is not None:
+            _save_bag(self.bag, folder / BAG)
+        own = {"batch_size": self.encoder.batch_size, "bag_share": self.bag_share}
+        write_json(folder / "embedder.json", {"kind": TWO_TOWER, **own})
+
+    @classmethod
+    def load(cls, folder: Path, batch_size: int, bag_share: float) -> TunedEmbedder:
+        """The embedder whose encoder, and bag if it has a share, are in `folder`."""
+        bag = TowerEmbedder.load(folder / BAG) if bag_share else None
+        return cls(SentenceEmbedder(str(folder / ENCODER), batch_size), bag, bag_share)
+
+    def _beside(self, encoded: Vectors, bagged: Vectors | None) -> Vectors:
+        if bagged is None:
+            return encoded
+        parts = [(1 - self.bag_share) ** 0.5 * encoded, self.bag_share**0.5 * bagged]
+        return np.concatenate(parts, axis=1, dtype=np.float32)
+
+
+def _save_bag(bag: TowerEmbedder, folder: Path) -> None:
+    """Under a temporary name first, so that what has the name is whole."""
+    temporary = folder.with_name(f"{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    bag.save(temporary)
+    temporary.rename(folder)
+
+
+def tune_encoder(
+    dataset: Dataset, settings: EmbedSettings, recipe: TwoTowerRecipe, scratch: Path, progress: bool
+) -> TunedEmbedder:
+    """Fine-tune the encoder, and its bag if the recipe asks for one, in `scratch`, going on where it was cut off."""
+    folder = train_two_tower(two_tower_pairs(dataset, recipe), recipe.train, scratch / ENCODER, progress)
+    if recipe.bag_share and not (scratch / BAG).exists():
+        texts = [product_text(product, settings.fields) for product in dataset.catalogue]
+        tokens = load_text_tokenizer(folder)  # the encoder's own, so that one model can read a query for both
+        bag = train_towers(dataset, texts, recipe.bag_dim, recipe.bag_steps, settings.seed, progress, tokens)
+        _save_bag(bag, scratch / BAG)
+    return TunedEmbedder.load(scratch, settings.batch_size, recipe.bag_share)
+
+
+def tuned_encoder(embeddings: Artifact) -> Path:
+    """The folder of the encoder that was fine-tuned for these embeddings."""
+    if embeddings.settings["model"] != TWO_TOWER:
+        raise GenretError(
+            f"encoder='embeddings' takes the encoder of two-tower embeddings, but these are of "
+            f"{embeddings.settings['model']!r}; embed with model='two-tower', or name an encoder"
+        )
+    return embeddings.path / ENCODER

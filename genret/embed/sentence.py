@@ -1,0 +1,61 @@
+"""A sentence-transformers model as it is: a hub name, a local folder, or a folder inside an installed package."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from genret.embed.embedder import Vectors, unit_rows
+from genret.ground.artifacts import write_json
+from genret.ground.errors import GenretError, require
+from genret.ground.pretrained import model_folder
+
+
+class SentenceEmbedder:
+    """A sentence-transformers model: hub name, local folder or `package:PKG/FOLDER`. Artifacts name it, no more."""
+
+    def __init__(self, model: str, batch_size: int) -> None:
+        library = require("sentence_transformers", "embed")
+        local = Path(model_folder(model)).expanduser()
+        self.model, self.batch_size = model, batch_size
+        try:
+            self._encoder = library.SentenceTransformer(
+                str(local) if local.exists() else model, model_kwargs={"torch_dtype": _fast_dtype()}
+            )
+        except Exception as error:  # the libraries below raise a dozen kinds
+            raise GenretError(
+                f"cannot load the embedding model {model!r} ({type(error).__name__}: {str(error)[:160]}); "
+                "give 'lsa', a sentence-transformers folder, or a hub name that can be reached"
+            ) from error
+
+    @property
+    def dim(self) -> int:
+        return int(self._encoder.get_embedding_dimension())
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        if not len(texts):
+            return np.zeros((0, self.dim), np.float32)
+        vectors = self._encoder.encode(
+            list(texts), batch_size=self.batch_size, convert_to_numpy=True, show_progress_bar=False
+        )
+        return unit_rows(np.asarray(vectors, np.float32))
+
+    encode_products = encode
+
+    def save(self, folder: Path) -> None:
+        write_json(
+            folder / "embedder.json",
+            {"kind": "sentence-transformers", "model": self.model, "batch_size": self.batch_size},
+        )
+
+
+def _fast_dtype() -> Any:
+    """bfloat16 where the hardware multiplies it, else float32: emulated, it is a hundred times slower."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32

@@ -1,0 +1,185 @@
+"""The demo: the whole pipeline on the embedded catalogue, for λ = 0.01 and λ = 0, judged and reported.
+
+Two runs side by side, one a core: `OUT` and `OUT/lambda0`. They share data and embeddings and differ in λ alone, so
+that the substitutes table compares like with like.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, NamedTuple
+
+from genret.data.grocery import GrocerySettings, make_grocery
+from genret.embed.settings import EmbedSettings
+from genret.ground.artifacts import read_artifact, write_json
+from genret.ground.errors import GenretError
+from genret.ground.settings import settings_dict
+from genret.pipeline.stages import STAGES, StageResult, data_stage, embed_stage, fork_run, timings
+
+BASELINE = "lambda0"
+"""Folder, below the demo's, of the run with λ = 0."""
+QUERY = "marinara sauce"
+"""Whose beam the report draws."""
+TICK = 15.0
+"""Seconds between two lines of progress where there is no terminal to redraw."""
+
+Say = Callable[[str], None]
+
+
+class _Build(NamedTuple):
+    """One of the runs that are built side by side."""
+
+    label: str
+    run: Path
+    flags: tuple[str, ...]
+
+    @property
+    def log(self) -> Path:
+        return self.run / "build.log"
+
+    @property
+    def command(self) -> list[str]:
+        return ["build", "--format", "grocery", "--out", str(self.run), *self.flags]
+
+
+def build_demo(out: Path, grocery: GrocerySettings, embed: EmbedSettings, flags: Sequence[str], say: Say) -> None:
+    """OUT and OUT/lambda0 with every artifact, finished ones reused. `flags` are `genret build`'s, for both runs.
+
+    `say` is told of every stage, and while they run, of how far they are.
+    """
+    say("data        making the embedded grocery catalogue")
+    record = {"format": "grocery", **settings_dict(grocery)}
+    say(f"data        {_ended(data_stage(out, lambda: make_grocery(grocery), record))}")
+    say(f"embed       {embed.model}, {embed.dim} dimensions")
+    say(f"embed       {_ended(embed_stage(out, embed))}")
+    fork_run(out, out / BASELINE)
+    # The same embedding in so many words, so that both builds find it made.
+    embedded = [f"embed.{name}={json.dumps(value)}" for name, value in settings_dict(embed).items()]
+    flags = [*flags, *(part for text in embedded for part in ("--set", text))]
+    say("tokenize, train, index: λ = 0.01 and λ = 0 side by side")
+    _build_side_by_side(
+        [
+            _Build("λ=0.01", out, tuple(flags)),
+            _Build("λ=0", out / BASELINE, (*flags, "--set", "tokenizer.lam=0")),
+        ],
+        say,
+    )
+
+
+def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any]:
+    """Evaluate OUT and OUT/lambda0; write OUT/summary.json and OUT/report.html, and return the summary.
+
+    The summary is one object: settings, seed, seconds a stage, measures a system with 95 % intervals, invalid IDs with
+    the trie and without, collisions, substitutes by λ, codebook health by λ, recall by kind of query, and one beam.
+    """
+    from genret.eval.evaluation import evaluate_run
+    from genret.eval.reports.report import write_report
+    from genret.eval.studies.contrast import contrast_runs
+    from genret.pipeline.explain import beam_tree, tree_json
+    from genret.pipeline.retriever import Retriever
+    from genret.tokenizer.judging.health import load_health
+
+    say("eval        generative, BM25, dense and fused, on the test split")
+    result = evaluate_run(out, out=out / "eval", progress=lambda line: say(f"  {line}"))
+    say("eval        the same with λ = 0, and the substitutes of both")
+    plain = evaluate_run(out / BASELINE, systems=("generative",), baseline="generative", free_decode=False)
+    contrast = contrast_runs(out / BASELINE, out)
+    retriever = Retriever.load(out)
+    answer, trace = retriever.explain(QUERY)
+    summary = {
+        "settings": _settings(out),
+        "seed": read_artifact(out / "tokenizer", "tokenizer", verify=False).settings["seed"],
+        "seconds": {**timings(out), "lambda0": timings(out / BASELINE), "total": round(clock(), 1)},
+        **result.to_json(),
+        "lambda0": plain.to_json()["systems"],
+        "substitutes": contrast.to_json(),
+        "health": {
+            f"{contrast.lam_after:g}": load_health(out / "tokenizer").to_json(),
+            f"{contrast.lam_before:g}": load_health(out / BASELINE / "tokenizer").to_json(),
+        },
+        "beam": {
+            "query": QUERY,
+            "exact": answer.exact,
+            "tree": tree_json(beam_tree(trace, retriever.index, width=8)),
+            "hits": [
+                {"rank": h.rank, "score": h.score, "title": h.product.title, "semantic_id": h.semantic_id}
+                for h in answer.hits
+            ],
+        },
+        "next": _next(out),
+    }
+    write_json(out / "summary.json", summary)
+    write_report(summary, out / "report.html")
+    return summary
+
+
+def _settings(out: Path) -> dict[str, Any]:
+    """The settings of every stage, as their artifacts record them."""
+    return {name: dict(read_artifact(out / name, kind, verify=False).settings) for name, kind in STAGES.items()}
+
+
+def _next(out: Path) -> list[str]:
+    return [
+        f'genret search "{QUERY}" --run {out} --explain',
+        f'genret search "oat milk" --run {out} -k 20 --exact --where "price < 5"',
+        f"genret tokenizer health {out}/tokenizer",
+        "genret build products.parquet --queries queries.csv --judgements judgements.csv --out runs/mine",
+    ]
+
+
+def _build_side_by_side(builds: Sequence[_Build], say: Say) -> None:
+    """Run `genret build` for each, the cores shared out among them; a GenretError with its last line if one fails."""
+    threads = str(max(1, _cores() // len(builds)))
+    environment = {**os.environ, "OMP_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "false"}
+    processes = []
+    for build in builds:
+        with build.log.open("w", encoding="utf-8") as log:
+            command = [sys.executable, "-m", "genret", *build.command]
+            processes.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment))
+    try:
+        _wait(builds, processes, say)
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+
+
+def _wait(builds: Sequence[_Build], processes: Sequence[subprocess.Popen[bytes]], say: Say) -> None:
+    told = monotonic()
+    while any(process.poll() is None for process in processes):
+        for build, process in zip(builds, processes, strict=True):
+            if process.poll():
+                raise GenretError(f"building {build.run} failed: {_last_line(build.log)} (whole log: {build.log})")
+        sleep(0.5)
+        if monotonic() - told > TICK:
+            told = monotonic()
+            for build in builds:
+                say(f"  {build.label:7s} {_last_line(build.log)}")
+    for build, process in zip(builds, processes, strict=True):
+        if process.returncode:
+            raise GenretError(f"building {build.run} failed: {_last_line(build.log)} (whole log: {build.log})")
+        for line in build.log.read_text(encoding="utf-8").splitlines():
+            if re.match(r"(tokenize|train|index) ", line):
+                say(f"  {build.label:7s} {line}")
+
+
+def _last_line(log: Path) -> str:
+    """The last thing that a process said; a progress bar redraws its line, so carriage returns end lines too."""
+    lines = [line.strip() for line in re.split(r"[\r\n]+", log.read_text(encoding="utf-8", errors="replace"))]
+    return next((line for line in reversed(lines) if line), "starting")[:160]
+
+
+def _ended(result: StageResult) -> str:
+    return "up to date, reused" if result.reused else f"done in {result.seconds:.1f} s"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,1 @@
+"""What an evaluation shows people: plots and report.html."""

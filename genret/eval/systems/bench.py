@@ -1,0 +1,308 @@
+"""The systems that an evaluation sets side by side, each a small function behind a name.
+
+A system is prepared (loading, indexing, tuning) and then searches queries, so that the time of the search can be taken
+alone. A name with `+` in it is the reciprocal rank fusion of its parts, `bm25-tuned+dense`; one with `~` in it the
+weighted sum of their scaled scores, `bm25-tuned~dense`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+
+from genret.data.records import Dataset
+from genret.embed.catalogue import load_embedder, load_embeddings
+from genret.embed.embedder import Embedder
+from genret.eval.runs import RankedList, run_of_results
+from genret.eval.systems.bm25 import BM25, BM25Grid, BM25Settings, Tuned, tune
+from genret.eval.systems.dense import Dense
+from genret.eval.systems.fusion import reciprocal_rank_fusion, score_fusion
+from genret.ground.artifacts import read_artifact
+from genret.ground.errors import GenretError
+from genret.ground.pretrained import model_folder
+from genret.ground.settings import settings_dict
+from genret.ground.types import Query, Split
+
+if TYPE_CHECKING:
+    from genret.pipeline.retriever import Retriever
+
+GRIDS = {
+    "quick": BM25Grid(k1=(0.6, 1.2), b=(0.3, 0.75), stem=(True,), fields=(BM25Settings.fields,)),
+    "full": BM25Grid(),
+}
+
+
+@dataclass(frozen=True)
+class SystemSettings:
+    """How deep and how wide the systems search, and how BM25 is tuned."""
+
+    k: int = 100
+    beam_width: int = 100
+    tune_split: Split = "train"
+    tune_grid: Literal["quick", "full"] = "quick"
+    tune_queries: int = 300
+    fusion_depth: int = 100
+    lexical_weight: float = 1.0
+    """Of BM25 in a fusion, against 1 for any other system."""
+    likelihood_weight: float = 0.02
+    """Of the log-probability beside the cosine in `generative-mixed`."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.tune_grid not in GRIDS:
+            raise GenretError(f"tune_grid={self.tune_grid!r}: expected one of {', '.join(GRIDS)}")
+        for name in ("k", "beam_width", "tune_queries", "fusion_depth"):
+            if getattr(self, name) < 1:
+                raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
+        for name in ("lexical_weight", "likelihood_weight"):
+            if getattr(self, name) <= 0:
+                raise GenretError(f"{name}={getattr(self, name)}: expected more than 0")
+
+
+class Answered(NamedTuple):
+    """A system's run, the settings that made it and the seconds that searching took."""
+
+    run: dict[str, RankedList]
+    settings: dict[str, Any]
+    seconds: float
+
+
+class Prepared(NamedTuple):
+    """A system ready to search."""
+
+    search: Callable[[Sequence[Query]], dict[str, RankedList]]
+    settings: dict[str, Any]
+    parts: Mapping[str, int] = {}
+    """What it holds to search by, name -> bytes on disk; two systems that share a part name it alike."""
+
+
+System: TypeAlias = "Callable[[Bench], Prepared]"
+
+
+@dataclass
+class Bench:
+    """One data set, one list of queries, and the systems that answer them; what is expensive is made once."""
+
+    dataset: Dataset
+    queries: Sequence[Query]
+    settings: SystemSettings = field(default_factory=SystemSettings)
+    folder: Path | None = None
+    """The run folder, for the systems that need one."""
+    systems: Mapping[str, System] = field(default_factory=dict)
+    """Systems of the caller's own, by name, beside those of this module."""
+    progress: Callable[[str], None] = lambda line: None
+    _answers: dict[str, Answered] = field(default_factory=dict)
+    _prepared: dict[str, Prepared] = field(default_factory=dict)
+
+    def prepared(self, name: str) -> Prepared:
+        """The system of that name, ready to search any queries; each is prepared once."""
+        if name not in self._prepared:
+            known = {**SYSTEMS, **self.systems}
+            if name in known:
+                self._prepared[name] = known[name](self)
+            elif len(names := parts_of(name)) > 1:
+                self._prepared[name] = _fused(self, names, "~" in name)
+            else:
+                raise GenretError(f"no system {name!r}; known: {', '.join(known)}, and fusions of them, a+b and a~b")
+        return self._prepared[name]
+
+    def answer(self, name: str) -> Answered:
+        """What the system of that name answers to the bench's queries; each is run once.
+
+        A fusion takes its parts' answers, and its seconds are those of the fusing alone.
+        """
+        if name not in self._answers:
+            prepared = self.prepared(name)
+            fused = prepared.settings.get("fused", ())
+            lists = [self.answer(part).run for part in fused]
+            started = perf_counter()
+            run = _fuse(self, fused, "~" in name, lists) if fused else prepared.search(self.queries)
+            self._answers[name] = Answered(run, prepared.settings, perf_counter() - started)
+            self.progress(f"{name}: {len(self.queries)} queries in {self._answers[name].seconds:.1f} s")
+        return self._answers[name]
+
+    @property
+    def texts(self) -> list[str]:
+        return [query.text for query in self.queries]
+
+    @property
+    def ids(self) -> list[str]:
+        return [query.id for query in self.queries]
+
+    @cached_property
+    def tuned(self) -> Tuned:
+        """BM25's settings, tuned on the tuning split, or on dev where that has no judgements."""
+        options = self.settings
+        splits: tuple[Split, Split] = (options.tune_split, "dev")
+        judged = {judgement.query_id for judgement in self.dataset.judgements}
+        split = next((s for s in splits if any(q.id in judged for q in self.dataset.queries.get(s, ()))), splits[0])
+        return tune(
+            self.dataset,
+            split,
+            GRIDS[options.tune_grid],
+            options.tune_queries,
+            seed=options.seed,
+            progress=self.progress,
+        )
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """The run's retriever."""
+        from genret.pipeline.retriever import Retriever  # brings torch, which the lexical systems do without
+
+        return Retriever.load(self.run_folder)
+
+    @property
+    def run_folder(self) -> Path:
+        """The run folder; a GenretError if the bench has none."""
+        if self.folder is None:
+            raise GenretError("this system needs a run folder; give one")
+        return self.folder
+
+
+def bm25(bench: Bench) -> Prepared:
+    """BM25 with the usual untuned parameters."""
+    return _bm25(bench, BM25Settings(), {})
+
+
+def bm25_tuned(bench: Bench) -> Prepared:
+    """BM25, tuned on the tuning split; where that has nothing to tune on, as it is, and its settings say so."""
+    try:
+        tuned = bench.tuned
+    except GenretError as error:
+        return _bm25(bench, BM25Settings(), {"untuned": str(error)})
+    return _bm25(bench, tuned.settings, {"tuned for": tuned.measure, "trials": len(tuned.trials)})
+
+
+def bm25_system(settings: BM25Settings, note: Mapping[str, Any] | None = None) -> System:
+    """BM25 with the given settings; `note` is recorded beside them."""
+    return lambda bench: _bm25(bench, settings, note or {})
+
+
+def dense(bench: Bench) -> Prepared:
+    """Exact nearest neighbours over the run's own embeddings, queries embedded by the same embedder."""
+    vectors, artifact = load_embeddings(bench.run_folder / "embeddings")
+    embedder = load_embedder(bench.run_folder / "embeddings")
+    index = Dense(vectors, bench.dataset.catalogue.ids)
+    settings = {name: artifact.settings[name] for name in ("model", "dim", "fields") if name in artifact.settings}
+
+    return Prepared(
+        dense_search(index, embedder, bench.settings.k), settings, {"vectors": vectors.nbytes, **_embedder_parts(bench)}
+    )
+
+
+def dense_search(index: Dense, embedder: Embedder, k: int) -> Callable[[Sequence[Query]], dict[str, RankedList]]:
+    """The search of a `Prepared` over an index of vectors, whose queries `embedder` embeds."""
+
+    def search(queries: Sequence[Query]) -> dict[str, RankedList]:
+        return index.search([query.id for query in queries], embedder.encode([query.text for query in queries]), k)
+
+    return search
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def generative(bench: Bench) -> Prepared:
+    """genret alone: the constrained beam and the order inside a bucket."""
+    return _generative(bench, rescore=False)
+
+
+def generative_rescored(bench: Bench) -> Prepared:
+    """genret, the beam's products put in the order of their embeddings' cosine with the query's."""
+    return _generative(bench, rescore=True)
+
+
+def generative_mixed(bench: Bench) -> Prepared:
+    """genret, the beam's products in the order of cosine + weight * log-probability: what both scores know."""
+    return _generative(bench, rescore=bench.settings.likelihood_weight)
+
+
+SYSTEMS: Mapping[str, System] = {
+    "bm25": bm25,
+    "bm25-tuned": bm25_tuned,
+    "dense": dense,
+    "generative": generative,
+    "generative-rescored": generative_rescored,
+    "generative-mixed": generative_mixed,
+}
+STANDARD = (
+    "bm25",
+    "bm25-tuned",
+    "dense",
+    "bm25-tuned+dense",
+    "generative",
+    "generative-rescored",
+    "generative-mixed",
+    "bm25-tuned+generative",
+    "bm25-tuned+generative-mixed",
+    "bm25-tuned~dense",
+    "bm25-tuned~generative-mixed",
+)
+"""What `genret eval` runs."""
+
+
+def _bm25(bench: Bench, settings: BM25Settings, note: Mapping[str, Any]) -> Prepared:
+    index = BM25(bench.dataset.catalogue, settings)
+    parts = {f"BM25 index {settings}": index.nbytes}
+    return Prepared(lambda queries: index.search(queries, bench.settings.k), {**settings_dict(settings), **note}, parts)
+
+
+def _generative(bench: Bench, rescore: bool | float) -> Prepared:
+    retriever, k, width = bench.retriever, bench.settings.k, max(bench.settings.k, bench.settings.beam_width)
+
+    def search(queries: Sequence[Query]) -> dict[str, RankedList]:
+        found = retriever.search([query.text for query in queries], k, beam_width=width, rescore=rescore)
+        return run_of_results([query.id for query in queries], found)
+
+    run = bench.run_folder
+    parts = {"model": folder_bytes(run / "model"), "trie": folder_bytes(run / "index" / "trie")}
+    if rescore is not False:
+        parts |= {"vectors": (run / "index" / "embeddings.npy").stat().st_size, **_embedder_parts(bench)}
+    return Prepared(search, {"k": k, "beam_width": width, "rescored": rescore}, parts)
+
+
+def _embedder_parts(bench: Bench) -> dict[str, int]:
+    """The run's embedder: the files of its artifact that are not the vectors, and the model that these name."""
+    artifact = read_artifact(bench.run_folder / "embeddings", "embeddings", verify=False)
+    own = sum(int(file["bytes"]) for name, file in artifact.files.items() if name != "embeddings.npy")
+    model = Path(model_folder(artifact.settings["model"]))
+    return {"embedder": own + (folder_bytes(model) if model.is_dir() else 0)}
+
+
+def _fused(bench: Bench, names: Sequence[str], by_scores: bool) -> Prepared:
+    systems = [bench.prepared(name) for name in names]
+    settings = {
+        "fused": list(names),
+        "by": "scores" if by_scores else "reciprocal ranks",
+        "depth": bench.settings.fusion_depth,
+        "weights": [_weight(bench, name) for name in names],
+    }
+
+    def search(queries: Sequence[Query]) -> dict[str, RankedList]:
+        return _fuse(bench, names, by_scores, [system.search(queries) for system in systems])
+
+    return Prepared(search, settings, {part: size for system in systems for part, size in system.parts.items()})
+
+
+def _fuse(
+    bench: Bench, names: Sequence[str], by_scores: bool, runs: Sequence[dict[str, RankedList]]
+) -> dict[str, RankedList]:
+    weights = [_weight(bench, name) for name in names]
+    fusion = score_fusion if by_scores else reciprocal_rank_fusion
+    return fusion(runs, bench.settings.fusion_depth, weights=weights)
+
+
+def parts_of(name: str) -> list[str]:
+    """The systems that a fusion's name names; the name alone if it is none."""
+    return name.split("~" if "~" in name else "+")
+
+
+def _weight(bench: Bench, name: str) -> float:
+    return bench.settings.lexical_weight if name.startswith("bm25") else 1.0

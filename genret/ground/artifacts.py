@@ -1,0 +1,225 @@
+"""Versioned, checked, atomically written folders. Knows files and JSON; nothing of what they hold.
+
+An artifact is a folder with a `manifest.json`: its kind, the format version, the settings and seeds that made it, the
+fingerprints of the artifacts it was made from, and size and SHA-256 of every file. It is written under a temporary
+name and renamed when whole, so a reader never sees half of one; it is checked when read, so that a truncated or
+flipped file is one clear error and not a strange result.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genret.ground.errors import GenretError
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A checked artifact folder. `fingerprint` is the SHA-256 of what it holds and of what it was made from."""
+
+    path: Path
+    kind: str
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    """Name of each input -> its fingerprint."""
+    files: Mapping[str, Mapping[str, Any]]
+    fingerprint: str
+
+    def file(self, name: str) -> Path:
+        """The path of one of its files; a GenretError if the manifest does not list it."""
+        if name not in self.files:
+            raise GenretError(
+                f"{self.path}: no file {name!r} in this {self.kind} artifact; it holds {sorted(self.files)}"
+            )
+        return self.path / name
+
+
+@contextmanager
+def write_artifact(
+    path: str | Path,
+    kind: str,
+    settings: Mapping[str, Any] | None = None,
+    inputs: Mapping[str, str] | None = None,
+    *,
+    durable: bool = False,
+) -> Iterator[Path]:
+    """A temporary folder to fill; when the block ends without error it becomes the artifact at `path`, whole.
+
+    An artifact already at `path` is replaced only then. If the block fails, `path` is as it was before. `durable`
+    has everything on the disk (fsync) before the old one goes, so that a power cut can't take both.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _put_back(path)
+    if path.exists() and not (path / MANIFEST).exists() and (not path.is_dir() or any(path.iterdir())):
+        raise GenretError(f"{path} exists and is not a genret artifact; give another path, or move it away")
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    _sweep(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+        manifest = _manifest(temporary, kind, dict(settings or {}), dict(inputs or {}))
+        write_json(temporary / MANIFEST, manifest)
+        if durable:
+            for file in [*temporary.rglob("*"), temporary]:
+                sync(file)
+        _replace(temporary, path)
+        if durable:
+            sync(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_artifact(path: str | Path, kind: str, *, verify: bool = True) -> Artifact:
+    """The artifact at `path`, its files checked against the manifest (`verify=False` checks sizes only).
+
+    Raises GenretError, naming the file, if it is missing, of another kind, of a newer format, truncated or changed.
+    """
+    path = Path(path)
+    manifest_path = path / MANIFEST
+    if not manifest_path.is_file():
+        _put_back(path)
+    if not manifest_path.is_file():
+        raise GenretError(f"{path}: no {kind} artifact here ({MANIFEST} not found); make it with the stage before")
+    manifest = read_json(manifest_path)
+    if not isinstance(manifest, dict) or not {"kind", "format", "files", "fingerprint"} <= manifest.keys():
+        raise GenretError(f"{manifest_path}: not a genret manifest; make the artifact again")
+    if manifest["format"] != FORMAT_VERSION:
+        raise GenretError(
+            f"{manifest_path}: format {manifest['format']}, but this genret reads format {FORMAT_VERSION}; "
+            "upgrade genret, or make the artifact again"
+        )
+    if manifest["kind"] != kind:
+        raise GenretError(f"{path}: a {manifest['kind']} artifact, expected a {kind} artifact")
+    if manifest["fingerprint"] != _fingerprint(manifest):
+        raise GenretError(f"{manifest_path}: changed since it was written; make the artifact again")
+    for name, expected in manifest["files"].items():
+        _check_file(path / name, expected, verify)
+    return Artifact(path, kind, manifest["settings"], manifest["inputs"], manifest["files"], manifest["fingerprint"])
+
+
+def check_lineage(artifact: Artifact, name: str, expected: Artifact) -> None:
+    """Raise a GenretError unless `artifact` was made from `expected` (recorded as the input called `name`)."""
+    recorded = artifact.inputs.get(name)
+    if recorded != expected.fingerprint:
+        raise GenretError(
+            f"{artifact.path} was made from another {name} ({(recorded or 'none')[:12]}) than {expected.path} "
+            f"({expected.fingerprint[:12]}); run the {artifact.kind} stage again"
+        )
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` as JSON, sorted and indented, under a temporary name that is then renamed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    temporary.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def read_json(path: str | Path) -> Any:
+    """The value of a JSON file; a GenretError with file and line if it is missing or does not parse."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise GenretError(f"{path}: no such file") from None
+    except json.JSONDecodeError as error:
+        raise GenretError(f"{path}, line {error.lineno}: not valid JSON ({error.msg})") from None
+    except UnicodeDecodeError as error:
+        raise GenretError(f"{path}: not valid UTF-8 (byte {error.start})") from None
+
+
+def sha256(path: str | Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _manifest(folder: Path, kind: str, settings: dict[str, Any], inputs: dict[str, str]) -> dict[str, Any]:
+    names = sorted(str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file())
+    files = {name: {"bytes": (folder / name).stat().st_size, "sha256": sha256(folder / name)} for name in names}
+    manifest = {"format": FORMAT_VERSION, "kind": kind, "settings": settings, "inputs": inputs, "files": files}
+    return {**manifest, "fingerprint": _fingerprint(manifest)}
+
+
+def _fingerprint(manifest: Mapping[str, Any]) -> str:
+    content = {key: value for key, value in manifest.items() if key != "fingerprint"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _check_file(path: Path, expected: Mapping[str, Any], verify: bool) -> None:
+    if not path.is_file():
+        raise GenretError(f"{path}: missing from its artifact; make the artifact again")
+    size = path.stat().st_size
+    if size != expected["bytes"]:
+        raise GenretError(f"{path}: {size} bytes, but the manifest says {expected['bytes']}; make the artifact again")
+    if verify and sha256(path) != expected["sha256"]:
+        raise GenretError(f"{path}: its checksum is not the manifest's: the file was changed; make the artifact again")
+
+
+def _sweep(path: Path) -> None:
+    """Remove the temporary folders of writers that no longer run (and of this one)."""
+    for left in path.parent.glob(f".{path.name}.*-*"):
+        marker, _, process = left.name[len(path.name) + 2 :].partition("-")
+        if marker in {"tmp", "old"} and process.isdigit() and (int(process) == os.getpid() or not _runs(int(process))):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _put_back(path: Path) -> None:
+    """Undo a replacement that was cut off between its two renames: the old artifact returns to `path`.
+
+    A writer may be between them right now, which takes no time: it gets a second to finish.
+    """
+    for left in path.parent.glob(f".{path.name}.old-*"):
+        for _ in range(100):
+            if path.exists() or not left.exists():
+                return
+            time.sleep(0.01 if _runs(int(left.name.rpartition("-")[2])) else 0)
+        with suppress(OSError):
+            os.replace(left, path)
+
+
+def sync(path: Path) -> None:
+    """Have a file's content, or a folder's names, on the disk; where the system can't open folders, leave those."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    """Put `temporary` at `path`: the old folder is moved aside first, since a folder can't replace a full one."""
+    old = path.with_name(f".{path.name}.old-{os.getpid()}")
+    if path.exists():
+        os.replace(path, old)
+    os.replace(temporary, path)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,276 @@
+"""`Retriever.load(folder).search(queries)`: the one core that the command line, the evaluation and notebooks call.
+
+Text in, products out. Puts the model, the index and the beam search together; knows nothing of how they work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from genret.embed.catalogue import load_embedder
+from genret.embed.embedder import Embedder
+from genret.ground.artifacts import read_artifact
+from genret.ground.errors import GenretError
+from genret.ground.types import Hit, SearchResult
+from genret.index.filters import Condition
+from genret.index.index import Index
+from genret.index.snapshot import Base, Delta, Snapshot
+from genret.model.prefix import PrefixTable
+from genret.model.seq2seq import GenretForConditionalGeneration
+from genret.search.beam import BeamResult, BeamSettings, BeamTrace, Decoder, beam_search
+from genret.search.exact import all_ids
+from genret.search.trie import Allowed
+
+MAX_ROWS = 8192
+"""Rows (queries x beams) decoded at once: bounds memory, whatever the number of queries."""
+
+
+class Batch(NamedTuple):
+    """What was found for some consecutive queries, as arrays; `Retriever.search_positions` yields them."""
+
+    queries: list[str]
+    result: BeamResult
+    index: Snapshot  # type: ignore[assignment]  # hides tuple.index, which nobody needs
+
+
+class Retriever:
+    """A trained model and an index that belong together."""
+
+    def __init__(
+        self,
+        model: GenretForConditionalGeneration,
+        text_tokenizer: Any,
+        index: Index,
+        folder: Path | None = None,
+        beam_width: int = 50,
+    ) -> None:
+        """`beam_width`: of searches that name none."""
+        if model.vocab.codebook_sizes != index.trie.codebook_sizes:
+            raise GenretError(
+                f"the model spells codes of {model.vocab.codebook_sizes}, but the index holds codes of "
+                f"{index.trie.codebook_sizes}; train the model or build the index again"
+            )
+        self.model, self.index, self._text_tokenizer, self._folder = model.eval(), index, text_tokenizer, folder
+        self.beam_width = beam_width
+        self._embedder: Embedder | None = None
+        self._grown: tuple[Base, Delta | None, PrefixTable] | None = None
+
+    @classmethod
+    def load(cls, folder: str | Path, *, device: str = "cpu") -> Retriever:
+        """The retriever of a run folder (its `model/` and `index/`), on the given torch device.
+
+        Raises GenretError if an artifact is missing, damaged, or made from another tokenizer than the other.
+        """
+        from genret.training.settings import ModelSettings
+        from genret.training.trainer import load_model
+
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise GenretError(f"{folder}: no such run folder; make one with `genret demo` or `genret build`")
+        model, text_tokenizer, artifact = load_model(folder / "model")
+        index = Index.open(folder / "index")
+        made_from = read_artifact(folder / "index", "index", verify=False).inputs.get("tokenizer")
+        if made_from != artifact.inputs.get("tokenizer"):
+            raise GenretError(
+                f"{folder}: model and index were made from different tokenizers; run `genret train` or `genret index`"
+            )
+        width = artifact.settings["model"].get("beam_width", ModelSettings.beam_width)
+        return cls(model.to(device), text_tokenizer, index, folder, width)
+
+    @overload
+    def search(  # type: ignore[overload-overlap]  # a string is a sequence of strings, and is not meant as one
+        self,
+        queries: str,
+        k: int = ...,
+        *,
+        beam_width: int | None = ...,
+        exact: bool = ...,
+        where: Condition | str | None = ...,
+        max_per_prefix: int | None = ...,
+        rescore: bool | float = ...,
+    ) -> SearchResult: ...
+    @overload
+    def search(
+        self,
+        queries: Sequence[str],
+        k: int = ...,
+        *,
+        beam_width: int | None = ...,
+        exact: bool = ...,
+        where: Condition | str | None = ...,
+        max_per_prefix: int | None = ...,
+        rescore: bool | float = ...,
+    ) -> list[SearchResult]: ...
+    def search(
+        self,
+        queries: str | Sequence[str],
+        k: int = 10,
+        *,
+        beam_width: int | None = None,
+        exact: bool = False,
+        where: Condition | str | None = None,
+        max_per_prefix: int | None = None,
+        rescore: bool | float = False,
+    ) -> SearchResult | list[SearchResult]:
+        """The best `k` products for a query, or for each of several: best first, ties broken by semantic ID.
+
+        Products that share an ID have one score and are ranked among themselves by popularity, then by id. `where`
+        restricts the search to products that meet a condition (see `genret.index.filters`), inside the beam, so that k
+        allowed products come back wherever so many exist. `exact` widens the search until the top k is proven to be
+        what scoring every allowed product would give. `max_per_prefix` caps hits that share L1-L2. `rescore` orders
+        the products that the beam found by the cosine of their embeddings with the query's instead, which then is the
+        score; a number w orders them by cosine + w * log-probability. Such a result never counts as exact.
+        `beam_width`: prefixes kept a level; by default the run's own.
+        """
+        texts = [queries] if isinstance(queries, str) else list(queries)
+        settings = BeamSettings(k, self._width(beam_width, k), exact, max_per_prefix=max_per_prefix)
+        if rescore is False:
+            found = self._searched(texts, settings, where)
+        else:
+            found = self._rescored(texts, settings, where, 0.0 if rescore is True else _weight(rescore))
+        results = list(found)
+        return results[0] if isinstance(queries, str) else results
+
+    def search_positions(
+        self, queries: Sequence[str], settings: BeamSettings, where: Condition | str | None = None
+    ) -> Iterator[Batch]:
+        """The beam search itself, batch after batch, as arrays of positions in the index (for evaluation)."""
+        index = self.index.snapshot()
+        allowed = index.compile(where)
+        step = max(1, MAX_ROWS // settings.beam_width)
+        for start in range(0, len(queries), step):
+            batch = list(queries[start : start + step])
+            yield Batch(batch, self._beam(batch, index, settings, allowed), index)
+
+    def explain(
+        self, query: str, k: int = 10, *, beam_width: int | None = None, where: Condition | str | None = None
+    ) -> tuple[SearchResult, BeamTrace]:
+        """One query's answer and the beam behind it: the prefixes kept and pruned at every level."""
+        trace = BeamTrace()
+        index = self.index.snapshot()
+        settings = BeamSettings(k, self._width(beam_width, k))
+        result = self._beam([query], index, settings, index.compile(where), trace)
+        return next(_results(Batch([query], result, index))), trace
+
+    def decoder(self, queries: Sequence[str], index: Snapshot | None = None) -> Decoder:
+        """The queries, encoded: what a beam search steps through, over the index as it is now or was at a snapshot."""
+        empty = [i for i, text in enumerate(queries, 1) if not text.strip()]
+        if empty:
+            raise GenretError(f"query {empty[0]} of {len(queries)} is empty; give at least one word")
+        prefixes = self._prefixes(self.index.snapshot() if index is None else index)
+        return self.model.decoder_for(*self.tokens(queries), prefixes)
+
+    def _prefixes(self, index: Snapshot) -> PrefixTable | None:
+        """The model's table of prefixes, with those of products that came since; None where it has none."""
+        own = self.model.decoder.prefixes
+        if own is None:
+            return None
+        grown = self._grown  # read once: another thread may replace it
+        if grown is None or grown[0] is not index.base or grown[1] is not index.delta:
+            tries = (index.base.trie,) if index.delta is None else (index.base.trie, index.delta.trie)
+            ids = torch.from_numpy(np.concatenate([all_ids(trie) for trie in tries]))
+            self._grown = grown = index.base, index.delta, own.extended(ids)
+        return grown[2]
+
+    def tokens(self, queries: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """(Q, T) text tokens, and the mask that tells them from padding: what the model reads."""
+        found = self._text_tokenizer(
+            list(queries),
+            return_tensors="pt",
+            padding=True,
+            truncation=True,
+            max_length=self.model.config.max_text_tokens,
+        ).to(self.model.device)
+        return found["input_ids"], found["attention_mask"]
+
+    @property
+    def embedder(self) -> Embedder:
+        """The run's embedder, loaded on first use."""
+        if self._embedder is None:
+            if self._folder is None:
+                raise GenretError(
+                    "this retriever was not loaded from a run folder, so it has no embedder to rescore with"
+                )
+            self._embedder = load_embedder(self._folder / "embeddings")
+        return self._embedder
+
+    @torch.inference_mode()
+    def _beam(
+        self,
+        queries: Sequence[str],
+        index: Snapshot,
+        settings: BeamSettings,
+        allowed: Allowed | None,
+        trace: BeamTrace | None = None,
+    ) -> BeamResult:
+        return beam_search(self.decoder(queries, index), index.trie, settings, allowed, trace)
+
+    def _searched(
+        self, queries: Sequence[str], settings: BeamSettings, where: Condition | str | None
+    ) -> Iterator[SearchResult]:
+        for batch in self.search_positions(queries, settings, where):
+            yield from _results(batch)
+
+    def _width(self, beam_width: int | None, k: int) -> int:
+        """What was asked for, or the run's own; a search for k products is at least k wide."""
+        width = self.beam_width if beam_width is None else beam_width
+        return max(width, k) if width >= 1 else width
+
+    def _rescored(
+        self, queries: Sequence[str], settings: BeamSettings, where: Condition | str | None, weight: float
+    ) -> Iterator[SearchResult]:
+        wide = replace(settings, k=settings.beam_width)
+        for batch in self.search_positions(queries, wide, where):
+            scores = _cosines(batch, self.embedder.encode(batch.queries))  # (Q, k')
+            if weight:
+                scores += np.float32(weight) * batch.result.scores
+            order = np.argsort(-scores, axis=1, kind="stable")[:, : settings.k]
+            best = np.take_along_axis(batch.result.positions, order, axis=1)
+            result = _replaced(batch.result, best, np.take_along_axis(scores, order, axis=1))
+            yield from _results(batch._replace(result=result))
+
+
+def _weight(rescore: float) -> float:
+    """The log-probability's weight beside the cosine, checked."""
+    if not 0 <= rescore < np.inf:
+        raise GenretError(f"rescore={rescore!r}: expected True, or the weight of the log-probability, 0 or more")
+    return float(rescore)
+
+
+def _replaced(result: BeamResult, positions: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]) -> BeamResult:
+    """The result with other positions and scores, no longer proven."""
+    return result._replace(positions=positions, scores=scores, proven=np.zeros_like(result.proven))
+
+
+def _cosines(batch: Batch, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """(Q, k) cosine of each query with each of its products; -inf where there is none."""
+    positions = batch.result.positions
+    embeddings = batch.index.embeddings
+    if embeddings is None:
+        raise GenretError("this index holds no embeddings to rescore with; build it again with the run's embeddings")
+    found = np.asarray(embeddings[np.maximum(positions, 0)], np.float32)  # (Q, k, D)
+    return np.where(positions >= 0, np.einsum("qkd,qd->qk", found, vectors), -np.inf).astype(np.float32)
+
+
+def _results(batch: Batch) -> Iterator[SearchResult]:
+    """One typed result a query."""
+    result, index = batch.result, batch.index
+    for row, query in enumerate(batch.queries):
+        found = result.positions[row] >= 0
+        positions, scores = result.positions[row][found], result.scores[row][found]
+        ids = map(tuple, index.trie.id_of(positions).tolist())
+        hits = tuple(
+            Hit(product, float(score), rank, semantic_id)
+            for rank, (product, score, semantic_id) in enumerate(
+                zip(index.products(positions), scores, ids, strict=True), start=1
+            )
+        )
+        yield SearchResult(query, hits, bool(result.proven[row]))

@@ -1,0 +1,1 @@
+"""What a tokenizer is worth: health, coherence, audit, propagation, tuning."""

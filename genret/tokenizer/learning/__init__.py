@@ -1,0 +1,1 @@
+"""How a tokenizer is trained: losses, sampler, objectives, starts, and the loop."""

@@ -1,0 +1,127 @@
+"""The model's shape and how it is trained, as frozen, flat, JSON-able dataclasses. Knows names; no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from genret.ground.errors import GenretError
+
+Start = Literal["cold", "dense"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """The model's shape. The defaults suit a catalogue of some 20,000 products and minutes on one core."""
+
+    encoder: str = ""
+    """A checkpoint to start the encoder from, hub name or local folder; empty for a small one from scratch."""
+    start: Start = "dense"
+    """`dense`: the heads start as codebooks in the embedding's space, so that the untrained model already searches."""
+    d_model: int = 128
+    layers: int = 1
+    """Of the decoder."""
+    heads: int = 4
+    ffn: int = 256
+    encoder_layers: int = 0
+    """Of the encoder from scratch, whose width and heads are the decoder's; 0 for its token vectors alone."""
+    text_vocab: int = 8192
+    """Of the text tokenizer from scratch."""
+    max_text_tokens: int = 32
+    dropout: float = 0.0
+    pooling: Literal["auto", "encoder", "bag"] = "auto"
+    """Where the dense start takes the query's embedding from: the mean of the encoder's states (right if `encoder` also
+    made the products' embeddings), or a bag of token vectors fitted to them. `auto`: `encoder` where the widths agree.
+    """
+    query_scale: float = 10.0
+    """Inner products with codewords are multiplied by this at the dense start."""
+    prefixes: bool = True
+    """Tell the decoder which codes follow which prefix in the catalogue (`genret.model.prefix`)."""
+    backoff: float = 0.1
+    """Weight of codes that do not follow a prefix in the catalogue, against 1 for each that does."""
+    beam_width: int = 50
+    """How wide a search of this model is unless it is told otherwise."""
+
+    def __post_init__(self) -> None:
+        if self.start not in ("cold", "dense"):
+            raise GenretError(f"start={self.start!r}: expected cold or dense")
+        for name in ("d_model", "layers", "heads", "ffn", "text_vocab", "max_text_tokens", "beam_width"):
+            if getattr(self, name) < 1:
+                raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
+        if self.pooling not in ("auto", "encoder", "bag"):
+            raise GenretError(f"pooling={self.pooling!r}: expected auto, encoder or bag")
+        if self.d_model % self.heads:
+            raise GenretError(f"d_model={self.d_model} is not a multiple of heads={self.heads}; choose a multiple")
+        if self.encoder_layers < 0:
+            raise GenretError(f"encoder_layers={self.encoder_layers}: expected 0 (token vectors alone) or more")
+        for name in ("query_scale", "backoff"):
+            if getattr(self, name) <= 0:
+                raise GenretError(f"{name}={getattr(self, name)}: expected more than 0")
+        if not 0 <= self.dropout < 1:
+            raise GenretError(f"dropout={self.dropout}: expected 0 <= dropout < 1")
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How the model is trained. The defaults take about a minute on one core for some 20,000 products."""
+
+    max_steps: int = 600
+    """0 leaves the model as it starts, which the dense start makes a retriever already."""
+    batch_size: int = 256
+    accumulate: int = 1
+    """Batches a step."""
+    lr: float = 1e-3
+    warmup: float = 0.05
+    """Share of the steps."""
+    weight_decay: float = 0.01
+    seed: int = 0
+    pseudo_share: float = 0.5
+    """Share of the practice on pseudo-queries; the rest is the query log."""
+    pseudo_per_product: float = 2.0
+    pseudo_noise: float = 0.2
+    """Share of pseudo-queries with a typo or another form of a unit."""
+    teacher_products: int = 32
+    """Products that the lexical teacher finds right for a pseudo-query; 0 for the one it was made from alone."""
+    teacher_temperature: float = 1.0
+    """Of the teacher's softmax, in BM25 points."""
+    frequency_power: float = 0.5
+    """A query asked f times is practised in proportion to f ** this."""
+    own_share: float = 0.5
+    """Share of a log query's target that the products nearest to its embedding have, weighed as the dense start scores
+    them; the rest is the judged products'. Judgements alone unlearn the neighbourhood that the start knows. Without a
+    dense start there is no such neighbourhood, and all is the judged products'."""
+    own_products: int = 100
+    grade_power: float = 1.0
+    """A product graded g weighs (g - irrelevant grade) ** this among the right products of a query."""
+    freeze_encoder: bool = False
+    """Leave the encoder as it is, as suits one that was fine-tuned for the embeddings; a step is then far cheaper."""
+    precision: Precision = "auto"
+    """`auto`: bf16 where the hardware multiplies it, else fp32."""
+    eval_every: int = 0
+    """Steps between two measurements of the dev loss; 0 measures none."""
+    patience: int = 0
+    """Stop after so many measurements without improvement and keep the best; 0 never stops early."""
+    save_every: int = 500
+    """Steps between checkpoints; 0 keeps none."""
+    log_every: int = 50
+    withhold: tuple[str, ...] = ()
+    """Ids of products that take no part in training at all: for cold-start measurements."""
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "accumulate", "log_every", "own_products"):
+            if getattr(self, name) < 1:
+                raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
+        for name in ("pseudo_share", "pseudo_noise", "warmup", "own_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise GenretError(f"{name}={getattr(self, name)}: expected a share from 0 to 1")
+        for name in ("eval_every", "patience", "save_every", "teacher_products", "pseudo_per_product", "max_steps"):
+            if getattr(self, name) < 0:
+                raise GenretError(f"{name}={getattr(self, name)}: expected 0 or more")
+        for name in ("lr", "teacher_temperature"):
+            if getattr(self, name) <= 0:
+                raise GenretError(f"{name}={getattr(self, name)}: expected more than 0")
+        if self.precision not in ("auto", "fp32", "bf16"):
+            raise GenretError(f"precision={self.precision!r}: expected auto, fp32 or bf16")
+        if self.patience and not self.eval_every:
+            raise GenretError(f"patience={self.patience} needs a dev loss to watch; set eval_every as well")

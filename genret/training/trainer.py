@@ -1,0 +1,276 @@
+"""Training the model: queries and pseudo-queries in, a model that spells the IDs of right products out.
+
+Built on transformers' Trainer, which brings checkpoints, gradient accumulation, early stopping, TensorBoard and
+`torchrun`. Knows the loop and the model's start; what it practises on is in `practice.py`, what an example asks of the
+model in `examples.py` and `model.py`, and every choice in `training_settings.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from transformers import EarlyStoppingCallback, Trainer, TrainingArguments, set_seed
+from transformers.trainer_utils import get_last_checkpoint
+
+from genret.data.product_text import product_text
+from genret.data.records import Dataset
+from genret.embed.subwords import load_text_tokenizer, tokenize, train_text_tokenizer
+from genret.ground.artifacts import Artifact, read_artifact, write_artifact
+from genret.ground.errors import GenretError, require
+from genret.ground.settings import settings_dict
+from genret.model.dense_start import additive_codebooks, bag_of_vectors, centred_codebooks
+from genret.model.prefix import PrefixTable
+from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration, encoder_config, warm_start
+from genret.search.vocab import Vocab
+from genret.training.examples import Collator, Examples, Schedule, join
+from genret.training.practice import OwnTeacher, log_examples, make_examples
+from genret.training.settings import ModelSettings, Precision, TrainSettings
+
+if TYPE_CHECKING:
+    from genret.embed.towers import TowerEmbedder
+    from genret.tokenizer.tokenizer import Tokenizer
+
+KIND = "model"
+FOLDER = "model"
+"""The Hugging Face folder inside the artifact."""
+TEXT_FIELDS = ("title", "brand", "category", "description")
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+class Trained(NamedTuple):
+    """A trained model, the tokenizer of its queries, and what made it."""
+
+    model: GenretForConditionalGeneration
+    text_tokenizer: Any
+    model_settings: ModelSettings
+    train_settings: TrainSettings
+
+
+def train_model(
+    dataset: Dataset,
+    codes: Ints,
+    tokenizer: Tokenizer,
+    vectors: Floats,
+    model_settings: ModelSettings,
+    train_settings: TrainSettings,
+    checkpoints: Path,
+    towers: TowerEmbedder | None = None,
+    bag_share: float = 0.0,
+) -> Trained:
+    """A model trained to spell `codes` (N, L), the semantic IDs of the data set's products in catalogue order.
+
+    `vectors` (N, D) are the products' embeddings, used by the dense start. Goes on from the last checkpoint in the
+    folder `checkpoints` if there is one, and leaves its own there.
+
+    `towers`: the embedder that made `vectors`, if it was that: a model from scratch then reads text as its query tower
+    does, and the dense start begins with the query's own embedding. With an encoder, `towers` and `bag_share` are the
+    bag of tokens beside it in the embedder (see `genret.embed.fine_tuned.TunedEmbedder`).
+    """
+    require("accelerate", "train")
+    require("tensorboard", "train")
+    from genret.tokenizer.tokenizer import id_sizes
+
+    vocab = Vocab(id_sizes(codes, tokenizer.settings.codebook_sizes))
+    set_seed(train_settings.seed)
+    if model_settings.encoder and not bag_share:
+        towers = None
+    text_tokenizer = towers.text_tokenizer if towers else _text_tokenizer(dataset, model_settings)
+    dev = log_examples(dataset, "dev", text_tokenizer, model_settings, train_settings)
+    bag = torch.from_numpy(towers.query) if towers else None
+    model = make_model(dataset, codes, vocab, vectors, text_tokenizer, model_settings, bag, bag_share)
+    if not train_settings.max_steps:
+        return Trained(model.eval(), text_tokenizer, model_settings, train_settings)
+    dense = model_settings.start == "dense"
+    own = OwnTeacher(model, vectors, train_settings) if train_settings.own_share and dense else None
+    train = make_examples(dataset, text_tokenizer, model_settings, train_settings, own)
+    model.encoder.requires_grad_(not train_settings.freeze_encoder)
+    examples = join([train, dev])
+    trainer = _LevelTrainer(
+        model=model,
+        args=_arguments(train_settings, checkpoints, bool(len(dev))),
+        data_collator=Collator(examples, codes, vocab),
+        train_dataset=_train_schedule(examples, train, dev, train_settings),
+        eval_dataset=_dev_schedule(examples, train, dev, train_settings),
+        callbacks=[EarlyStoppingCallback(train_settings.patience)] if train_settings.patience and len(dev) else [],
+    )
+    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None)
+    return Trained(model.eval(), text_tokenizer, model_settings, train_settings)
+
+
+def save_model(trained: Trained, path: str | Path, inputs: Mapping[str, str]) -> Artifact:
+    """Write the model artifact at `path`: a Hugging Face folder `model/` that holds weights and text tokenizer."""
+    settings = {"model": settings_dict(trained.model_settings), "train": settings_dict(trained.train_settings)}
+    with write_artifact(path, KIND, settings, inputs) as folder:
+        trained.model.save_pretrained(folder / FOLDER)
+        trained.text_tokenizer.save_pretrained(folder / FOLDER)
+    return read_artifact(path, KIND, verify=False)
+
+
+def load_model(path: str | Path) -> tuple[GenretForConditionalGeneration, Any, Artifact]:
+    """The model at `path`, ready to search, its text tokenizer, and its artifact, checked."""
+    artifact = read_artifact(path, KIND)
+    model, info = GenretForConditionalGeneration.from_pretrained(artifact.path / FOLDER, output_loading_info=True)
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise GenretError(
+            f"{artifact.path}: the weights lack {missing[0]!r} and {len(missing) - 1} more that the model needs; "
+            "train the model again"
+        )
+    return model.eval(), load_text_tokenizer(artifact.path / FOLDER), artifact
+
+
+def make_model(
+    dataset: Dataset,
+    codes: Ints,
+    vocab: Vocab,
+    vectors: Floats,
+    text_tokenizer: Any,
+    settings: ModelSettings,
+    token_vectors: torch.Tensor | None = None,
+    bag_share: float = 0.0,
+) -> GenretForConditionalGeneration:
+    """The untrained model: from scratch or warm, cold or dense.
+
+    `token_vectors` (V_text, D) embed a query as the sum of its tokens' vectors; fitted to the products' texts if None.
+    With a `bag_share`, they do so beside the encoder, and D is what it leaves of the embedding's width.
+    """
+    warm = bool(settings.encoder)
+    encoder = encoder_config(settings.encoder) if warm else small_encoder(settings, len(text_tokenizer))
+    dense = settings.start == "dense"
+    config = GenretConfig(
+        encoder=encoder,
+        codebook_sizes=vocab.codebook_sizes,
+        d_model=settings.d_model,
+        layers=settings.layers,
+        heads=settings.heads,
+        ffn=settings.ffn,
+        dropout=settings.dropout,
+        d_code=vectors.shape[1] if dense else None,
+        pooling="both" if bag_share and dense else "encoder" if _pools_encoder(settings, encoder, vectors) else "bag",
+        bag_share=bag_share,
+        query_scale=settings.query_scale,
+        max_text_tokens=settings.max_text_tokens,
+        prefixes=PrefixTable.counts(torch.from_numpy(codes)) if settings.prefixes else None,
+        backoff=settings.backoff,
+    )
+    model = warm_start(config, settings.encoder) if warm else GenretForConditionalGeneration(config)
+    if model.decoder.prefixes is not None:
+        model.decoder.prefixes.fill(torch.from_numpy(codes))
+    if dense:
+        if model.decoder.prefixes is None:
+            books = additive_codebooks(codes, vectors, vocab.codebook_sizes)
+        else:
+            books, nodes = centred_codebooks(codes, vectors, vocab.codebook_sizes)
+            model.decoder.prefixes.start_from([torch.from_numpy(node) for node in nodes])
+        bag = model.encoder.bag is not None
+        if bag and token_vectors is None:
+            token_vectors = _bag(dataset, vectors, text_tokenizer, settings)
+        model.tie_codebooks([torch.from_numpy(book) for book in books], token_vectors if bag else None)
+    return model
+
+
+def _pools_encoder(settings: ModelSettings, encoder: Any, vectors: Floats) -> bool:
+    """Whether the query's embedding is the mean of the encoder's states: if it embeds in the codebooks' space."""
+    if settings.pooling == "auto":
+        return bool(settings.encoder) and encoder.hidden_size == vectors.shape[1]
+    return settings.pooling == "encoder"
+
+
+def _text_tokenizer(dataset: Dataset, settings: ModelSettings) -> Any:
+    if settings.encoder:
+        return load_text_tokenizer(settings.encoder)
+    texts = [product_text(product, (*TEXT_FIELDS, "attributes")) for product in dataset.catalogue]
+    texts += [query.text for query in dataset.split_queries("train")]
+    return train_text_tokenizer(texts, settings.text_vocab, settings.max_text_tokens)
+
+
+def small_encoder(settings: ModelSettings, vocab_size: int) -> dict[str, Any]:
+    """The configuration of the text encoder from scratch; with no layers, its token vectors alone."""
+    return {
+        "model_type": "bert",
+        "vocab_size": vocab_size,
+        "hidden_size": settings.d_model,
+        "num_hidden_layers": settings.encoder_layers,
+        "num_attention_heads": settings.heads,
+        "intermediate_size": settings.ffn,
+        "hidden_act": "relu",
+        "max_position_embeddings": settings.max_text_tokens,
+        "hidden_dropout_prob": settings.dropout,
+        "attention_probs_dropout_prob": settings.dropout,
+        "type_vocab_size": 1,
+    }
+
+
+def _bag(dataset: Dataset, vectors: Floats, text_tokenizer: Any, settings: ModelSettings) -> torch.Tensor:
+    texts = [product_text(product, TEXT_FIELDS) for product in dataset.catalogue]
+    tokens, lengths = tokenize(text_tokenizer, texts, 128)
+    return torch.from_numpy(bag_of_vectors(tokens, lengths, vectors, len(text_tokenizer)))
+
+
+def _train_schedule(examples: Examples, train: Examples, dev: Examples, settings: TrainSettings) -> Schedule:
+    visits = settings.max_steps * settings.batch_size * settings.accumulate
+    share = np.concatenate([train.share, np.zeros(len(dev), np.float32)])
+    return Schedule(examples, share, visits, settings.batch_size, settings.seed)
+
+
+def _dev_schedule(examples: Examples, train: Examples, dev: Examples, settings: TrainSettings) -> Schedule | None:
+    """Every dev query once, along the same path at every measurement; None where there is no dev split."""
+    share = np.concatenate([np.zeros(len(train), np.float32), np.ones(len(dev), np.float32)])
+    return Schedule(examples, share, len(dev), settings.batch_size, settings.seed) if len(dev) else None
+
+
+class _LevelTrainer(Trainer):
+    """The Trainer, taking the schedule in its own order."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
+        return torch.utils.data.SequentialSampler(self.train_dataset)
+
+
+def _arguments(settings: TrainSettings, checkpoints: Path, dev: bool) -> TrainingArguments:
+    evaluate = dev and settings.eval_every > 0
+    keep_best = evaluate and settings.patience > 0
+    save_every = settings.eval_every if keep_best else settings.save_every
+    return TrainingArguments(
+        output_dir=str(checkpoints),
+        max_steps=settings.max_steps,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.accumulate,
+        learning_rate=settings.lr,
+        warmup_steps=round(settings.warmup * settings.max_steps),
+        lr_scheduler_type="cosine",
+        weight_decay=settings.weight_decay,
+        optim="adamw_torch_fused",
+        bf16=use_bf16(settings.precision),
+        seed=settings.seed,
+        eval_strategy="steps" if evaluate else "no",
+        eval_steps=settings.eval_every or None,
+        save_strategy="steps" if save_every else "no",
+        save_steps=save_every or settings.max_steps,
+        save_total_limit=2,
+        load_best_model_at_end=keep_best,
+        metric_for_best_model="loss" if keep_best else None,
+        greater_is_better=False if keep_best else None,
+        logging_steps=settings.log_every,
+        report_to=["tensorboard"],
+        prediction_loss_only=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        use_cpu=not torch.cuda.is_available(),
+    )
+
+
+def use_bf16(precision: Precision) -> bool:
+    """bf16 where the hardware multiplies it; emulated, it is a hundred times slower than fp32."""
+    if precision != "auto":
+        return precision == "bf16"
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

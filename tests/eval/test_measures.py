@@ -1,0 +1,164 @@
+"""Measures against hand-worked tables, against the library run over TREC files, and against brute force."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genret.eval.measures import MEASURES, evaluate, id_level_recall, mean_by_group
+from genret.eval.runs import ranked, read_trec_run, write_qrels, write_trec_run
+from genret.ground.errors import GenretError
+from genret.ground.types import Judgement
+
+
+def run_of(**rankings: str):
+    """run_of(q="a b c") ranks a, b, c."""
+    return {q: ranked(text.split(), [-float(i) for i in range(len(text.split()))]) for q, text in rankings.items()}
+
+
+def test_hand_worked_table():
+    # q1: relevant a, b (grades 3, 2); ranking x a y b. Recall@10 = 2/2; first relevant at 2 -> RR 1/2.
+    # DCG = 3/log2(3) + 2/log2(5); ideal = 3/log2(2) + 2/log2(3), the irrelevant grade being 0.
+    judgements = [Judgement("q1", "a", 3), Judgement("q1", "b", 2), Judgement("q1", "x", 0)]
+    scores = evaluate(run_of(q1="x a y b"), judgements, relevant_at=2)
+    dcg = 3 / math.log2(3) + 2 / math.log2(5)
+    ideal = 3 + 2 / math.log2(3)
+    assert scores.means == pytest.approx(
+        {"recall@10": 1.0, "recall@50": 1.0, "recall@100": 1.0, "nDCG@10": dcg / ideal, "MRR@10": 0.5}
+    )
+
+
+def test_home_depot_grades_with_fractions():
+    # Gains above the irrelevant grade of 1: 2.67 -> 1.67, 2.33 -> 1.33. Only 2.67 and up is relevant.
+    judgements = [Judgement("q", "a", 2.67), Judgement("q", "b", 2.33), Judgement("q", "c", 1.0)]
+    scores = evaluate(run_of(q="b a c"), judgements, relevant_at=2.67, irrelevant_grade=1.0)
+    expected = (1.33 + 1.67 / math.log2(3)) / (1.67 + 1.33 / math.log2(3))
+    assert scores.means["nDCG@10"] == pytest.approx(expected, abs=1e-6)
+    assert scores.means["MRR@10"] == 0.5
+    assert scores.means["recall@10"] == 1.0
+
+
+def test_a_query_missing_from_the_run_scores_zero_and_counts():
+    judgements = [Judgement("q1", "a", 1), Judgement("q2", "a", 1)]
+    scores = evaluate(run_of(q1="a"), judgements)
+    assert scores.queries == ["q1", "q2"]
+    assert all(scores.means[name] == 0.5 for name in MEASURES)
+    assert scores.per_query["recall@10"]["q2"] == 0.0
+
+
+def test_queries_with_nothing_relevant_are_left_out_and_counted():
+    judgements = [Judgement("q1", "a", 1), Judgement("q2", "a", 0), Judgement("q3", "b", 0.5)]
+    scores = evaluate(run_of(q1="a", q2="a", q3="b"), judgements)
+    assert scores.left_out == 2
+    assert scores.queries == ["q1"]
+
+
+def test_nothing_to_measure_is_defined():
+    scores = evaluate({}, [])
+    assert scores.means == dict.fromkeys(MEASURES, 0.0)
+    assert scores.left_out == 0
+
+
+def test_recall_cutoffs_and_mrr_cutoff():
+    products = [f"p{i}" for i in range(120)]
+    run = {"q": ranked(products, [-float(i) for i in range(120)])}
+    judgements = [Judgement("q", f"p{i}", 1) for i in (10, 49, 50, 99, 100)]  # ranks 11, 50, 51, 100, 101
+    means = evaluate(run, judgements).means
+    assert (means["recall@10"], means["recall@50"], means["recall@100"]) == pytest.approx((0.0, 0.4, 0.8))
+    assert means["MRR@10"] == 0.0
+
+
+def test_the_runs_own_order_counts_when_scores_tie():
+    run = {"q": ranked(["a", "z"], [1.0, 1.0])}  # trec_eval alone would put z first
+    assert evaluate(run, [Judgement("q", "a", 1)]).means["MRR@10"] == 1.0
+
+
+def test_a_repeated_product_is_refused():
+    from genret.eval.runs import RankedList
+
+    with pytest.raises(GenretError, match="ranks a product twice"):
+        evaluate({"q": RankedList(("a", "a"), (1.0, 0.5))}, [Judgement("q", "a", 1)])
+
+
+def test_threshold_must_lie_above_the_irrelevant_grade():
+    with pytest.raises(GenretError, match="must lie above"):
+        evaluate({}, [], relevant_at=1.0, irrelevant_grade=1.0)
+
+
+RANKINGS = st.dictionaries(
+    st.sampled_from("qrstu"), st.permutations([f"p{i}" for i in range(14)]).map(lambda p: p[:12]), min_size=1
+)
+JUDGED = st.dictionaries(
+    st.tuples(st.sampled_from("qrstu"), st.sampled_from([f"p{i}" for i in range(16)])), st.integers(0, 3), min_size=1
+)
+
+
+@given(RANKINGS, JUDGED)
+def test_equals_brute_force(rankings, judged):
+    judgements = [Judgement(q, p, float(g)) for (q, p), g in judged.items()]
+    run = {q: ranked(ps, [-float(i) for i in range(len(ps))]) for q, ps in rankings.items()}
+    scores = evaluate(run, judgements, relevant_at=2, irrelevant_grade=0)
+    for query in scores.queries:
+        grades = {p: g for (q, p), g in judged.items() if q == query}
+        relevant = {p for p, g in grades.items() if g >= 2}
+        top = rankings.get(query, [])[:10]
+        assert scores.per_query["recall@10"][query] == pytest.approx(len(relevant & set(top)) / len(relevant))
+        first = next((1 / r for r, p in enumerate(top, 1) if p in relevant), 0.0)
+        assert scores.per_query["MRR@10"][query] == pytest.approx(first)
+        dcg = sum(grades.get(p, 0) / math.log2(r + 1) for r, p in enumerate(top, 1))
+        ideal = sum(g / math.log2(r + 1) for r, g in enumerate(sorted(grades.values(), reverse=True)[:10], 1))
+        assert scores.per_query["nDCG@10"][query] == pytest.approx(dcg / ideal)
+
+
+def test_equals_the_library_over_the_written_files(tmp_path):
+    ir = pytest.importorskip("ir_measures")
+    judgements = [Judgement("q 1", "a b", 2.67), Judgement("q 1", "c", 2.33), Judgement("q2", "d%", 3.0)]
+    run = {"q 1": ranked(["c", "a b", "e"], [3.0, 3.0, 1.0]), "q2": ranked(["x", "y", "d%"], [0.5, 0.5, 0.5])}
+    write_trec_run(tmp_path / "r", run)
+    write_qrels(tmp_path / "q", judgements, irrelevant_grade=1.0)
+    ours = evaluate(read_trec_run(tmp_path / "r"), judgements, relevant_at=2.67, irrelevant_grade=1.0).means
+    level = 1670
+    theirs = ir.calc_aggregate(
+        [ir.R(rel=level) @ 10, ir.nDCG @ 10, ir.RR(rel=level)],
+        list(ir.read_trec_qrels(str(tmp_path / "q"))),
+        list(ir.read_trec_run(str(tmp_path / "r"))),
+    )
+    assert ours["recall@10"] == pytest.approx(theirs[ir.R(rel=level) @ 10])
+    assert ours["nDCG@10"] == pytest.approx(theirs[ir.nDCG @ 10])
+    assert ours["MRR@10"] == pytest.approx(theirs[ir.RR(rel=level)])
+
+
+def test_id_level_recall_flatters_a_tokenizer_that_collides():
+    # Products 0..19 share one ID; only p19, at rank 20, is relevant. On IDs it is found at rank 1.
+    run = {"q": ranked([f"p{i}" for i in range(20)], [-float(i) for i in range(20)])}
+    judgements = [Judgement("q", "p19", 1)]
+    assert evaluate(run, judgements).means["recall@10"] == 0.0
+    assert id_level_recall(run, judgements, {f"p{i}": (1, 2) for i in range(20)})["recall@10"] == 1.0
+
+
+def test_id_level_recall_equals_item_level_without_collisions():
+    run = run_of(q="a b c d")
+    judgements = [Judgement("q", "c", 1), Judgement("q", "e", 1)]
+    ids = {p: (i,) for i, p in enumerate("abcde")}
+    assert id_level_recall(run, judgements, ids)["recall@10"] == evaluate(run, judgements).means["recall@10"] == 0.5
+
+
+def test_id_level_counts_an_id_relevant_if_any_of_its_products_is():
+    run = run_of(q="b")
+    judgements = [Judgement("q", "a", 1), Judgement("q", "b", 0)]
+    assert id_level_recall(run, judgements, {"a": (1,), "b": (1,)})["recall@10"] == 1.0
+
+
+def test_mean_by_group():
+    groups = {"1": "head", "2": "tail", "3": "head"}
+    assert mean_by_group({"1": 1.0, "2": 0.25, "3": 0.0}, groups) == {"head": (0.5, 2), "tail": (0.25, 1)}
+
+
+def test_measures_import_no_torch():
+    code = "import sys, genret.eval.measures, genret.eval.runs; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"

@@ -1,0 +1,271 @@
+"""Conditions against plain Python over the same products, their text form, and the errors that they give."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genret.data.records import Catalogue
+from genret.ground.errors import GenretError
+from genret.ground.types import Product
+from genret.index.filter_text import parse
+from genret.index.filters import (
+    AllOf,
+    AnyOf,
+    Comparison,
+    Condition,
+    Has,
+    Named,
+    Not,
+    OneOf,
+    Under,
+    column,
+    named,
+    resolve,
+    split_path,
+)
+
+PRODUCTS = [
+    Product("a", "Marinara", ("Pantry", "Pasta Sauces", "Marinara"), "Rao's", "", {"diet": "vegan"}, 4.5, True, ("n",)),
+    Product("b", "Soup", ("Pantry",), "Acme", "", {}, None, False),
+    Product("c", "Tea", (), "", "", {"diet": "none", "screen size": "15"}, 7.0, True, ("n", "South Side")),
+    Product("d", "Pasta", ("Pantry", "Pasta"), 'The "A" Co', "", {"flavour": "basil"}, 5.0, False, ("north",)),
+]
+TABLE = Catalogue.from_products(PRODUCTS).table
+
+
+def ids(condition: Condition) -> str:
+    return "".join(product.id for product, met in zip(PRODUCTS, condition.mask(TABLE), strict=True) if met)
+
+
+@pytest.mark.parametrize(
+    ("text", "met"),
+    [
+        ("price < 5", "a"),
+        ("price <= 5", "ad"),
+        ("price > 4.5", "cd"),
+        ("price >= 4.5", "acd"),
+        ("price = 5", "d"),
+        ("price == 5.0", "d"),
+        ("price != 5", "abc"),
+        ("price <> 5", "abc"),
+        ("not price < 5", "bcd"),
+        ("price in (5, 7)", "cd"),
+        ('brand = "Acme"', "b"),
+        ("brand = 'Rao\\'s'", "a"),
+        ('brand = "Rao\'s"', "a"),
+        (r'brand = "The \"A\" Co"', "d"),
+        ('brand in ("Acme", "Rao\'s")', "ab"),
+        ('brand not in ("Acme")', "acd"),
+        ('brand = ""', "c"),
+        ('category under "Pantry"', "abd"),
+        ('category under "Pantry > Pasta Sauces"', "a"),
+        ('category under "Pantry>Pasta"', "d"),
+        ('category under "Pasta"', ""),
+        ('category not under "Pantry"', "c"),
+        ('category = "Pantry"', "b"),
+        ('category in ("Pantry", "Pantry > Pasta")', "bd"),
+        ('category has "Pasta"', "d"),
+        ('stores has "n"', "ac"),
+        ("store:n", "ac"),
+        ('store:"South Side"', "c"),
+        ("available", "ac"),
+        ("available = false", "bd"),
+        ("not available", "bd"),
+        ('attributes.diet = "vegan"', "a"),
+        ('diet = "vegan"', "a"),
+        ('diet != "vegan"', "bcd"),
+        ('diet in ("vegan", "none")', "ac"),
+        ('attributes."screen size" = "15"', "c"),
+        ('attributes.unheard = "of"', ""),
+        ('attributes has "flavour"', "d"),
+        ('NOT available OR title = "Tea"', "bcd"),
+        ("available and (price < 5 or stores has 'South Side')", "ac"),
+        ("available and price < 5 or stores has 'north'", "ad"),
+        ("popularity >= 1", "abcd"),
+    ],
+)
+def test_text_selects(text: str, met: str) -> None:
+    condition = parse(text)
+    assert ids(condition) == met
+    assert parse(str(condition)) == condition
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "words"),
+    [
+        ("", 1, "the end"),
+        ("price", 1, "named filters: available, store:NAME"),
+        ("price <", 8, "expected a number"),
+        ('price < "x"', 1, "price holds numbers"),
+        ("price < 1e999", 1, "price holds numbers"),
+        ("brand = Acme", 9, "in quotes"),
+        ("brand = 3", 1, "brand holds text"),
+        ("brand < 3", 1, "compares numbers, but brand holds text"),
+        ('brnd = "x"', 1, "columns: id, title, category, brand"),
+        ('available and brnd = "x"', 15, "attributes: diet, flavour, screen size"),
+        ("available = 3", 1, "true or false"),
+        ('stores = "n"', 1, 'stores has "..."'),
+        ('price has "x"', 1, "price holds numbers"),
+        ('brand under "x"', 1, "brand holds text"),
+        ('attributes = "vegan"', 1, "attributes.diet"),
+        ("price in 3", 10, "expected `(`"),
+        ("price in (3", 12, "`)`"),
+        ("(price < 5", 11, "expected `)`"),
+        ("price < 5)", 10, "got `)`"),
+        ("price < 5 brand", 11, "got `brand`"),
+        ("price not < 5", 11, "after price not"),
+        ('brand "x"', 7, "an operator"),
+        ('brand = "x', 9, "never closed"),
+        ("price ~ 3", 7, "cannot read '~ 3'"),
+        ("true", 1, "got `true`"),
+        ("and", 1, "got `and`"),
+        ("(" * 200, 101, "more than 100"),
+    ],
+)
+def test_errors_name_the_column(text: str, at: int, words: str) -> None:
+    with pytest.raises(GenretError) as caught:
+        parse(text).mask(TABLE)
+    assert str(caught.value).startswith(f"where, column {at}: ")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_python_operators_make_the_same_values_as_text() -> None:
+    price, brand, available = column("price"), column("brand"), named("available")
+    assert (price < 5) & (brand == "Acme") == parse('price < 5 and brand = "Acme"')
+    assert (price <= 5) | (price > 6) | (brand != "Acme") == parse('price <= 5 or price > 6 or brand != "Acme"')
+    assert ~(available & brand.isin(["A", "B"])) == parse('not (available and brand in ("A", "B"))')
+    assert column("category").under(["A", "B"]) & ~~(price >= 1) == parse('category under "A > B" and price >= 1')
+    assert column("stores").has("n") == parse('stores has "n"')
+    with pytest.raises(GenretError, match="operator '~'"):
+        Comparison("price", "~", 1)  # type: ignore[arg-type]
+
+
+def test_resolving_spells_out_names_and_attributes() -> None:
+    names = {"cheap": parse("price < 5")}
+    resolved = resolve(parse('cheap and not (store:n or diet = "vegan")'), names, {"diet"})
+    assert str(resolved) == 'price < 5 and not (stores has "n" or attributes.diet = "vegan")'
+    with pytest.raises(GenretError, match="column 5: 'dear' alone is not a filter; named filters: cheap, available"):
+        resolve(parse("not dear"), names, ())
+    with pytest.raises(GenretError, match=r"column 1: no column or attribute 'size'.*attributes: diet"):
+        resolve(parse('size = "x"'), names, {"diet"})
+
+
+def test_an_empty_catalogue_and_an_empty_condition() -> None:
+    empty = Catalogue.from_products([]).table
+    for text in ("price < 5", 'category under "A"', 'stores has "n"', 'attributes.diet = "x"', "available"):
+        assert parse(text).mask(empty).shape == (0,)
+    assert AllOf(()).mask(TABLE).all()
+    assert not AnyOf(()).mask(TABLE).any()
+
+
+def test_a_table_cut_out_of_a_larger_one_is_read_from_its_own_rows() -> None:
+    for text in ('category under "Pantry"', 'stores has "n"', 'attributes.diet = "none"', "price > 1"):
+        condition = parse(text)
+        assert condition.mask(TABLE.slice(1, 2)).tolist() == condition.mask(TABLE)[1:3].tolist()
+
+
+# Random products and conditions, judged by plain Python as well.
+
+WORDS = st.sampled_from(["x", "y", "Rao's", 'a "b"', "é > ü", "in", ""])
+PATHS = st.lists(st.sampled_from(["A", "B"]), max_size=3).map(tuple)
+Pair = tuple[Condition, Callable[[Product], bool]]
+
+
+@st.composite
+def products(draw: st.DrawFn) -> list[Product]:
+    count = draw(st.integers(0, 12))
+    return [
+        Product(
+            f"p{i}",
+            "t",
+            category=draw(PATHS),
+            brand=draw(WORDS),
+            attributes=draw(st.dictionaries(st.sampled_from(["diet", "size"]), WORDS)),
+            price=draw(st.sampled_from([None, 1.0, 2.5, 3.0])),
+            available=draw(st.booleans()),
+            stores=draw(PATHS),
+        )
+        for i in range(count)
+    ]
+
+
+@st.composite
+def conditions(draw: st.DrawFn) -> Pair:
+    word, path, number = draw(WORDS), draw(PATHS), draw(st.sampled_from([1.0, 2.5, 2]))
+    return draw(
+        st.sampled_from(
+            [
+                (column("brand") == word, lambda p: p.brand == word),
+                (column("brand") != word, lambda p: p.brand != word),
+                (OneOf("brand", (word, "y")), lambda p: p.brand in (word, "y")),
+                (column("price") < number, lambda p: p.price is not None and p.price < number),
+                (column("price") >= number, lambda p: p.price is not None and p.price >= number),
+                (column("price") != number, lambda p: p.price != number),
+                (Under("category", path), lambda p: p.category[: len(path)] == path),
+                (Has("stores", "A"), lambda p: "A" in p.stores),
+                (column("attributes.diet") == word, lambda p: p.attributes.get("diet") == word),
+                (Has("attributes", "size"), lambda p: "size" in p.attributes),
+                (Named("available"), lambda p: p.available),
+            ]
+        )
+    )
+
+
+def conjunction(pairs: list[Pair]) -> Pair:
+    return AllOf(tuple(c for c, _ in pairs)), lambda p: all(met(p) for _, met in pairs)
+
+
+def disjunction(pairs: list[Pair]) -> Pair:
+    return AnyOf(tuple(c for c, _ in pairs)), lambda p: any(met(p) for _, met in pairs)
+
+
+def negation(pair: Pair) -> Pair:
+    return Not(pair[0]), lambda p: not pair[1](p)
+
+
+CONDITIONS = st.recursive(
+    conditions(),
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=2, max_size=3).map(conjunction),
+        st.lists(inner, min_size=2, max_size=3).map(disjunction),
+        inner.map(negation),
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(products(), CONDITIONS)
+def test_masks_match_plain_python(shop: list[Product], pair: Pair) -> None:
+    condition, met = pair
+    table = Catalogue.from_products(shop).table
+    expected = [met(product) for product in shop]
+    assert condition.mask(table).tolist() == expected
+    again = parse(str(condition))
+    assert np.array_equal(again.mask(table), condition.mask(table))
+    assert str(parse(str(again))) == str(again)
+
+
+@given(st.text(max_size=30))
+def test_any_text_parses_or_says_where_it_does_not(text: str) -> None:
+    """No text makes anything but a condition or a GenretError."""
+    with contextlib.suppress(GenretError):
+        condition = parse(text)
+        assert parse(str(condition)) == condition
+
+
+@given(WORDS.filter(bool), st.text(max_size=8))
+def test_any_value_survives_its_text_form(name: str, value: str) -> None:
+    for condition in (column("brand") == value, Has("stores", value), column(f"attributes.{name}") == value):
+        assert parse(str(condition)) == condition
+
+
+def test_split_path_drops_blanks() -> None:
+    assert split_path(" A >  B> ") == ("A", "B")

@@ -1,0 +1,403 @@
+"""The model: both ways through the decoder agree, `generate` works on it, and the dense start is additive search."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM
+
+from genret.ground.errors import GenretError
+from genret.model.prefix import UNKNOWN, PrefixTable
+from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration, empty_cache, encoder_config, warm_start
+from genret.search.vocab import PAD, START, Vocab
+
+SIZES = (5, 4, 6)
+TEXT = 30
+ENCODER = {
+    "vocab_size": TEXT,
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+}
+CODES = torch.tensor(sorted(itertools.product(range(5), (0, 2), (1, 3, 5)))[::2])
+KINDS = {
+    "cold": {},
+    "dense, bag": {"d_code": 8, "pooling": "bag"},
+    "dense, encoder": {"d_code": 16, "pooling": "encoder"},
+    "dense, both": {"d_code": 24, "pooling": "both", "bag_share": 0.3},
+    "cold, prefixes": {"prefixes": PrefixTable.counts(CODES)},
+    "dense, prefixes": {"d_code": 8, "pooling": "bag", "prefixes": PrefixTable.counts(CODES)},
+}
+
+
+def make_model(kind: str = "cold", layers: int = 2) -> GenretForConditionalGeneration:
+    """A small model with every weight random, so that no path through it is a no-op."""
+    torch.manual_seed(0)
+    model = GenretForConditionalGeneration(
+        GenretConfig(encoder=ENCODER, codebook_sizes=SIZES, d_model=16, layers=layers, heads=2, ffn=16, **KINDS[kind])
+    )
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "norm" not in name.lower():
+                parameter.normal_(std=0.4)
+    if model.decoder.prefixes is not None:
+        model.decoder.prefixes.fill(CODES)
+    return model.eval()
+
+
+@pytest.fixture(params=KINDS)
+def model(request: pytest.FixtureRequest) -> GenretForConditionalGeneration:
+    return make_model(request.param)
+
+
+@pytest.fixture
+def text() -> tuple[torch.Tensor, torch.Tensor]:
+    """(3, 6) text tokens; the second is padded, the third holds one token."""
+    tokens = torch.randint(1, TEXT, (3, 6), generator=torch.Generator().manual_seed(1))
+    mask = torch.tensor([[1] * 6, [1] * 4 + [0] * 2, [1] + [0] * 5])
+    return tokens, mask
+
+
+def forced_scores(model: GenretForConditionalGeneration, text, codes: np.ndarray) -> torch.Tensor:
+    """(Q, B, L) log-probabilities of each code of (Q, B, L) paths, by the teacher-forced forward."""
+    queries, beams, levels = codes.shape
+    tokens = torch.from_numpy(model.vocab.encode(codes)).flatten(0, 1)
+    inputs = torch.cat([torch.full((len(tokens), 1), START), tokens[:, :-1]], 1)
+    with torch.inference_mode():
+        logits = model(*(part.repeat_interleave(beams, 0) for part in text), decoder_input_ids=inputs).logits
+    return logits.log_softmax(-1).gather(-1, tokens[..., None]).view(queries, beams, levels)
+
+
+def stepped_scores(decoder, codes: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """The same through the step function, the beams in another order and another number of them at every level."""
+    queries, beams, levels = codes.shape
+    scores = torch.zeros(codes.shape)
+    rows = torch.zeros(queries, beams, dtype=torch.int64)  # row of each path in the last call
+    for level in range(levels):
+        if level == 0:
+            step = decoder.step(0, None, None)
+        else:
+            extra = int(rng.integers(3))  # rows that nobody reads
+            order = torch.from_numpy(np.stack([rng.permutation(beams + extra) for _ in range(queries)]))
+            path = order.clamp_max(beams - 1)
+            step = decoder.step(level, codes[..., level - 1].gather(1, path), rows.gather(1, path))
+            rows = torch.argsort(order, dim=1)[:, :beams]
+        scores[..., level] = step.gather(1, rows[..., None].expand(-1, -1, step.shape[-1])).gather(
+            2, codes[..., level, None]
+        )[..., 0]
+    return scores
+
+
+def test_step_function_gives_the_forward_pass_log_probabilities(model, text):
+    rng = np.random.default_rng(0)
+    codes = np.stack([rng.integers(0, size, (3, 7)) for size in SIZES], -1)
+    decoder = model.decoder_for(*text)
+    forced = forced_scores(model, text, codes)
+    for _ in range(2):  # a call at level 0 starts anew
+        torch.testing.assert_close(stepped_scores(decoder, torch.from_numpy(codes), rng), forced, atol=1e-5, rtol=0)
+
+
+def test_a_search_sees_weights_that_changed_after_the_one_before(model, text):
+    rng = np.random.default_rng(0)
+    codes = np.stack([rng.integers(0, size, (3, 7)) for size in SIZES], -1)
+    stepped_scores(model.decoder_for(*text), torch.from_numpy(codes), rng)
+    with torch.no_grad():
+        for parameter in model.decoder.parameters():
+            parameter.mul_(0.9)
+    again = stepped_scores(model.decoder_for(*text), torch.from_numpy(codes), rng)
+    torch.testing.assert_close(again, forced_scores(model, text, codes), atol=1e-5, rtol=0)
+
+
+def test_an_encoder_without_layers_is_its_token_vectors(text):
+    config = GenretConfig(encoder={**ENCODER, "num_hidden_layers": 0}, codebook_sizes=SIZES, d_model=16, heads=2)
+    encoder = GenretForConditionalGeneration(config).eval().encoder
+    states = encoder(*text).last_hidden_state
+    through = encoder.text(input_ids=text[0], attention_mask=text[1]).last_hidden_state
+    assert torch.equal(states, through)
+
+
+def test_select_keeps_the_chosen_queries_only(model, text):
+    rng = np.random.default_rng(1)
+    codes = np.stack([rng.integers(0, size, (2, 4)) for size in SIZES], -1)
+    decoder = model.decoder_for(*text)
+    decoder.step(0, None, None)
+    chosen = decoder.select(torch.tensor([2, 0]))
+    assert (chosen.num_queries, chosen.codebook_sizes, decoder.num_queries) == (2, SIZES, 3)
+    forced = forced_scores(model, tuple(part[[2, 0]] for part in text), codes)
+    torch.testing.assert_close(stepped_scores(chosen, torch.from_numpy(codes), rng), forced, atol=1e-5, rtol=0)
+
+
+def test_step_probabilities_sum_to_one_over_the_levels_own_codes(model, text):
+    decoder = model.decoder_for(*text)
+    first = decoder.step(0, None, None)
+    second = decoder.step(1, torch.zeros(3, 2, dtype=torch.int64), torch.zeros(3, 2, dtype=torch.int64))
+    assert first.shape == (3, 1, SIZES[0])
+    assert second.shape == (3, 2, SIZES[1])
+    torch.testing.assert_close(first.exp().sum(-1), torch.ones(3, 1))
+    torch.testing.assert_close(second.exp().sum(-1), torch.ones(3, 2))
+    assert first.dtype == torch.float32
+
+
+def test_padding_changes_nothing(model, text):
+    tokens, mask = text
+    alone = model.decoder_for(tokens[1:2, :4]).step(0, None, None)
+    padded = model.decoder_for(tokens, mask).step(0, None, None)[1:2]
+    torch.testing.assert_close(alone, padded, atol=1e-5, rtol=0)
+
+
+def test_tokens_of_other_levels_are_impossible(model, text):
+    inputs = torch.tensor([[START, 3, 8]] * 3)
+    logits = model(*text, decoder_input_ids=inputs).logits
+    for level in range(len(SIZES)):
+        possible = torch.isfinite(logits[:, level])
+        expected = torch.zeros(len(model.vocab), dtype=torch.bool)
+        expected[model.vocab.level_slice(level)] = True
+        assert (possible == expected).all()
+
+
+def brute_force(model, text) -> tuple[np.ndarray, torch.Tensor]:
+    """All IDs (n, L), and their scores (Q, n)."""
+    ids = np.asarray(list(itertools.product(*map(range, SIZES))))
+    return ids, forced_scores(model, text, np.broadcast_to(ids, (3, *ids.shape))).sum(-1)
+
+
+def test_greedy_generate_takes_the_best_code_of_every_level(model, text):
+    generated = model.generate(input_ids=text[0], attention_mask=text[1])
+    decoder, codes, parents = model.decoder_for(*text), None, None
+    for level in range(3):
+        codes = decoder.step(level, codes, parents).argmax(-1)
+        parents = torch.zeros_like(codes)
+        assert (model.vocab.decode(generated[:, 1:].numpy())[:, level] == codes[:, 0].numpy()).all()
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_wide_beam_generate_equals_brute_force(model, text, use_cache):
+    ids, scores = brute_force(model, text)
+    found = model.generate(
+        input_ids=text[0],
+        attention_mask=text[1],
+        num_beams=len(ids) // 2,
+        num_return_sequences=5,
+        length_penalty=0.0,
+        use_cache=use_cache,
+        return_dict_in_generate=True,
+        output_scores=True,
+    )
+    best = scores.topk(5)
+    torch.testing.assert_close(found.sequences_scores.view(3, 5), best.values, atol=1e-4, rtol=0)
+    assert (model.vocab.decode(found.sequences[:, 1:].numpy()).reshape(3, 5, 3) == ids[best.indices.numpy()]).all()
+
+
+def test_generate_obeys_prefix_allowed_tokens_fn(model, text):
+    vocab, valid = model.vocab, {tuple(row) for row in CODES.tolist()}
+
+    def allowed(_: int, sequence: torch.Tensor) -> list[int]:
+        prefix = tuple(vocab.decode(sequence[1:].numpy()).tolist())
+        return [
+            vocab.offsets[len(prefix)] + code for code in {c[len(prefix)] for c in valid if c[: len(prefix)] == prefix}
+        ]
+
+    found = model.generate(
+        input_ids=text[0],
+        attention_mask=text[1],
+        num_beams=len(valid),
+        num_return_sequences=len(valid),
+        prefix_allowed_tokens_fn=allowed,
+        length_penalty=0.0,
+        return_dict_in_generate=True,
+        output_scores=True,
+    )
+    ids, scores = brute_force(model, text)
+    kept = [i for i, row in enumerate(ids.tolist()) if tuple(row) in valid]
+    spelled = model.vocab.decode(found.sequences[:, 1:].numpy()).reshape(3, len(valid), 3)
+    assert all({tuple(row) for row in query.tolist()} == valid for query in spelled)
+    expected = scores[:, kept].sort(descending=True).values
+    torch.testing.assert_close(found.sequences_scores.view(3, -1), expected, atol=1e-4, rtol=0)
+
+
+def test_generate_beyond_the_last_level_pads(model, text):
+    longer = model.generate(input_ids=text[0], attention_mask=text[1], max_length=6)
+    exact = model.generate(input_ids=text[0], attention_mask=text[1])
+    assert torch.equal(longer[:, :4], exact)
+    assert (longer[:, 4:] == PAD).all()
+
+
+def test_cached_forward_equals_uncached(model, text):
+    tokens = torch.tensor([[START, 3, 8]] * 3)
+    whole = model(*text, decoder_input_ids=tokens).logits
+    cache = empty_cache()
+    parts = [
+        model(*text, decoder_input_ids=tokens[:, :length], past_key_values=cache, use_cache=True).logits
+        for length in (2, 3)
+    ]
+    torch.testing.assert_close(torch.cat(parts, 1), whole, atol=1e-5, rtol=0)
+
+
+def test_saved_folder_loads_with_transformers_auto_classes(model, text, tmp_path):
+    model.save_pretrained(tmp_path)
+    assert isinstance(AutoConfig.from_pretrained(tmp_path), GenretConfig)
+    loaded = AutoModelForSeq2SeqLM.from_pretrained(tmp_path).eval()
+    assert isinstance(loaded, GenretForConditionalGeneration)
+    assert sorted(file.suffix for file in tmp_path.iterdir()) == [".json", ".json", ".safetensors"]
+    inputs = {"input_ids": text[0], "attention_mask": text[1], "num_beams": 4, "num_return_sequences": 4}
+    assert torch.equal(loaded.generate(**inputs), model.generate(**inputs))
+    assert torch.equal(loaded.decoder_for(*text).step(0, None, None), model.decoder_for(*text).step(0, None, None))
+
+
+@pytest.mark.parametrize("pooling", ["bag", "encoder", "both"])
+def test_dense_start_ranks_by_additive_inner_products(text, pooling):
+    """Before any training, score = scale * <q, sum of codewords> + a constant of the query."""
+    torch.manual_seed(3)
+    width = {"bag": 8, "encoder": 16, "both": 24}[pooling]
+    config = GenretConfig(
+        encoder=ENCODER, codebook_sizes=SIZES, d_model=16, d_code=width, pooling=pooling, query_scale=7.0
+    )
+    model = GenretForConditionalGeneration(config).eval()
+    books = [torch.randn(size, width) for size in SIZES]
+    model.tie_codebooks(books, torch.randn(TEXT, 8) if pooling != "encoder" else None)
+    ids, scores = brute_force(model, text)
+    query = model.encoder(*text).pooler_output  # (Q, width)
+    torch.testing.assert_close(query.norm(dim=-1), torch.ones(3))
+    rebuilt = sum(book[ids[:, level]] for level, book in enumerate(books))  # (n, width)
+    difference = scores - 7.0 * query @ rebuilt.T
+    torch.testing.assert_close(difference, difference[:, :1].expand_as(difference), atol=1e-4, rtol=0)
+
+
+def test_tying_codebooks_that_do_not_fit_is_an_error():
+    with pytest.raises(GenretError, match="starts cold"):
+        make_model("cold").tie_codebooks([torch.zeros(size, 8) for size in SIZES])
+    with pytest.raises(GenretError, match=r"level 2: codebook of shape \(9, 8\), expected \(4, 8\)"):
+        make_model("dense, bag").tie_codebooks([torch.zeros(size, 8) for size in (5, 9, 6)])
+
+
+def test_loss_is_the_mean_negative_log_probability_of_the_path(model, text):
+    codes = np.asarray([[0, 1, 2], [4, 3, 5], [2, 2, 2]])
+    labels = torch.from_numpy(model.vocab.encode(codes))
+    expected = -forced_scores(model, text, codes[:, None]).sum(-1).mean()
+    torch.testing.assert_close(model(*text, labels=labels).loss, expected)
+    one_hot = torch.zeros(3, len(model.vocab)).scatter(1, labels, 1.0)
+    torch.testing.assert_close(model(*text, labels=labels, targets=one_hot).loss, expected)
+
+
+def test_every_parameter_gets_a_gradient(model, text):
+    """A parameter without one stops distributed training."""
+    labels = torch.from_numpy(model.vocab.encode(np.asarray([[0, 0, 1], [1, 2, 3], [2, 0, 5]])))
+    model.train()(*text, labels=labels).loss.backward()
+    assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
+
+
+def test_warm_start_takes_the_checkpoints_encoder(text, tmp_path):
+    torch.manual_seed(5)
+    checkpoint = AutoModel.from_config(AutoConfig.for_model("bert", **ENCODER)).eval()
+    checkpoint.save_pretrained(tmp_path)
+    config = GenretConfig(encoder=encoder_config(tmp_path), codebook_sizes=SIZES, d_model=16, heads=2)
+    model = warm_start(config, tmp_path).eval()
+    expected = checkpoint(input_ids=text[0], attention_mask=text[1]).last_hidden_state
+    torch.testing.assert_close(model.encoder(*text).last_hidden_state, expected)
+    assert not any("pooler" in name for name, _ in model.named_parameters())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: encoder_config("/no/such/encoder"), "cannot load the encoder '/no/such/encoder'"),
+        (lambda: GenretConfig(pooling="max"), "pooling='max': expected one of encoder, bag"),
+        (lambda: GenretConfig(codebook_sizes=(0,)), "expected 1 to 8 levels"),
+        (lambda: GenretForConditionalGeneration(GenretConfig(d_model=10, heads=4)), "d_model=10 is not a multiple"),
+        (
+            lambda: GenretForConditionalGeneration(GenretConfig(encoder=ENCODER, d_code=9)),
+            "codebooks of width 9 cannot be compared with an encoder of width 16",
+        ),
+        (lambda: make_model()(), "neither input_ids nor encoder_outputs"),
+        (lambda: make_model()(input_ids=torch.ones(1, 2, dtype=torch.int64)), "neither decoder_input_ids nor labels"),
+    ],
+)
+def test_wrong_use_is_one_clear_error(make, message):
+    with pytest.raises(GenretError, match=message.replace("(", r"\(")):
+        make()
+
+
+# --- the table of prefixes ---
+
+
+def make_table(codes: torch.Tensor, width: int = 0, backoff: float = 0.1) -> PrefixTable:
+    table = PrefixTable(SIZES, PrefixTable.counts(codes), width, backoff)
+    table.fill(codes)
+    return table
+
+
+id_lists = st.lists(st.tuples(*(st.integers(0, size - 1) for size in SIZES)), min_size=1, max_size=30)
+
+
+@given(id_lists, st.tuples(*(st.integers(0, size - 1) for size in SIZES)))
+@settings(max_examples=60, deadline=None)
+def test_a_path_is_known_exactly_as_far_as_the_catalogue_goes(ids, path):
+    table = make_table(torch.tensor(ids))
+    node = torch.zeros(1, dtype=torch.int64)
+    for level, code in enumerate(path):
+        node = table.child(level, node, torch.tensor([code]))
+        assert (int(node) != UNKNOWN) == any(known[: level + 1] == path[: level + 1] for known in ids)
+
+
+@given(id_lists)
+@settings(max_examples=60, deadline=None)
+def test_children_share_the_mass_by_their_products_and_other_codes_the_backoff(ids):
+    codes = torch.tensor(ids)
+    table = make_table(codes)
+    for row in ids[:5]:
+        node = torch.zeros(1, dtype=torch.int64)
+        for level, size in enumerate(SIZES):
+            probability = table.add(level, torch.zeros(1, size), torch.zeros(1, 0), node).softmax(-1)[0]
+            below = [known[level] for known in ids if known[:level] == row[:level]]
+            products = torch.bincount(torch.tensor(below), minlength=size)
+            children = int((products > 0).sum())
+            share = (torch.bincount(codes[:, level], minlength=size) + 0.5) / (len(ids) + 0.5 * size)
+            expected = (products * children / len(below) + 0.1 * share) / (children + 0.1)
+            torch.testing.assert_close(probability, expected)
+            node = table.child(level, node, torch.tensor([row[level]]))
+
+
+@pytest.mark.filterwarnings("error")
+def test_childrens_vectors_add_inner_products_and_learn_from_them():
+    """Against the plain gather, values and gradients; the last row's prefix is unknown and has no children."""
+    torch.manual_seed(0)
+    table = make_table(CODES, width=7)
+    vectors = table.vectors["1"].weight
+    states = torch.randn(4, 7, requires_grad=True)
+    nodes = torch.tensor([2, 0, 2, UNKNOWN])
+    logits, plain = (make(1, torch.zeros(4, 4), states, nodes) for make in (table.add, make_table(CODES).add))
+    expected = torch.zeros(4, 4)
+    for row, node in enumerate(nodes.tolist()):
+        for code in range(4):
+            child = table.child(1, torch.tensor([node]), torch.tensor([code]))
+            if child >= 0:
+                expected[row, code] = (states[row] * vectors[child[0]]).sum()
+    torch.testing.assert_close(logits - plain, expected)
+    weight = torch.randn(4, 4)
+    found = torch.autograd.grad((logits * weight).sum(), (states, vectors))
+    for gradient, wanted in zip(found, torch.autograd.grad((expected * weight).sum(), (states, vectors)), strict=True):
+        torch.testing.assert_close(gradient, wanted)
+
+
+def test_an_unknown_prefix_backs_off_to_the_level():
+    table = make_table(CODES)
+    probability = table.add(2, torch.zeros(1, 6), torch.zeros(1, 0), torch.tensor([UNKNOWN])).softmax(-1)
+    share = torch.bincount(CODES[:, 2], minlength=6) + 0.5
+    torch.testing.assert_close(probability[0], share / share.sum())
+
+
+def test_filling_a_table_with_another_catalogue_is_an_error():
+    table = PrefixTable(SIZES, PrefixTable.counts(CODES), 0, 0.1)
+    with pytest.raises(GenretError, match="level 1: 1 prefixes, but the model was made for 5"):
+        table.fill(CODES[:1])
+
+
+def test_vocabulary_of_the_model_is_genrets(model):
+    assert repr(model.vocab) == repr(Vocab(SIZES))
+    assert model.config.vocab_size == len(Vocab(SIZES))
