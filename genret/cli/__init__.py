@@ -29,6 +29,10 @@ COMMANDS = {
     "remove": ("genret.cli.stock:remove", "Take products out of a run's index while it serves."),
     "compact": ("genret.cli.stock:compact", "Write an index anew with all its changes in it."),
     "eval": ("genret.cli.evaluate:evaluate", "Recall, nDCG and MRR beside BM25 and dense; substitutes."),
+    "info": ("genret.cli.about:info", "What a run is made of, its health and the next step."),
+    "export": ("genret.cli.about:export", "Products and their semantic IDs as Parquet, CSV or JSONL."),
+    "settings": ("genret.cli.about:settings", "Every setting, its default and what it does."),
+    "doctor": ("genret.cli.about:doctor", "Versions, extras, hardware, disk, and a self-test in seconds."),
     "tokenizer": ("genret.cli.tokenizer:tokenizer", "Look into a tokenizer: health, audit, tune, bench."),
 }
 

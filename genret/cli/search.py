@@ -109,14 +109,10 @@ def _table(result: SearchResult) -> Any:
 
 
 def _json(result: SearchResult, tree: BeamNode | None = None) -> str:
-    hits = [
-        {"rank": hit.rank, "score": hit.score, "semantic_id": hit.semantic_id, **hit.product._asdict()}
-        for hit in result.hits
-    ]
     from genret.pipeline.explain import tree_json
 
     extra = {} if tree is None else {"beam": tree_json(tree)}
-    return json.dumps({"query": result.query, "exact": result.exact, "hits": hits, **extra}, ensure_ascii=False)
+    return json.dumps({**result.to_dict(), **extra}, ensure_ascii=False)
 
 
 def _print(*renderables: Any) -> None:

@@ -27,6 +27,7 @@ from genret.tokenizer.judging.health_text import format_health
 from genret.tokenizer.judging.plots import plot_health, plot_tuning
 from genret.tokenizer.judging.propagation import Corrupted, Propagation, corrupted, format_propagation, propagate
 from genret.tokenizer.judging.tune import BUDGET, LAMBDAS, SEEDS, check_objective, check_tuning, format_tuning, tune
+from genret.tokenizer.judging.verdict import verdict
 from genret.tokenizer.learning.sampler import epoch_steps
 from genret.tokenizer.learning.train import train_tokenizer
 from genret.tokenizer.settings import Engagement, TokenizerSettings
@@ -61,7 +62,8 @@ def health_report(run: Path, *, plots: Path | None = None) -> Report:
     measured = health(trained.tokenizer, trained.codes, trained.vectors, trained.dataset.catalogue.categories, pairs)
     if plots is not None:
         plot_health(measured, trained.tokenizer.history, plots)
-    return Report(format_health(measured), measured.to_json())
+    judged = verdict(measured, trained.tokenizer.settings)
+    return Report(f"{format_health(measured)}\n\n{judged}", {**measured.to_json(), "findings": list(judged.findings)})
 
 
 def audit_report(run: Path, *, at: float = 0.8, limit: int = SHOWN) -> Report:

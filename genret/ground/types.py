@@ -1,9 +1,13 @@
-"""The small immutable records that flow end to end. Imports no other part of genret, and no torch."""
+"""The small immutable records that flow end to end. Imports no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Literal, NamedTuple, TypeAlias, overload
+
+from genret.ground.errors import require
 
 SemanticId: TypeAlias = tuple[int, ...]
 """One codeword a level, coarse (L1) to fine: `(17, 203, 4, 91)`."""
@@ -58,11 +62,76 @@ class Hit(NamedTuple):
     """From 1."""
     semantic_id: SemanticId
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values: rank, score, semantic ID, and the product's own fields beside them."""
+        return {"rank": self.rank, "score": self.score, "semantic_id": self.semantic_id, **self.product._asdict()}
 
-class SearchResult(NamedTuple):
-    """The answer to one query, best first."""
+
+@dataclass(frozen=True, repr=False)
+class SearchResult(Sequence[Hit]):
+    """The answer to one query: a sequence of hits, best first.
+
+    `len(result)`, `result[0]`, `result[:3]` and `for hit in result` work on the hits; `to_dict`, `to_arrow` and
+    `to_pandas` hand them on, and a notebook shows them as a table.
+    """
 
     query: str
     hits: tuple[Hit, ...]
     exact: bool
-    """True where the top k is proven to be what scoring every allowed product would give."""
+    """True where the top k is certified: the model scores no other allowed product higher."""
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    @overload
+    def __getitem__(self, index: int) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Hit, ...]: ...
+    def __getitem__(self, index: int | slice) -> Hit | tuple[Hit, ...]:
+        return self.hits[index]
+
+    def __repr__(self) -> str:
+        first = f", first {self.hits[0].product.title[:40]!r}" if self.hits else ""
+        certified = ", certified" if self.exact else ""
+        return f"SearchResult({self.query[:60]!r}: {len(self)} hits{first}{certified})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as `genret search --json` prints them: query, exact, and one dict per hit."""
+        return {"query": self.query, "exact": self.exact, "hits": [hit.to_dict() for hit in self.hits]}
+
+    def to_arrow(self) -> Any:
+        """A `pyarrow.Table` of one row per hit."""
+        import pyarrow as pa
+
+        rows = [hit.to_dict() for hit in self.hits]
+        for row in rows:
+            row["semantic_id"] = list(row["semantic_id"])
+            row["category"], row["stores"] = list(row["category"]), list(row["stores"])
+            row["attributes"] = list(row["attributes"].items())
+        kinds = {"rank": pa.int64(), "score": pa.float64(), "semantic_id": pa.list_(pa.int64()), "id": pa.string()}
+        kinds |= dict.fromkeys(("title", "brand", "description"), pa.string())
+        kinds |= dict.fromkeys(("category", "stores"), pa.list_(pa.string()))
+        kinds |= {"attributes": pa.map_(pa.string(), pa.string()), "price": pa.float64(), "available": pa.bool_()}
+        kinds |= {"popularity": pa.float64()}
+        names = ("rank", "score", "semantic_id", *Product._fields)
+        return pa.table({name: pa.array([row[name] for row in rows], kinds.get(name)) for name in names})
+
+    def to_pandas(self) -> Any:
+        """A `pandas.DataFrame` of one row per hit; a GenretError with the install line where pandas is missing."""
+        require("pandas", "pandas")
+        return self.to_arrow().to_pandas()
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the hits as a table. Text from the catalogue is escaped."""
+        head = "".join(f"<th>{name}</th>" for name in ("#", "score", "semantic ID", "product", "price", "category"))
+        body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in _cells(hit))}</tr>" for hit in self.hits)
+        certified = ", certified: the model scores no other product higher" if self.exact else ""
+        caption = f"<caption>{escape(self.query)} ({len(self)} products{certified})</caption>"
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cells(hit: Hit) -> tuple[str, ...]:
+    product = hit.product
+    price = "" if product.price is None else f"{product.price:,.2f}"
+    codes, category = "-".join(map(str, hit.semantic_id)), " > ".join(product.category)
+    return str(hit.rank), f"{hit.score:.2f}", codes, product.title, price, category
