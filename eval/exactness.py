@@ -25,9 +25,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from genret.data.records import load_dataset
 from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
+from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
 from genret.search.beam import BeamResult, BeamSettings, Decoder, beam_search
 from genret.search.exact import all_ids, rank_all, score_ids
@@ -101,7 +101,7 @@ def nested_dicts(trie: Trie) -> dict[int, Any]:
 def load(folder: Path, limit: int) -> Run:
     """The run's test queries, or the first `limit` of them (0: all)."""
     retriever = Retriever.load(folder)
-    texts = [query.text for query in load_dataset(folder / "data")[0].queries["test"]]
+    texts = [query.text for query in RunFolder(folder).dataset().queries["test"]]
     if not texts:
         raise GenretError(f"{folder}: no test queries in this run's data")
     return Run(retriever, texts[: limit or None], retriever.index.snapshot().trie)

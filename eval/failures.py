@@ -14,7 +14,6 @@ from typing import Any
 
 import click
 
-from genret.data.records import load_dataset
 from genret.eval.evaluation import answerable
 from genret.eval.result import Grading
 from genret.eval.studies.failures import BASELINE, SYSTEM, analyse
@@ -24,6 +23,7 @@ from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
 from genret.ground.settings import make_settings, read_preset
 from genret.ground.types import SPLITS
+from genret.pipeline.folder import RunFolder
 
 
 @click.command()
@@ -48,7 +48,8 @@ def main(
     out: Path | None,
 ) -> None:
     """Compare the RUN's generative search with a baseline, query by query and level by level."""
-    dataset, _ = load_dataset(run / "data")
+    folder = RunFolder(run)
+    dataset = folder.dataset()
     grading = Grading(dataset.split_judgements(split), dataset.relevant_at, dataset.irrelevant_grade)
     queries = answerable(dataset.split_queries(split), grading)
     if not queries:
@@ -56,7 +57,7 @@ def main(
     tables = read_preset(preset) if preset else {}
     own = {"bm25-tuned": bm25_system(make_settings(BM25Settings, tables["bm25"]))} if "bm25" in tables else {}
     settings = SystemSettings(k=max(k, 100), beam_width=beam_width)
-    bench = Bench(dataset, queries, settings, run, own, lambda line: click.echo(line, err=True))
+    bench = Bench(dataset, queries, settings, folder, own, lambda line: click.echo(line, err=True))
     found = analyse(bench, grading, split, k=k, system=system, baseline=baseline, examples=examples)
     out = out or Path(__file__).parent / "results" / "failures" / f"{dataset.name}-{split}"
     out.mkdir(parents=True, exist_ok=True)

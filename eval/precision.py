@@ -19,11 +19,11 @@ import click
 import numpy as np
 import torch
 
-from genret.data.records import load_dataset
 from genret.eval.measures import evaluate
 from genret.eval.runs import RankedList, ranked
 from genret.ground.artifacts import write_json
 from genret.model.seq2seq import GenretForConditionalGeneration
+from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
 from genret.search.beam import BeamSettings, beam_search
 from genret.training.trainer import use_bf16
@@ -57,7 +57,7 @@ def search(
 
 
 def measure(folder: Path, beams: int, turns: int) -> dict[str, Any]:
-    retriever, dataset = Retriever.load(folder), load_dataset(folder / "data")[0]
+    retriever, dataset = Retriever.load(folder), RunFolder(folder).dataset()
     queries = dataset.split_queries("test")
     texts, settings = [query.text for query in queries], BeamSettings(k=10, beam_width=beams)
     models = variants(retriever.model)

@@ -32,6 +32,7 @@ from genret.eval.systems.encoders import encoder_system, two_tower_system
 from genret.ground.errors import GenretError
 from genret.ground.settings import make_settings, read_preset
 from genret.ground.types import SPLITS, Split
+from genret.pipeline.folder import RunFolder
 
 NEED_A_RUN = {"dense", "generative", "generative-rescored", "generative-mixed"}
 RESULT_FILES = ("results.json", "results.md", "timings.json")
@@ -110,7 +111,9 @@ def prepare(
         raise GenretError(f"data set {dataset.name!r} has no answerable query in its {settings.split} split")
     search = make_settings(SystemSettings, tables.get("search", {}))
     own = {**recorded_bm25(tables, tune), **encoders(tables, work)}
-    bench = Bench(dataset, queries, search, run, own, lambda line: click.echo(line, err=True))
+    bench = Bench(
+        dataset, queries, search, RunFolder(run) if run else None, own, lambda line: click.echo(line, err=True)
+    )
     names = [name for name in settings.systems if run or not NEED_A_RUN & set(parts_of(name))]
     for name in settings.systems:
         if name not in names:

@@ -168,8 +168,7 @@ def main(preset: Path, jobs: int, data: Path | None, work: Path | None, out: Pat
     """Train and judge every cell of PRESET; write table.csv, report.md and plots."""
     from ablation_report import write_report
 
-    from genret.cli.tokenizer_reports import substitute_rows
-    from genret.data.records import load_dataset
+    from genret.pipeline.folder import RunFolder
 
     os.environ["OMP_NUM_THREADS"] = "1"
     work = work or Path("runs") / "ablation" / preset.stem
@@ -191,7 +190,7 @@ def main(preset: Path, jobs: int, data: Path | None, work: Path | None, out: Pat
         rows = [{**describe(cell, base), **read_json(folder / "row.json")} for cell, folder in finished]
         agreed = [np.load(folder / "agreed.npy") for _, folder in finished]
         asked = [np.load(folder / "asked.npy") if (folder / "asked.npy").exists() else None for _, folder in finished]
-        pairs = substitute_rows(load_dataset(work / "data")[0])
+        pairs = RunFolder(work).dataset().substitute_rows()
         write_report(out, preset.name, plan, rows, agreed, asked, pairs, missing)
     except GenretError as error:
         raise click.UsageError(str(error)) from None

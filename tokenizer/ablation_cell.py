@@ -19,9 +19,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from ablation_intervals import ASKED, asked_figures
 
-from genret.ground.artifacts import read_artifact, write_json
+from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
 from genret.ground.settings import make_settings, settings_dict
+from genret.pipeline.folder import RunFolder
 from genret.tokenizer.settings import TokenizerSettings
 
 WIDTHS = (10, 50)
@@ -42,7 +43,7 @@ class Cell(NamedTuple):
 
     def folder(self, work: Path, model: dict[str, Any]) -> Path:
         """WORK/cells/KEY: the key is a digest of everything that the cell's figures depend on."""
-        embeddings = read_artifact(work / "embeddings", "embeddings", verify=False).fingerprint
+        embeddings = RunFolder(work).artifact("embeddings").fingerprint
         text = json.dumps(
             [settings_dict(self.settings), embeddings, model if self.downstream else None], sort_keys=True
         )
@@ -77,7 +78,6 @@ def judge_cell(
 
     `agreed` is (P, L), whether each substitute pair agrees by depth; `asked`, where there is a retriever, (Q, F).
     """
-    from genret.cli.tokenizer_reports import substitute_rows
     from genret.data.engagement import co_engaged
     from genret.tokenizer.assign import assign_ids
     from genret.tokenizer.judging.coherence import agreement
@@ -86,7 +86,7 @@ def judge_cell(
 
     dataset, vectors = _open(work)
     categories = dataset.catalogue.categories
-    pairs = substitute_rows(dataset)
+    pairs = dataset.substitute_rows()
     engaged = co_engaged(dataset, cell.settings.engagement) if cell.settings.needs_pairs else None
     try:
         tokenizer = train_tokenizer(
@@ -118,9 +118,8 @@ def chance(codes: np.ndarray) -> float:
 
 @lru_cache(maxsize=1)
 def _open(work: Path) -> tuple[Any, np.ndarray]:
-    from genret.cli.tokenizer_reports import open_embeddings
-
-    return open_embeddings(work)
+    dataset, vectors, _ = RunFolder(work).embedded()
+    return dataset, np.asarray(vectors)
 
 
 def describe(cell: Cell, base: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,16 +173,14 @@ def downstream(
     from genret.eval.runs import run_of_results
     from genret.eval.studies.substitutes import beam_counts
     from genret.pipeline.retriever import Retriever
-    from genret.pipeline.stages import fork_run, index_stage, train_stage
+    from genret.pipeline.stages import index_stage, train_stage
     from genret.tokenizer.tokenizer import save_tokenizer
     from genret.training.settings import ModelSettings, TrainSettings
 
     run = folder / "run"
-    fork_run(work, run)
-    dataset = _open(work)[0]
-    kinds = {"data": "dataset", "embeddings": "embeddings"}
-    inputs = {kind: read_artifact(run / name, kind, verify=False).fingerprint for name, kind in kinds.items()}
-    save_tokenizer(tokenizer, codes, dataset.catalogue.ids, run / "tokenizer", inputs)
+    forked = RunFolder(work).fork(run)
+    dataset, _, inputs = forked.embedded()
+    save_tokenizer(tokenizer, codes, dataset.catalogue.ids, forked.folder("tokenizer"), inputs)
     settings = make_settings(TrainSettings, model.get("train", {}), {"seed": tokenizer.settings.seed})
     train_stage(run, make_settings(ModelSettings, model.get("model", {})), settings)
     index_stage(run)

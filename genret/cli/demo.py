@@ -8,6 +8,7 @@ from time import perf_counter
 import click
 
 from genret.cli.options import Layers, settings_options
+from genret.pipeline.folder import RunFolder
 
 
 @click.command()
@@ -30,7 +31,7 @@ def demo(out: Path, layers: Layers) -> None:
     grocery, embedding = layers.make(GrocerySettings, "grocery"), layers.make(EmbedSettings, "embed")
     build_demo(out, grocery, embedding, layers.flags, say)
     summary = judge_demo(out, say, lambda: perf_counter() - started)
-    click.echo("\n" + (out / "eval" / "results.md").read_text(encoding="utf-8"))
+    click.echo("\n" + (RunFolder(out).eval / "results.md").read_text(encoding="utf-8"))
     for sentence in summary["substitutes"]["verdicts"]:
         click.echo(sentence)
     click.echo(f"\nreport:  {out / 'report.html'}\nsummary: {out / 'summary.json'}\n\nnext:")

@@ -9,9 +9,9 @@ import click
 
 from genret.cli.options import json_option, run_argument
 from genret.eval.demo import BASELINE
-from genret.ground.artifacts import read_artifact, write_json
-from genret.ground.errors import GenretError
+from genret.ground.artifacts import write_json
 from genret.ground.types import SPLITS
+from genret.pipeline.folder import RunFolder
 
 if TYPE_CHECKING:
     from genret.data.sources import Attached
@@ -54,12 +54,11 @@ def evaluate(
     from genret.eval.evaluation import evaluate_run
     from genret.eval.systems.bench import STANDARD, SystemSettings
 
-    if not run.is_dir():
-        raise GenretError(f"{run}: no such run folder; make one with `genret demo` or `genret build`")
-    asked, grading = _given(run, judgements, format_name, queries) if judgements else (None, None)
-    split = split or _last_split(run)
+    folder = RunFolder.existing(run)
+    asked, grading = _given(folder, judgements, format_name, queries) if judgements else (None, None)
+    split = split or _last_split(folder)
     settings = SystemSettings(
-        beam_width=_own_width(run) if beam_width is None else beam_width, lexical_weight=lexical_weight
+        beam_width=_own_width(folder) if beam_width is None else beam_width, lexical_weight=lexical_weight
     )
     result = evaluate_run(
         run,
@@ -68,12 +67,12 @@ def evaluate(
         grading=grading,
         systems=tuple(systems.split(",")) if systems else STANDARD,
         settings=settings,
-        out=out or run / "eval",
+        out=out or folder.eval,
         progress=lambda line: click.echo(line, err=True),
     )
     click.echo(result.markdown())
     report = result.to_json()
-    against = against or (run / BASELINE if (run / BASELINE / "tokenizer").is_dir() else None)
+    against = against or (run / BASELINE if RunFolder(run / BASELINE).has("tokenizer") else None)
     if against and judgements is None:
         from genret.eval.studies.contrast import contrast_runs
 
@@ -84,28 +83,27 @@ def evaluate(
         write_json(json_file, report)
 
 
-def _own_width(run: Path) -> int:
+def _own_width(run: RunFolder) -> int:
     """As wide as the run's model is searched by default, or as an evaluation is, whichever is wider."""
     from genret.eval.systems.bench import SystemSettings
 
-    own = read_artifact(run / "model", "model", verify=False).settings["model"].get("beam_width", 0)
+    own = run.artifact("model").settings["model"].get("beam_width", 0)
     return max(int(own), SystemSettings.beam_width)
 
 
-def _last_split(run: Path) -> Split:
+def _last_split(run: RunFolder) -> Split:
     """test where it has queries, else dev, as in data sets that are published without test judgements."""
-    from genret.data import load_dataset
-
-    return "test" if load_dataset(run / "data")[0].queries.get("test") else "dev"
+    return "test" if run.dataset().queries.get("test") else "dev"
 
 
-def _given(run: Path, judgements: Path, format_name: str | None, queries: Path | None) -> tuple[list[Query], Grading]:
+def _given(
+    run: RunFolder, judgements: Path, format_name: str | None, queries: Path | None
+) -> tuple[list[Query], Grading]:
     """Queries and grading from a judgement file, over the run's catalogue."""
-    from genret.data import attach_judgements, load_dataset
+    from genret.data import attach_judgements
     from genret.eval.result import Grading
 
-    dataset, _ = load_dataset(run / "data")
-    found: Attached = attach_judgements(dataset, judgements, format_name, queries=queries)
+    found: Attached = attach_judgements(run.dataset(), judgements, format_name, queries=queries)
     left_out = found.unknown_products + found.unknown_queries
     if left_out:
         click.echo(

@@ -13,6 +13,7 @@ from genret.cli.options import Layers, run_argument, settings_options
 from genret.ground.artifacts import sha256
 from genret.ground.errors import GenretError
 from genret.ground.settings import settings_dict
+from genret.pipeline.folder import RunFolder
 
 if TYPE_CHECKING:
     from genret.data.records import Dataset
@@ -75,14 +76,13 @@ def embed(run: Path, layers: Layers, model: str | None, dim: int | None) -> None
 def tokenize(run: Path, layers: Layers, lam: float | None, codebook_sizes: str | None, seed: int | None) -> None:
     """Train the RQ-VAE on RUN/embeddings and give every product a semantic ID, RUN/tokenizer."""
     from genret.pipeline.stages import tokenize_stage
-    from genret.tokenizer.judging.health import load_health
     from genret.tokenizer.judging.health_text import format_health
     from genret.tokenizer.settings import TokenizerSettings
 
     flags = {"lam": lam, "codebook_sizes": _sizes(codebook_sizes), "seed": seed}
     say("tokenize", tokenize_stage(run, layers.make(TokenizerSettings, "tokenizer", flags)))
     tell_coverage(run)
-    click.echo(format_health(load_health(run / "tokenizer")))
+    click.echo(format_health(RunFolder(run).health()))
 
 
 @click.command()
@@ -168,10 +168,9 @@ def tell_coverage(run: Path) -> None:
 
 def tell_policy(run: Path) -> None:
     """What the collision policy of RUN/tokenizer did to its IDs and to reconstruction."""
-    from genret.tokenizer.judging.health import load_health
     from genret.tokenizer.judging.health_text import format_policy
 
-    for line in format_policy(load_health(run / "tokenizer")):
+    for line in format_policy(RunFolder(run).health()):
         click.echo(f"{'':9s} {line}")
 
 
@@ -205,7 +204,7 @@ def _reader(
     if source is None:
         raise GenretError(f"no SOURCE given; give a file or folder to read as {name}, or --format grocery")
     reports: list[ReadReport] = []
-    rejects = run / "rejects.jsonl" if on_bad_row == "skip" else None
+    rejects = RunFolder(run).rejects if on_bad_row == "skip" else None
 
     def read() -> Dataset:
         if name == "files":

@@ -9,6 +9,7 @@ import click
 
 from genret.cli.options import run_argument
 from genret.ground.errors import GenretError
+from genret.pipeline.folder import RunFolder
 
 if TYPE_CHECKING:
     from genret.data.validate import OnBadRow
@@ -38,12 +39,13 @@ def put(run: Path, file: Path, columns: tuple[str, ...], file_format: str | None
     from genret.data import read_catalogue
     from genret.pipeline.stock import put_products
 
-    rejects = run / "rejects.jsonl" if on_bad_row == "skip" else None
+    folder = RunFolder(run)
+    rejects = folder.rejects if on_bad_row == "skip" else None
     products = read_catalogue(
         file, format=file_format, columns=named_columns(columns), on_bad_row=on_bad_row, rejects=rejects
     )
     done = put_products(run, products)
-    click.echo(f"{done.inserted} products inserted, {done.updated} updated  ({run / 'index'})")
+    click.echo(f"{done.inserted} products inserted, {done.updated} updated  ({folder.folder('index')})")
 
 
 @click.command()
@@ -59,7 +61,7 @@ def remove(run: Path, ids: tuple[str, ...], file: Path | None) -> None:
     if not wanted:
         raise GenretError("no product to remove; give ids, or --file with one a line")
     remove_products(run, wanted)
-    click.echo(f"{len(wanted)} products removed  ({run / 'index'})")
+    click.echo(f"{len(wanted)} products removed  ({RunFolder(run).folder('index')})")
 
 
 @click.command()

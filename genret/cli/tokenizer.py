@@ -10,6 +10,7 @@ import click
 from genret.cli.options import Layers, json_option, run_argument, settings_options
 from genret.ground.artifacts import MANIFEST, write_json
 from genret.ground.errors import GenretError
+from genret.pipeline.folder import RunFolder
 
 if TYPE_CHECKING:
     from genret.cli.tokenizer_reports import Report
@@ -63,21 +64,23 @@ def tune(
     its gain exceeds what the seeds vary by.
     """
     from genret.cli.tokenizer_reports import trained_with, tune_report
-    from genret.data.engagement import co_engaged
     from genret.tokenizer.settings import TokenizerSettings
 
     if any(flag.replace(" ", "").startswith("tokenizer.lam=") for flag in layers.flags):
         raise GenretError("--set tokenizer.lam has no effect here: λ is what is searched; give those to try as --lam")
     folder = _run(run)
     defaults = trained_with(folder)
-    _tell(f"settings: those of {folder / 'tokenizer'}" if defaults else "settings: the defaults (no tokenizer yet)")
+    _tell(
+        f"settings: those of {RunFolder(folder).folder('tokenizer')}"
+        if defaults
+        else "settings: the defaults (no tokenizer yet)"
+    )
     report = tune_report(
         folder,
         layers.make(TokenizerSettings, "tokenizer", defaults=defaults),
         lambdas=_numbers(grid),
         seeds=seeds,
         budget=budget,
-        engaged=co_engaged,
         plots=plots,
         echo=_tell,
     )
@@ -93,9 +96,8 @@ def tune(
 def bench(run: Path, lam: float, share: float, seeds: int, json_file: Path | None) -> None:
     """Error propagation: how far corrupted text throws products from their leaf, for λ = 0 and λ > 0."""
     from genret.cli.tokenizer_reports import bench_report
-    from genret.data.engagement import co_engaged
 
-    _show(bench_report(_run(run), lam=lam, share=share, seeds=seeds, engaged=co_engaged, echo=_tell), json_file)
+    _show(bench_report(_run(run), lam=lam, share=share, seeds=seeds, echo=_tell), json_file)
 
 
 def _run(path: Path) -> Path:

@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from genret.data.engagement import co_engaged
 from genret.data.product_text import product_text
-from genret.data.records import Dataset, load_dataset
-from genret.embed.catalogue import load_embedder, load_embeddings
-from genret.embed.settings import EmbedSettings
-from genret.ground.artifacts import MANIFEST, check_lineage, read_artifact
+from genret.data.records import Dataset
 from genret.ground.errors import GenretError
 from genret.ground.settings import check_range, make_settings, settings_dict
+from genret.ground.types import Product
+from genret.pipeline.folder import RunFolder
 from genret.tokenizer.judging.audit import AuditScore, Suspicion, audit, judge_audit
 from genret.tokenizer.judging.health import health
 from genret.tokenizer.judging.health_text import format_health
@@ -30,12 +30,10 @@ from genret.tokenizer.judging.tune import BUDGET, LAMBDAS, SEEDS, check_objectiv
 from genret.tokenizer.judging.verdict import verdict
 from genret.tokenizer.learning.sampler import epoch_steps
 from genret.tokenizer.learning.train import train_tokenizer
-from genret.tokenizer.settings import Engagement, TokenizerSettings
-from genret.tokenizer.tokenizer import Tokenizer, load_product_ids, load_tokenizer
+from genret.tokenizer.settings import TokenizerSettings
+from genret.tokenizer.tokenizer import load_product_ids
 
 SHOWN = 20
-Engaged: TypeAlias = Callable[[Dataset, Engagement], npt.NDArray[np.int64]]
-"""Finds (P, 2) rows of co-engaged products: `genret.data.engagement.co_engaged`."""
 
 
 class Report(NamedTuple):
@@ -45,24 +43,13 @@ class Report(NamedTuple):
     value: dict[str, Any]
 
 
-class Trained(NamedTuple):
-    """A run folder up to its tokenizer, lineage checked."""
-
-    dataset: Dataset
-    vectors: npt.NDArray[np.float32]
-    tokenizer: Tokenizer
-    codes: npt.NDArray[np.int64]
-    product_ids: list[str]
-
-
 def health_report(run: Path, *, plots: Path | None = None) -> Report:
     """The health of RUN/tokenizer, measured anew; with `plots`, a PNG there."""
-    trained = open_run(run)
-    pairs = substitute_rows(trained.dataset)
-    measured = health(trained.tokenizer, trained.codes, trained.vectors, trained.dataset.catalogue.categories, pairs)
+    dataset, vectors, tokenizer, codes, _ = RunFolder(run).tokenized()
+    measured = health(tokenizer, codes, vectors, dataset.catalogue.categories, dataset.substitute_rows())
     if plots is not None:
-        plot_health(measured, trained.tokenizer.history, plots)
-    judged = verdict(measured, trained.tokenizer.settings)
+        plot_health(measured, tokenizer.history, plots)
+    judged = verdict(measured, tokenizer.settings)
     return Report(f"{format_health(measured)}\n\n{judged}", {**measured.to_json(), "findings": list(judged.findings)})
 
 
@@ -74,17 +61,18 @@ def audit_report(run: Path, *, at: float = 0.8, limit: int = SHOWN) -> Report:
     """
     check_range("at", at, 0, 1)
     check_range("limit", limit, 0)
-    trained = open_run(run)
-    catalogue = trained.dataset.catalogue
-    words = words_alone(run, trained.dataset)
-    found = audit(trained.tokenizer.latent(words), catalogue.categories, at)
+    folder = RunFolder(run)
+    dataset, _, tokenizer, *_ = folder.tokenized()
+    catalogue = dataset.catalogue
+    words = words_alone(folder, dataset)
+    found = audit(tokenizer.latent(words), catalogue.categories, at)
     scores: dict[str, Any] = {"score": None, "by_codes": None}
-    if trained.dataset.true_categories:
-        truth = [trained.dataset.true_categories.get(product.id, product.category) for product in catalogue]
+    if dataset.true_categories:
+        truth = [dataset.true_categories.get(product.id, product.category) for product in catalogue]
         scores["score"] = judge_audit(found, catalogue.categories, truth)
-        coded = audit(trained.tokenizer.decode(trained.tokenizer.encode(words)), catalogue.categories, at)
+        coded = audit(tokenizer.decode(tokenizer.encode(words)), catalogue.categories, at)
         scores["by_codes"] = judge_audit(coded, catalogue.categories, truth)
-    rows = [_suspect(trained, suspicion) for suspicion in found]
+    rows = [_suspect(catalogue[suspicion.row], suspicion) for suspicion in found]
     lines = [f"{len(found):,} of {len(catalogue):,} products look misfiled (score above {at:g})", ""]
     lines += [
         f"{row['score']:.2f}  {row['id']}  {row['title'][:48]:<48}  {row['filed']}  ->  {row['suggested']}"
@@ -96,12 +84,10 @@ def audit_report(run: Path, *, at: float = 0.8, limit: int = SHOWN) -> Report:
     return Report("\n".join(lines), {"at": at, "suspicions": rows, **judged})
 
 
-def words_alone(run: Path, dataset: Dataset) -> npt.NDArray[np.float32]:
+def words_alone(run: RunFolder, dataset: Dataset) -> npt.NDArray[np.float32]:
     """(N, D) embeddings of the products' texts without their category, by the run's own embedder."""
-    settings = make_settings(EmbedSettings, load_embeddings(run / "embeddings")[1].settings)
-    fields = [field for field in settings.fields if field != "category"] or ["title"]
-    encode = load_embedder(run / "embeddings").encode_products
-    return encode([product_text(product, fields) for product in dataset.catalogue])
+    fields = [field for field in run.embedded_fields() if field != "category"] or ["title"]
+    return run.embedder().encode_products([product_text(product, fields) for product in dataset.catalogue])
 
 
 def format_score(score: AuditScore) -> str:
@@ -112,8 +98,7 @@ def format_score(score: AuditScore) -> str:
     )
 
 
-def _suspect(trained: Trained, suspicion: Suspicion) -> dict[str, Any]:
-    product = trained.dataset.catalogue[suspicion.row]
+def _suspect(product: Product, suspicion: Suspicion) -> dict[str, Any]:
     return {
         "id": product.id,
         "title": product.title,
@@ -130,18 +115,16 @@ def tune_report(
     lambdas: Sequence[float] = LAMBDAS,
     seeds: int = SEEDS,
     budget: float = BUDGET,
-    engaged: Engaged | None = None,
     plots: Path | None = None,
     echo: Callable[[str], None] = lambda line: None,
 ) -> Report:
     """A recommended lambda for RUN/data and RUN/embeddings, and the trials it rests on.
 
-    `settings`: those of RUN/tokenizer, or the defaults, unless given. `engaged` finds co-engagement pairs, where the
-    settings learn from them. `echo` gets a line a training.
+    `settings`: those of RUN/tokenizer, or the defaults, unless given. `echo` gets one line per training.
     """
     settings = settings or make_settings(TokenizerSettings, trained_with(run))
     check_tuning(settings, lambdas, seeds, budget)
-    dataset, vectors = open_embeddings(run)
+    dataset, vectors, _ = RunFolder(run).embedded()
     tuning = tune(
         vectors,
         dataset.catalogue.categories,
@@ -149,8 +132,8 @@ def tune_report(
         lambdas=lambdas,
         seeds=seeds,
         budget=budget,
-        substitutes=substitute_rows(dataset),
-        pairs=engaged_pairs(dataset, settings, engaged),
+        substitutes=dataset.substitute_rows(),
+        pairs=engaged_pairs(dataset, settings),
         progress=echo,
     )
     if plots is not None:
@@ -165,31 +148,31 @@ def bench_report(
     lam: float = 0.01,
     share: float = 0.1,
     seeds: int = 3,
-    engaged: Engaged | None = None,
     echo: Callable[[str], None] = lambda line: None,
 ) -> Report:
     """Error propagation: share of products thrown out of their leaf's main prefixes by corrupted text, 0 against `lam`.
 
     Each seed trains two tokenizers from RUN/embeddings with the settings of RUN/tokenizer but for lambda and the seed,
-    and draws the products whose texts are corrupted. `engaged` and `echo` as in `tune_report`.
+    and draws the products whose texts are corrupted. `echo` as in `tune_report`.
     """
     check_range("lam", lam, 0, above=True)
     check_range("share", share, 0, 1, above=True)
     check_range("seeds", seeds, 2)
-    trained = open_run(run)
-    settings, dataset = trained.tokenizer.settings, trained.dataset
+    folder = RunFolder(run)
+    dataset, vectors, trained, *_ = folder.tokenized()
+    settings = trained.settings
     check_objective(settings)
     categories = dataset.catalogue.categories
     if not any(categories):
         raise GenretError(f"{run}: no product has a category, so none can leave its leaf; add a category column")
-    pairs = engaged_pairs(dataset, settings, engaged)
-    texts, kept = text_parts(run, dataset)
-    encode = load_embedder(run / "embeddings").encode_products
+    pairs = engaged_pairs(dataset, settings)
+    texts, kept = text_parts(folder, dataset)
+    encode = folder.embedder().encode_products
 
     def displace(bad: Corrupted, own: TokenizerSettings) -> dict[str, tuple[float, ...]]:
         echo(f"lambda {own.lam:g}, seed {own.seed}")
-        tokenizer = train_tokenizer(trained.vectors, categories, own, pairs=pairs, progress=False)
-        return propagate(tokenizer, trained.vectors, bad, categories)
+        tokenizer = train_tokenizer(vectors, categories, own, pairs=pairs, progress=False)
+        return propagate(tokenizer, vectors, bad, categories)
 
     found = []
     for seed in range(settings.seed, settings.seed + seeds):
@@ -200,9 +183,9 @@ def bench_report(
     return Report(format_propagation(propagation), {"share": share, "seeds": seeds, **propagation.to_json()})
 
 
-def text_parts(run: Path, dataset: Dataset) -> tuple[list[str], list[str]]:
+def text_parts(run: RunFolder, dataset: Dataset) -> tuple[list[str], list[str]]:
     """(N,) texts of the products as RUN embeds them but for the category, and (N,) categories, "" if not embedded."""
-    fields = make_settings(EmbedSettings, load_embeddings(run / "embeddings")[1].settings).fields
+    fields = run.embedded_fields()
     products = list(dataset.catalogue)
     texts = [product_text(product, [field for field in fields if field != "category"]) for product in products]
     return texts, [" ".join(product.category) if "category" in fields else "" for product in products]
@@ -210,20 +193,18 @@ def text_parts(run: Path, dataset: Dataset) -> tuple[list[str], list[str]]:
 
 def trained_with(run: Path) -> Mapping[str, Any]:
     """The settings of RUN/tokenizer; none where the run has no tokenizer yet."""
-    folder = run / "tokenizer"
-    return read_artifact(folder, "tokenizer", verify=False).settings if (folder / MANIFEST).is_file() else {}
+    folder = RunFolder(run)
+    return folder.artifact("tokenizer").settings if folder.has("tokenizer") else {}
 
 
-def engaged_pairs(
-    dataset: Dataset, settings: TokenizerSettings, engaged: Engaged | None
-) -> npt.NDArray[np.int64] | None:
-    """(P, 2) rows of co-engaged products, where the settings learn from them and `engaged` can find them."""
-    return engaged(dataset, settings.engagement) if settings.needs_pairs and engaged is not None else None
+def engaged_pairs(dataset: Dataset, settings: TokenizerSettings) -> npt.NDArray[np.int64] | None:
+    """(P, 2) rows of co-engaged products, where the settings learn from them."""
+    return co_engaged(dataset, settings.engagement) if settings.needs_pairs else None
 
 
 def coverage_note(run: Path) -> str | None:
     """A warning if RUN/tokenizer was trained on less than one epoch of its catalogue, else None."""
-    artifact = read_artifact(run / "tokenizer", "tokenizer", verify=False)
+    artifact = RunFolder(run).artifact("tokenizer")
     settings = make_settings(TokenizerSettings, artifact.settings)
     if settings.objective in ("rkmeans", "pq"):
         return None
@@ -235,25 +216,3 @@ def coverage_note(run: Path) -> str | None:
         f"steps={settings.steps} with batch_size={settings.batch_size} cover less than one epoch of {products:,} "
         f"products ({epoch:,} steps); raise tokenizer.steps or tokenizer.batch_size"
     )
-
-
-def open_embeddings(run: Path) -> tuple[Dataset, npt.NDArray[np.float32]]:
-    """The data and embeddings of a run folder."""
-    dataset, data = load_dataset(run / "data")
-    vectors, artifact = load_embeddings(run / "embeddings")
-    check_lineage(artifact, "dataset", data)
-    return dataset, np.asarray(vectors)
-
-
-def open_run(run: Path) -> Trained:
-    """A run folder up to its tokenizer; a GenretError if its parts are not of one lineage."""
-    dataset, vectors = open_embeddings(run)
-    tokenizer, codes, artifact = load_tokenizer(run / "tokenizer")
-    check_lineage(artifact, "embeddings", load_embeddings(run / "embeddings")[1])
-    return Trained(dataset, vectors, tokenizer, codes, load_product_ids(artifact))
-
-
-def substitute_rows(dataset: Dataset) -> npt.NDArray[np.int64]:
-    """(P, 2) rows of the data set's true substitute pairs."""
-    row = dataset.catalogue.row
-    return np.asarray([(row(a), row(b)) for a, b in dataset.substitutes], np.int64).reshape(-1, 2)

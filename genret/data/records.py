@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -128,6 +130,11 @@ class Dataset:
     def split_queries(self, split: Split) -> list[Query]:
         """The queries of a split, in order; empty if it has none."""
         return list(self.queries.get(split, ()))
+
+    def substitute_rows(self) -> npt.NDArray[np.int64]:
+        """(P, 2) rows of the pairs of `substitutes`."""
+        row = self.catalogue.row
+        return np.asarray([(row(a), row(b)) for a, b in self.substitutes], np.int64).reshape(-1, 2)
 
     def split_judgements(self, split: Split) -> list[Judgement]:
         """The judgements on a split's queries."""

@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 
 from genret.data.grocery import GrocerySettings, make_grocery
 from genret.embed.settings import EmbedSettings
-from genret.ground.artifacts import read_artifact, write_json
+from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
 from genret.ground.settings import settings_dict
-from genret.pipeline.stages import STAGES, StageResult, data_stage, embed_stage, fork_run, timings
+from genret.pipeline.folder import KINDS, RunFolder
+from genret.pipeline.stages import StageResult, data_stage, embed_stage
 
 BASELINE = "lambda0"
 """Folder, below the demo's, of the run with λ = 0."""
@@ -59,7 +60,7 @@ def build_demo(out: Path, grocery: GrocerySettings, embed: EmbedSettings, flags:
     say(f"data        {_ended(data_stage(out, lambda: make_grocery(grocery), record))}")
     say(f"embed       {embed.model}, {embed.dim} dimensions")
     say(f"embed       {_ended(embed_stage(out, embed))}")
-    fork_run(out, out / BASELINE)
+    RunFolder(out).fork(out / BASELINE)
     # The same embedding in so many words, so that both builds find it made.
     embedded = [f"embed.{name}={json.dumps(value)}" for name, value in settings_dict(embed).items()]
     flags = [*flags, *(part for text in embedded for part in ("--set", text))]
@@ -84,25 +85,25 @@ def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any
     from genret.eval.studies.contrast import contrast_runs
     from genret.pipeline.explain import beam_tree, tree_json
     from genret.pipeline.retriever import Retriever
-    from genret.tokenizer.judging.health import load_health
 
+    run, plain_run = RunFolder(out), RunFolder(out / BASELINE)
     say("eval        generative, BM25, dense and fused, on the test split")
-    result = evaluate_run(out, out=out / "eval", progress=lambda line: say(f"  {line}"))
+    result = evaluate_run(out, out=run.eval, progress=lambda line: say(f"  {line}"))
     say("eval        the same with λ = 0, and the substitutes of both")
     plain = evaluate_run(out / BASELINE, systems=("generative",), baseline="generative", free_decode=False)
     contrast = contrast_runs(out / BASELINE, out)
     retriever = Retriever.load(out)
     answer, trace = retriever.explain(QUERY)
     summary = {
-        "settings": _settings(out),
-        "seed": read_artifact(out / "tokenizer", "tokenizer", verify=False).settings["seed"],
-        "seconds": {**timings(out), "lambda0": timings(out / BASELINE), "total": round(clock(), 1)},
+        "settings": {part: dict(run.artifact(part).settings) for part in KINDS},
+        "seed": run.artifact("tokenizer").settings["seed"],
+        "seconds": {**run.timings(), "lambda0": plain_run.timings(), "total": round(clock(), 1)},
         **result.to_json(),
         "lambda0": plain.to_json()["systems"],
         "substitutes": contrast.to_json(),
         "health": {
-            f"{contrast.lam_after:g}": load_health(out / "tokenizer").to_json(),
-            f"{contrast.lam_before:g}": load_health(out / BASELINE / "tokenizer").to_json(),
+            f"{contrast.lam_after:g}": run.health().to_json(),
+            f"{contrast.lam_before:g}": plain_run.health().to_json(),
         },
         "beam": {
             "query": QUERY,
@@ -118,11 +119,6 @@ def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any
     write_json(out / "summary.json", summary)
     write_report(summary, out / "report.html")
     return summary
-
-
-def _settings(out: Path) -> dict[str, Any]:
-    """The settings of every stage, as their artifacts record them."""
-    return {name: dict(read_artifact(out / name, kind, verify=False).settings) for name, kind in STAGES.items()}
 
 
 def _next(out: Path) -> list[str]:

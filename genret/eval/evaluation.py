@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from genret.data.records import Dataset, load_dataset
+from genret.data.records import Dataset
 from genret.eval.measures import id_level_recall
 from genret.eval.result import EvalResult, Grading, score_runs, write_result
 from genret.eval.systems.bench import STANDARD, Bench, SystemSettings
 from genret.ground.errors import GenretError
 from genret.ground.types import Judgement, Query, Split
+from genret.pipeline.folder import RunFolder
 from genret.search.trie import Trie
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def evaluate_run(
     those in the constrained beams (none, or a defect), and of the top 10 of beams that nothing holds to the catalogue.
     Raises GenretError where there is nothing to judge.
     """
-    dataset, _ = load_dataset(Path(folder) / "data")
+    run = RunFolder(folder)
+    dataset = run.dataset()
     if (queries is None) != (grading is None):
         raise GenretError("queries and their grading go together; give both, or neither for the run's own split")
     name = split if queries is None else "judgements given"
@@ -58,7 +60,7 @@ def evaluate_run(
             f"{folder}: no query of {name!r} has a product graded at least {grading.relevant_at:g}; "
             "give another split, or judgements over this catalogue"
         )
-    bench = Bench(dataset, queries, settings or SystemSettings(), Path(folder), progress=progress)
+    bench = Bench(dataset, queries, settings or SystemSettings(), run, progress=progress)
     return evaluate_bench(bench, grading, name, systems, baseline, free_decode, out)
 
 

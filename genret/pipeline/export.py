@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from genret.data.records import Catalogue
 from genret.data.words import common_words
 from genret.ground.errors import GenretError
-from genret.index.index import Index
+from genret.pipeline.folder import RunFolder
 
 ENDINGS = (".parquet", ".csv", ".jsonl")
 WORDS = 3
@@ -33,9 +33,7 @@ def export_ids(run: Path) -> pa.Table:
     The label of a prefix is the most common category below it and the words that its titles share. Raises GenretError
     if the run has no index.
     """
-    if not (run / "index").exists():
-        raise GenretError(f"{run}: no index in this run folder; make one with `genret build` or `genret index`")
-    index = Index.open(run / "index")
+    index = RunFolder(run).index()
     try:
         catalogue, codes, _ = index.contents()
     finally:

@@ -15,9 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from genret.embed.catalogue import load_embedder
 from genret.embed.embedder import Embedder
-from genret.ground.artifacts import read_artifact
 from genret.ground.errors import GenretError
 from genret.ground.types import Hit, SearchResult
 from genret.index.filters import Condition
@@ -25,6 +23,7 @@ from genret.index.index import Index
 from genret.index.snapshot import Base, Delta, Snapshot
 from genret.model.prefix import PrefixTable
 from genret.model.seq2seq import GenretForConditionalGeneration
+from genret.pipeline.folder import RunFolder
 from genret.search.beam import BeamResult, BeamSettings, BeamTrace, Decoder, beam_search
 from genret.search.exact import all_ids
 from genret.search.trie import Allowed
@@ -49,16 +48,16 @@ class Retriever:
         model: GenretForConditionalGeneration,
         text_tokenizer: Any,
         index: Index,
-        folder: Path | None = None,
+        run: RunFolder | None = None,
         beam_width: int = 50,
     ) -> None:
-        """`beam_width`: of searches that name none."""
+        """`run`: where the embedder is, for `rescore`. `beam_width`: of searches that name none."""
         if model.vocab.codebook_sizes != index.trie.codebook_sizes:
             raise GenretError(
                 f"the model spells codes of {model.vocab.codebook_sizes}, but the index holds codes of "
                 f"{index.trie.codebook_sizes}; train the model or build the index again"
             )
-        self.model, self.index, self._text_tokenizer, self._folder = model.eval(), index, text_tokenizer, folder
+        self.model, self.index, self._text_tokenizer, self._run = model.eval(), index, text_tokenizer, run
         self.beam_width = beam_width
         self._embedder: Embedder | None = None
         self._grown: tuple[Base, Delta | None, PrefixTable] | None = None
@@ -69,21 +68,9 @@ class Retriever:
 
         Raises GenretError if an artifact is missing, damaged, or made from another tokenizer than the other.
         """
-        from genret.training.settings import ModelSettings
-        from genret.training.trainer import load_model
-
-        folder = Path(folder)
-        if not folder.is_dir():
-            raise GenretError(f"{folder}: no such run folder; make one with `genret demo` or `genret build`")
-        model, text_tokenizer, artifact = load_model(folder / "model")
-        index = Index.open(folder / "index")
-        made_from = read_artifact(folder / "index", "index", verify=False).inputs.get("tokenizer")
-        if made_from != artifact.inputs.get("tokenizer"):
-            raise GenretError(
-                f"{folder}: model and index were made from different tokenizers; run `genret train` or `genret index`"
-            )
-        width = artifact.settings["model"].get("beam_width", ModelSettings.beam_width)
-        return cls(model.to(device), text_tokenizer, index, folder, width)
+        run = RunFolder.existing(folder)
+        model, text_tokenizer, index, width = run.searchable()
+        return cls(model.to(device), text_tokenizer, index, run, width)
 
     @overload
     def search(  # type: ignore[overload-overlap]  # a string is a sequence of strings, and is not meant as one
@@ -195,11 +182,11 @@ class Retriever:
     def embedder(self) -> Embedder:
         """The run's embedder, loaded on first use."""
         if self._embedder is None:
-            if self._folder is None:
+            if self._run is None:
                 raise GenretError(
                     "this retriever was not loaded from a run folder, so it has no embedder to rescore with"
                 )
-            self._embedder = load_embedder(self._folder / "embeddings")
+            self._embedder = self._run.embedder()
         return self._embedder
 
     @torch.inference_mode()

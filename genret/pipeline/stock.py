@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.data.product_text import product_text
-from genret.embed.catalogue import load_embedder
-from genret.ground.artifacts import Artifact, check_lineage, read_artifact
+from genret.ground.artifacts import Artifact, check_lineage
 from genret.ground.errors import GenretError
 from genret.ground.types import Product
 from genret.index.index import Index
-from genret.tokenizer import assign_ids, load_tokenizer
+from genret.pipeline.folder import RunFolder
+from genret.tokenizer import assign_ids
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -43,11 +43,11 @@ def put_products(run: str | Path, products: Iterable[Product]) -> Put:
     or the run lacks an artifact.
     """
     wanted = list(products)
-    with _opened(Path(run)) as index:
+    with _opened(run) as index:
         known = [product for product in wanted if product.id in index]
         new = [product for product in wanted if product.id not in index]
         _check_twice(wanted)
-        giver = _IdGiver(Path(run), index)
+        giver = _IdGiver(RunFolder(run), index)
         if known:
             vectors = giver.embed(known)
             index.update(known, giver.ids_of_changed(known, vectors), giver.kept(vectors))
@@ -59,25 +59,24 @@ def put_products(run: str | Path, products: Iterable[Product]) -> Put:
 
 def remove_products(run: str | Path, ids: Sequence[str]) -> None:
     """Take products out of RUN/index: all or none. A GenretError if one of them is not in it."""
-    with _opened(Path(run)) as index:
+    with _opened(run) as index:
         index.delete(ids)
 
 
 def compact(run: str | Path) -> Artifact:
     """RUN/index written anew with all changes in it."""
-    with _opened(Path(run)) as index:
+    with _opened(run) as index:
         return index.compact()
 
 
 class _IdGiver:
     """Embeddings and semantic IDs for products that come to an index, by the run's own embedder and tokenizer."""
 
-    def __init__(self, run: Path, index: Index) -> None:
-        embeddings = read_artifact(run / "embeddings", "embeddings", verify=False)
-        self.fields = tuple(embeddings.settings["fields"])
-        self.tokenizer, _, trained = load_tokenizer(run / "tokenizer")
-        check_lineage(index.artifact, "tokenizer", trained)
-        self.embedder, self.index = load_embedder(run / "embeddings"), index
+    def __init__(self, run: RunFolder, index: Index) -> None:
+        self.fields = run.embedded_fields()
+        self.tokenizer, _, artifact = run.tokenizer()
+        check_lineage(index.artifact, "tokenizer", artifact)
+        self.embedder, self.index = run.embedder(), index
 
     def embed(self, products: Sequence[Product]) -> Floats:
         """(n, D) unit vectors."""
@@ -112,10 +111,8 @@ class _IdGiver:
 
 
 @contextmanager
-def _opened(run: Path) -> Iterator[Index]:
-    if not (run / "index").exists():
-        raise GenretError(f"{run}: no index in this run folder; make one with `genret build` or `genret index`")
-    index = Index.open(run / "index")
+def _opened(run: str | Path) -> Iterator[Index]:
+    index = RunFolder(run).index()
     try:
         yield index
     finally:

@@ -14,7 +14,7 @@ from typing import Any
 from genret.ground.artifacts import read_artifact
 from genret.ground.errors import GenretError
 from genret.ground.settings import make_settings
-from genret.pipeline.stages import STAGES, timings
+from genret.pipeline.folder import KINDS, RunFolder
 
 
 @dataclass
@@ -43,8 +43,8 @@ def summarise(run: Path) -> Summary:
     if not run.is_dir():
         raise GenretError(f"{run}: no such run folder; make one with `genret build` or `genret demo`")
     summary = Summary(str(run))
-    seconds = timings(run)
-    for stage, kind in STAGES.items():
+    seconds = RunFolder(run).timings()
+    for stage, kind in KINDS.items():
         facts = _part(lambda kind=kind, stage=stage: _FACTS[kind](run / stage))  # type: ignore[misc]
         if stage in seconds and "missing" not in facts:
             facts["made in"] = f"{seconds[stage]:.1f} s"

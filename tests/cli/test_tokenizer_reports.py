@@ -9,12 +9,13 @@ import pytest
 
 from genret.cli import main
 from genret.cli.tokenizer import GRID
-from genret.cli.tokenizer_reports import audit_report, bench_report, coverage_note, health_report, open_run, tune_report
+from genret.cli.tokenizer_reports import audit_report, bench_report, coverage_note, health_report, tune_report
 from genret.data.grocery import GrocerySettings, make_grocery
 from genret.data.records import Catalogue, Dataset, load_dataset, save_dataset
 from genret.embed.catalogue import embed_catalogue, load_embeddings
 from genret.embed.settings import EmbedSettings
 from genret.ground.errors import GenretError
+from genret.pipeline.folder import RunFolder
 from genret.tokenizer.assign import assign_ids
 from genret.tokenizer.judging.audit import AuditScore, audit, judge_audit
 from genret.tokenizer.judging.tune import LAMBDAS
@@ -237,7 +238,7 @@ def test_a_run_of_mixed_lineage_is_refused(run, tmp_path):
         progress=False,
     )
     with pytest.raises(GenretError, match="another embeddings"):
-        open_run(tmp_path / "mixed")
+        RunFolder(tmp_path / "mixed").tokenized()
 
 
 def test_audit_finds_a_planted_mistake():

@@ -15,6 +15,7 @@ from genret.eval.result import Grading
 from genret.eval.studies.cost import Cost, CostSettings, measure_cost, one_thread
 from genret.eval.systems.bench import Bench, SystemSettings
 from genret.ground.errors import GenretError
+from genret.pipeline.folder import RunFolder
 
 NAMES = ("bm25", "dense", "generative", "generative-mixed", "bm25+dense", "dense+generative-mixed")
 
@@ -24,7 +25,7 @@ def cost(built_run: Path) -> Cost:
     dataset, _ = load_dataset(built_run / "data")
     grading = Grading(dataset.split_judgements("test"), dataset.relevant_at, dataset.irrelevant_grade)
     queries = answerable(dataset.split_queries("test"), grading)
-    bench = Bench(dataset, queries, SystemSettings(k=20, beam_width=20), built_run)
+    bench = Bench(dataset, queries, SystemSettings(k=20, beam_width=20), RunFolder(built_run))
     return measure_cost(bench, grading, "test", NAMES, CostSettings(queries=4, batch=2, repeats=1))
 
 

@@ -15,6 +15,7 @@ from genret.eval.studies.failures import Failures, analyse, is_model_number, pla
 from genret.eval.systems.bench import Bench, SystemSettings
 from genret.ground.errors import GenretError
 from genret.ground.types import Product, Query
+from genret.pipeline.folder import RunFolder
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def bench(built_run: Path) -> Bench:
     dataset, _ = load_dataset(built_run / "data")
     grading = grading_of(dataset)
     queries = answerable(dataset.split_queries("test"), grading)
-    return Bench(dataset, queries, SystemSettings(k=20, beam_width=20, tune_queries=40), built_run)
+    return Bench(dataset, queries, SystemSettings(k=20, beam_width=20, tune_queries=40), RunFolder(built_run))
 
 
 @pytest.fixture(scope="module")

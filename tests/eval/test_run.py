@@ -23,6 +23,7 @@ from genret.eval.systems.bench import STANDARD, Bench, SystemSettings, parts_of
 from genret.ground.errors import GenretError
 from genret.ground.settings import make_settings, read_preset
 from genret.ground.types import Judgement, Query
+from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
 from genret.tokenizer import load_tokenizer
 
@@ -90,7 +91,7 @@ def test_a_fusion_weighs_bm25s_ranks_as_asked(built_run):
     lists = {}
     for weight in (1.0, 1e-6):
         settings = SystemSettings(tune_queries=40, lexical_weight=weight)
-        bench = Bench(dataset, dataset.split_queries("test")[:20], settings, built_run)
+        bench = Bench(dataset, dataset.split_queries("test")[:20], settings, RunFolder(built_run))
         lists[weight] = bench.answer("bm25+dense")
         one, fused = dataset.split_queries("test")[3], bench.answer("bm25~dense").run
         assert bench.prepared("bm25~dense").search([one]) == {one.id: fused[one.id]}

@@ -8,7 +8,8 @@ import pytest
 from small_run import SMALL
 
 from genret.ground.artifacts import read_artifact
-from genret.pipeline.stages import STAGES, data_stage, embed_stage, index_stage, tokenize_stage, train_stage
+from genret.pipeline.folder import KINDS
+from genret.pipeline.stages import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def again(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-@pytest.mark.parametrize(("folder", "kind"), STAGES.items())
+@pytest.mark.parametrize(("folder", "kind"), KINDS.items())
 def test_a_second_run_writes_the_same_bytes(built_run: Path, again: Path, folder: str, kind: str) -> None:
     first, second = (read_artifact(run / folder, kind) for run in (built_run, again))
     assert {name: file["sha256"] for name, file in first.files.items()} == {

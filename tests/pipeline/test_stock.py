@@ -84,7 +84,7 @@ def test_nothing_changes_where_one_product_cannot(run_copy: Path) -> None:
         put_products(run_copy, [NEW[0], NEW[0]])
     with pytest.raises(GenretError, match="no product 'nobody'"):
         remove_products(run_copy, [next(iter(before)), "nobody"])
-    with pytest.raises(GenretError, match="no index in this run folder"):
+    with pytest.raises(GenretError, match="no index artifact here"):
         put_products(run_copy / "elsewhere", NEW)
     assert ids_of(run_copy) == before
 

@@ -67,7 +67,7 @@ def render(summary: Mapping[str, Any]) -> str:
     jinja2 = require("jinja2", "report")
     markup = require("markupsafe", "report").Markup
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("genret.eval"),
+        loader=jinja2.PackageLoader("genret.eval.reports"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

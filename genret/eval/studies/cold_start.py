@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.data.product_text import product_text
-from genret.data.records import Dataset, load_dataset
-from genret.embed.catalogue import load_embedder, load_embeddings
+from genret.data.records import Dataset
 from genret.embed.fine_tuning import TwoTowerRecipe
 from genret.embed.settings import TWO_TOWER, EmbedSettings
 from genret.eval.compare import DECIMALS, ROUNDS, Interval
@@ -26,10 +25,10 @@ from genret.eval.result import Grading, format_interval, table
 from genret.eval.runs import RankedList, Run
 from genret.eval.systems.bench import Bench, Prepared, System, SystemSettings, dense_search
 from genret.eval.systems.dense import Dense
-from genret.ground.artifacts import read_artifact
 from genret.ground.errors import GenretError
 from genret.ground.settings import make_settings
 from genret.ground.types import SPLITS, Judgement, Product, Split
+from genret.pipeline.folder import RunFolder
 
 SYSTEMS = ("bm25", "dense", "generative", "generative-rescored", "generative-mixed")
 Floats = npt.NDArray[np.float64]
@@ -137,14 +136,14 @@ def cold_start(
     `recipe`: how its encoder was fine-tuned, for a run whose embeddings are a two-tower's own.
     """
     settings = settings or ColdStartSettings()
-    dataset, _ = load_dataset(run / "data")
+    dataset = RunFolder(run).dataset()
     withheld = drawn(dataset, settings)
     build_without(run, cold, withheld, settings, recipe, say)
     vectors = insert(cold, [dataset.catalogue[dataset.catalogue.row(one)] for one in withheld])
     grading = Grading(dataset.split_judgements(settings.split), dataset.relevant_at, dataset.irrelevant_grade)
     queries = answerable(dataset.split_queries(settings.split), grading)
     search = SystemSettings(k=settings.k, beam_width=settings.beam_width)
-    bench = Bench(dataset, queries, search, cold, {"dense": _dense(cold, withheld, vectors)}, say)
+    bench = Bench(dataset, queries, search, RunFolder(cold), {"dense": _dense(cold, withheld, vectors)}, say)
     runs = {name: bench.answer(name).run for name in settings.systems}
     relevant = [j for j in grading.judgements if j.grade >= grading.relevant_at]
     return measured(dataset, relevant, set(withheld), runs, settings)
@@ -189,16 +188,12 @@ def build_without(
     from genret.tokenizer.settings import TokenizerSettings
     from genret.training.settings import ModelSettings, TrainSettings
 
-    dataset, data = load_dataset(run / "data")
-    made = {
-        name: read_artifact(run / name, name, verify=False).settings for name in ("embeddings", "tokenizer", "model")
-    }
-    embed = make_settings(EmbedSettings, made["embeddings"])
-    tokenizer = make_settings(TokenizerSettings, made["tokenizer"])
-    model, train = (
-        make_settings(ModelSettings, made["model"]["model"]),
-        make_settings(TrainSettings, made["model"]["train"]),
-    )
+    folder = RunFolder(run)
+    dataset, data = folder.dataset(), folder.artifact("data")
+    embed = make_settings(EmbedSettings, folder.artifact("embeddings").settings)
+    tokenizer = make_settings(TokenizerSettings, folder.artifact("tokenizer").settings)
+    both = folder.artifact("model").settings
+    model, train = make_settings(ModelSettings, both["model"]), make_settings(TrainSettings, both["train"])
     if embed.model == TWO_TOWER and recipe is None:
         raise GenretError(f"{run}: its encoder was fine-tuned; give the recipe, which artifacts do not hold")
     source = {"without": settings.share, "seed": settings.seed, "of": data.fingerprint}
@@ -219,15 +214,15 @@ def insert(cold: Path, products: Sequence[Product]) -> npt.NDArray[np.float32]:
 
     Products that the index already holds, from an earlier call, are left as they are.
     """
-    from genret.index.index import Index
     from genret.pipeline.stock import put_products
 
-    index = Index.open(cold / "index")
+    run = RunFolder(cold)
+    index = run.index()
     new = [product for product in products if product.id not in index]
     index.close()
     put_products(cold, new)
-    fields = read_artifact(cold / "embeddings", "embeddings", verify=False).settings["fields"]
-    return load_embedder(cold / "embeddings").encode_products([product_text(product, fields) for product in products])
+    fields = run.embedded_fields()
+    return run.embedder().encode_products([product_text(product, fields) for product in products])
 
 
 def measured(
@@ -290,9 +285,9 @@ def _dense(cold: Path, withheld: Sequence[str], vectors: npt.NDArray[np.float32]
     """Exact nearest neighbours by the embedder that never saw the withheld products, over all products."""
 
     def prepare(bench: Bench) -> Prepared:
-        known, _ = load_embeddings(cold / "embeddings")
-        ids = [*load_dataset(cold / "data")[0].catalogue.ids, *withheld]
-        index, embedder = Dense(np.concatenate([known, vectors]), ids), load_embedder(cold / "embeddings")
-        return Prepared(dense_search(index, embedder, bench.settings.k), {})
+        known = RunFolder(cold).embedded()
+        ids = [*known.dataset.catalogue.ids, *withheld]
+        index = Dense(np.concatenate([known.vectors, vectors]), ids)
+        return Prepared(dense_search(index, RunFolder(cold).embedder(), bench.settings.k), {})
 
     return prepare

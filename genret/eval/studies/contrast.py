@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from genret.data.records import Dataset, load_dataset
+from genret.data.records import Dataset
 from genret.eval.evaluation import beams, exact_answers
 from genret.eval.result import format_difference, format_interval, table
 from genret.eval.studies.substitutes import Paired, compare_agreement, compare_same_beam, pair_rows, verdict
 from genret.ground.artifacts import check_lineage
 from genret.ground.errors import GenretError
 from genret.ground.types import Split
+from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
-from genret.tokenizer.tokenizer import load_tokenizer
 
 WIDTHS = (10, 20, 50)
 
@@ -69,16 +69,14 @@ def contrast_runs(
 
     Raises GenretError if the data differ, or if the data set knows no true substitutes.
     """
-    before, after = Path(before), Path(after)
-    dataset, data = load_dataset(after / "data")
+    runs = RunFolder(before), RunFolder(after)
+    dataset = runs[1].dataset()
     if not dataset.substitutes:
         raise GenretError(
             f"{after}: the data set {dataset.name!r} names no substitute pairs, so there is nothing to check"
         )
-    first, codes_before, tokens_before = load_tokenizer(before / "tokenizer")
-    second, codes_after, tokens_after = load_tokenizer(after / "tokenizer")
-    for tokens in (tokens_before, tokens_after):
-        check_lineage(tokens, "dataset", data)
+    (first, codes_before, artifact), (second, codes_after, _) = (run.tokenizer() for run in runs)
+    check_lineage(artifact, "dataset", runs[1].artifact("data"))
     pairs = pair_rows(dataset.substitutes, dataset.catalogue.ids)
     retrievers = Retriever.load(before), Retriever.load(after)
     return Contrast(

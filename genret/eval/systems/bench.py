@@ -15,17 +15,16 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from genret.data.records import Dataset
-from genret.embed.catalogue import load_embedder, load_embeddings
 from genret.embed.embedder import Embedder
 from genret.eval.runs import RankedList, run_of_results
 from genret.eval.systems.bm25 import BM25, BM25Grid, BM25Settings, Tuned, tune
 from genret.eval.systems.dense import Dense
 from genret.eval.systems.fusion import reciprocal_rank_fusion, score_fusion
-from genret.ground.artifacts import read_artifact
 from genret.ground.errors import GenretError
 from genret.ground.pretrained import model_folder
 from genret.ground.settings import settings_dict
 from genret.ground.types import Query, Split
+from genret.pipeline.folder import RunFolder
 
 if TYPE_CHECKING:
     from genret.pipeline.retriever import Retriever
@@ -90,8 +89,8 @@ class Bench:
     dataset: Dataset
     queries: Sequence[Query]
     settings: SystemSettings = field(default_factory=SystemSettings)
-    folder: Path | None = None
-    """The run folder, for the systems that need one."""
+    folder: RunFolder | None = None
+    """For the systems that need a run."""
     systems: Mapping[str, System] = field(default_factory=dict)
     """Systems of the caller's own, by name, beside those of this module."""
     progress: Callable[[str], None] = lambda line: None
@@ -154,10 +153,10 @@ class Bench:
         """The run's retriever."""
         from genret.pipeline.retriever import Retriever  # brings torch, which the lexical systems do without
 
-        return Retriever.load(self.run_folder)
+        return Retriever.load(self.run.path)
 
     @property
-    def run_folder(self) -> Path:
+    def run(self) -> RunFolder:
         """The run folder; a GenretError if the bench has none."""
         if self.folder is None:
             raise GenretError("this system needs a run folder; give one")
@@ -185,8 +184,8 @@ def bm25_system(settings: BM25Settings, note: Mapping[str, Any] | None = None) -
 
 def dense(bench: Bench) -> Prepared:
     """Exact nearest neighbours over the run's own embeddings, queries embedded by the same embedder."""
-    vectors, artifact = load_embeddings(bench.run_folder / "embeddings")
-    embedder = load_embedder(bench.run_folder / "embeddings")
+    vectors, artifact = bench.run.vectors()
+    embedder = bench.run.embedder()
     index = Dense(vectors, bench.dataset.catalogue.ids)
     settings = {name: artifact.settings[name] for name in ("model", "dim", "fields") if name in artifact.settings}
 
@@ -261,16 +260,16 @@ def _generative(bench: Bench, rescore: bool | float) -> Prepared:
         found = retriever.search([query.text for query in queries], k, beam_width=width, rescore=rescore)
         return run_of_results([query.id for query in queries], found)
 
-    run = bench.run_folder
-    parts = {"model": folder_bytes(run / "model"), "trie": folder_bytes(run / "index" / "trie")}
+    index = bench.run.folder("index")
+    parts = {"model": folder_bytes(bench.run.folder("model")), "trie": folder_bytes(index / "trie")}
     if rescore is not False:
-        parts |= {"vectors": (run / "index" / "embeddings.npy").stat().st_size, **_embedder_parts(bench)}
+        parts |= {"vectors": (index / "embeddings.npy").stat().st_size, **_embedder_parts(bench)}
     return Prepared(search, {"k": k, "beam_width": width, "rescored": rescore}, parts)
 
 
 def _embedder_parts(bench: Bench) -> dict[str, int]:
     """The run's embedder: the files of its artifact that are not the vectors, and the model that these name."""
-    artifact = read_artifact(bench.run_folder / "embeddings", "embeddings", verify=False)
+    artifact = bench.run.artifact("embeddings")
     own = sum(int(file["bytes"]) for name, file in artifact.files.items() if name != "embeddings.npy")
     model = Path(model_folder(artifact.settings["model"]))
     return {"embedder": own + (folder_bytes(model) if model.is_dir() else 0)}
