@@ -24,7 +24,8 @@ ROOMS = (
     ("training",),
     ("pipeline",),
     ("eval",),
-    ("cli", "server"),
+    ("server",),
+    ("cli",),
 )
 RANK = {room: rank for rank, rooms in enumerate(ROOMS) for room in rooms}
 APART = {"search": {"data"}, "tokenizer": {"embed", "data"}, "index": {"model"}, "model": {"index"}}

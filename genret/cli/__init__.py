@@ -28,6 +28,7 @@ COMMANDS = {
     "put": ("genret.cli.stock:put", "Add or replace products of a run's index while it serves."),
     "remove": ("genret.cli.stock:remove", "Take products out of a run's index while it serves."),
     "compact": ("genret.cli.stock:compact", "Write an index anew with all its changes in it."),
+    "serve": ("genret.cli.serve:serve", "A run over HTTP, with the beam explorer at /."),
     "eval": ("genret.cli.evaluate:evaluate", "Recall, nDCG and MRR beside BM25 and dense; substitutes."),
     "info": ("genret.cli.about:info", "What a run is made of, its health and the next step."),
     "export": ("genret.cli.about:export", "Products and their semantic IDs as Parquet, CSV or JSONL."),

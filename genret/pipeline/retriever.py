@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from genret.embed.embedder import Embedder
+from genret.ground.clock import timed
 from genret.ground.errors import GenretError
 from genret.ground.types import Hit, SearchResult
 from genret.index.filters import Condition
@@ -153,7 +154,10 @@ class Retriever:
         if empty:
             raise GenretError(f"query {empty[0]} of {len(queries)} is empty; give at least one word")
         prefixes = self._prefixes(self.index.snapshot() if index is None else index)
-        return self.model.decoder_for(*self.tokens(queries), prefixes)
+        with timed("tokenize"):
+            tokens = self.tokens(queries)
+        with timed("encode"):
+            return self.model.decoder_for(*tokens, prefixes)
 
     def _prefixes(self, index: Snapshot) -> PrefixTable | None:
         """The model's table of prefixes, with those of products that came since; None where it has none."""
@@ -198,7 +202,9 @@ class Retriever:
         allowed: Allowed | None,
         trace: BeamTrace | None = None,
     ) -> BeamResult:
-        return beam_search(self.decoder(queries, index), index.trie, settings, allowed, trace)
+        decoder = self.decoder(queries, index)
+        with timed("decode"):
+            return beam_search(decoder, index.trie, settings, allowed, trace)
 
     def _searched(
         self, queries: Sequence[str], settings: BeamSettings, where: Condition | str | None
@@ -216,12 +222,13 @@ class Retriever:
     ) -> Iterator[SearchResult]:
         wide = replace(settings, k=settings.beam_width)
         for batch in self.search_positions(queries, wide, where):
-            scores = _cosines(batch, self.embedder.encode(batch.queries))  # (Q, k')
-            if weight:
-                scores += np.float32(weight) * batch.result.scores
-            order = np.argsort(-scores, axis=1, kind="stable")[:, : settings.k]
-            best = np.take_along_axis(batch.result.positions, order, axis=1)
-            result = _replaced(batch.result, best, np.take_along_axis(scores, order, axis=1))
+            with timed("rank"):
+                scores = _cosines(batch, self.embedder.encode(batch.queries))  # (Q, k')
+                if weight:
+                    scores += np.float32(weight) * batch.result.scores
+                order = np.argsort(-scores, axis=1, kind="stable")[:, : settings.k]
+                best = np.take_along_axis(batch.result.positions, order, axis=1)
+                result = _replaced(batch.result, best, np.take_along_axis(scores, order, axis=1))
             yield from _results(batch._replace(result=result))
 
 
@@ -253,11 +260,12 @@ def _results(batch: Batch) -> Iterator[SearchResult]:
     for row, query in enumerate(batch.queries):
         found = result.positions[row] >= 0
         positions, scores = result.positions[row][found], result.scores[row][found]
-        ids = map(tuple, index.trie.id_of(positions).tolist())
-        hits = tuple(
-            Hit(product, float(score), rank, semantic_id)
-            for rank, (product, score, semantic_id) in enumerate(
-                zip(index.products(positions), scores, ids, strict=True), start=1
+        with timed("rank"):
+            ids = map(tuple, index.trie.id_of(positions).tolist())
+            hits = tuple(
+                Hit(product, float(score), rank, semantic_id)
+                for rank, (product, score, semantic_id) in enumerate(
+                    zip(index.products(positions), scores, ids, strict=True), start=1
+                )
             )
-        )
         yield SearchResult(query, hits, bool(result.proven[row]))

@@ -1,0 +1,66 @@
+"""The run's products over HTTP: looked up with their neighbours, put and removed as the command line does it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from genret.data import read_catalogue
+from genret.ground.types import Product
+from genret.pipeline.stock import Put, put_products, remove_products
+from genret.server import views
+from genret.server.runs import Runs, Served
+
+STATIC = Path(__file__).with_name("static")
+NEIGHBOURS = 4
+"""Products shown on each side of a product."""
+
+
+def page_of(served: Served, product_id: str) -> dict[str, Any]:
+    """A product with its semantic ID, the products next to it, and its true substitutes where the data names them."""
+    index = served.retriever.index.snapshot()
+    at = index.position(product_id)
+    alive = index.compile(None)
+    rank = at if alive is None else int(alive.rank(np.array([at]))[0])
+    count = len(index)
+    ranks = np.array([one for one in range(rank - NEIGHBOURS, rank + NEIGHBOURS + 1) if 0 <= one < count])
+    places = ranks if alive is None else alive.nth(ranks)
+    ids = index.trie.id_of(places).tolist()
+    found = list(zip(places.tolist(), ids, index.products(places), strict=True))
+    substitutes = served.baselines.substitutes
+    return {
+        "product": views.product_json(index.product(at)),
+        "semantic_id": index.trie.id_of([at])[0].tolist(),
+        "neighbours": [
+            {"semantic_id": codes, "product": views.product_json(product)}
+            for place, codes, product in found
+            if place != at
+        ],
+        "substitutes": None if substitutes is None else sorted(substitutes.get(product_id, ()))[:500],
+    }
+
+
+def products_in(rows: Sequence[Mapping[str, Any]]) -> list[Product]:
+    """The rows as products, read by the rules of `genret put`. A GenretError for one that breaks them."""
+    with TemporaryDirectory(prefix="genret-put-") as folder:
+        file = Path(folder) / "request.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        return list(read_catalogue(file))
+
+
+def put(runs: Runs, products: Sequence[Product]) -> Put:
+    """Put products into the first run, and have them found."""
+    done = put_products(runs.get().folder, products)
+    runs.refresh()
+    return done
+
+
+def remove(runs: Runs, ids: Sequence[str]) -> None:
+    """Take products out of the first run."""
+    remove_products(runs.get().folder, ids)
+    runs.refresh()

@@ -1,0 +1,99 @@
+"""What the model's thread does: a batch of texts that share a key, answered by the run's retriever.
+
+The key holds all that decides what can be decoded together. Knows retrievers and baselines; nothing of HTTP or queues.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from genret.ground.clock import timing
+from genret.ground.errors import GenretError
+from genret.ground.types import SearchResult
+from genret.pipeline.unfold import Ask, Unfolding, WhyNot, unfold, why_not
+from genret.server.metrics import Metrics
+from genret.server.runs import Runs, Served
+
+
+class Key(NamedTuple):
+    """What texts must have in common to be decoded together."""
+
+    run: str | None
+    k: int
+    beam_width: int | None
+    where: str | None
+    exact: bool = False
+    max_per_prefix: int | None = None
+    rescore: bool | float = False
+    system: Literal["genret", "bm25", "dense"] = "genret"
+    explain: bool = False
+    why_not: str | None = None
+    """A product's id: what became of it, rather than what was found."""
+
+
+class Found(NamedTuple):
+    """One text's answer, and how it came about."""
+
+    result: SearchResult | None
+    unfolding: Unfolding | None
+    why: WhyNot | None
+    run: str
+    generation: int
+    seconds: dict[str, float]
+
+
+class Engine:
+    """Answers batches, and tells the metrics how long each stage took."""
+
+    def __init__(self, runs: Runs, metrics: Metrics) -> None:
+        self._runs, self._metrics = runs, metrics
+
+    def __call__(self, key: Key, texts: list[str]) -> list[Found]:
+        """One answer for each text. A GenretError if the request itself is at fault."""
+        served = self._runs.get(key.run)
+        with timing() as seconds:
+            found = [self._one(served, key, text) for text in texts] if _alone(key) else _together(served, key, texts)
+        self._metrics.stages(seconds)
+        for result, _, _ in found:
+            if result is not None:
+                self._metrics.answered(result.exact)
+        return [Found(*answer, served.name, served.generation, seconds) for answer in found]
+
+    def _one(self, served: Served, key: Key, text: str) -> tuple[SearchResult | None, Unfolding | None, WhyNot | None]:
+        ask = Ask(text, key.k, key.beam_width, key.where)
+        if key.why_not is not None:
+            return None, None, why_not(served.retriever, ask, key.why_not)
+        if key.system == "bm25":
+            return served.baselines.bm25(text, key.k, key.where), None, None
+        if key.system == "dense":
+            return served.baselines.dense(text, key.k, key.where), None, None
+        unfolding = unfold(served.retriever, ask)
+        if key.exact or key.max_per_prefix is not None or key.rescore is not False:
+            return _together(served, key, [text])[0][0], unfolding, None
+        return unfolding.result, unfolding, None
+
+
+def _alone(key: Key) -> bool:
+    return key.explain or key.why_not is not None or key.system != "genret"
+
+
+def _together(
+    served: Served, key: Key, texts: list[str]
+) -> list[tuple[SearchResult | None, Unfolding | None, WhyNot | None]]:
+    results = served.retriever.search(
+        texts,
+        key.k,
+        beam_width=key.beam_width,
+        exact=key.exact,
+        where=key.where,
+        max_per_prefix=key.max_per_prefix,
+        rescore=key.rescore,
+    )
+    return [(result, None, None) for result in results]
+
+
+def check(key: Key) -> None:
+    """A GenretError where the key asks for two things that do not go together."""
+    others = [name for name in ("exact", "max_per_prefix", "rescore", "explain") if getattr(key, name)]
+    if key.system != "genret" and others:
+        raise GenretError(f"system={key.system!r} has no {others[0]}; leave it out, or search with system='genret'")

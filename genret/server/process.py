@@ -1,0 +1,106 @@
+"""The server process, or several: uvicorn over one socket, each worker with its own model over the same mapped arrays.
+
+`serve(settings)` returns when the server has ended; a GenretError says why it could not start.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.supervisors import Multiprocess
+
+from genret.ground.artifacts import read_artifact
+from genret.ground.errors import GenretError
+from genret.server.metrics import MULTIPROCESS
+from genret.server.settings import VARIABLE, ServeSettings
+
+KEEP_ALIVE_SECONDS = 30
+GRACE_SECONDS = 60
+"""How long requests that were accepted may still take once the server is to end."""
+
+
+def serve(settings: ServeSettings, started: Callable[[int], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `started` is told the port as soon as it is listened to."""
+    for run in settings.runs:
+        _check_run(run)
+    with TemporaryDirectory(prefix="genret-serve-") as folder, _listening(settings) as sock:
+        settings = replace(settings, control=Path(folder), threads=settings.threads or _share(settings.workers))
+        os.environ[VARIABLE] = settings.to_json()
+        started(int(sock.getsockname()[1]))
+        if settings.workers == 1:
+            _single(settings, sock)
+        else:
+            counters = Path(folder) / "metrics"
+            counters.mkdir()
+            os.environ[MULTIPROCESS] = str(counters)
+            Multiprocess(_config("genret.server.process:from_environment", settings), sockets=[sock]).run()
+
+
+def from_environment() -> FastAPI:
+    """The application of a worker process."""
+    from genret.server.app import create_app
+
+    return create_app(ServeSettings.from_environment())
+
+
+def _single(settings: ServeSettings, sock: socket.socket) -> None:
+    from genret.server.app import create_app
+
+    app = create_app(settings)
+    uvicorn.Server(_config(app, settings)).run(sockets=[sock])
+    if app.state.service.failure:
+        raise GenretError(app.state.service.failure)
+
+
+def _config(app: FastAPI | str, settings: ServeSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        factory=isinstance(app, str),
+        workers=settings.workers,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_worker_healthcheck=60,
+        h11_max_incomplete_event_size=64 << 10,
+        lifespan="on",
+        ws="none",
+    )
+
+
+def _listening(settings: ServeSettings) -> socket.socket:
+    """The socket, bound; a GenretError if the address cannot be had."""
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((settings.host, settings.port))
+        sock.listen(2048)
+        sock.set_inheritable(True)
+    except OSError as error:
+        raise GenretError(
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror or error}); give another --port"
+        ) from None
+    return sock
+
+
+def _check_run(run: Path) -> None:
+    """A GenretError, before anything is started, if a run is no run."""
+    if not run.is_dir():
+        raise GenretError(f"{run}: no such run folder; make one with `genret demo` or `genret build`")
+    for kind in ("model", "index"):
+        read_artifact(run / kind, kind, verify=False)
+
+
+def _share(workers: int) -> int:
+    """Each worker's share of the cores that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // workers)
