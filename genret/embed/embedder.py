@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,16 @@ from genret.embed.settings import EmbedSettings
 from genret.ground.errors import GenretError
 
 Vectors = npt.NDArray[np.float32]
+
+
+class QueryBag(NamedTuple):
+    """How an embedder reads a query as a bag of tokens, so that a model can begin by reading it in the same way."""
+
+    text_tokenizer: Any
+    vectors: Vectors
+    """(V_text, D) one vector per token; a query's embedding is their sum."""
+    share: float
+    """Its weight beside an encoder's; 0 where there is no encoder, and the bag is all."""
 
 
 class Embedder(Protocol):
@@ -27,6 +37,10 @@ class Embedder(Protocol):
 
     def encode_products(self, texts: Sequence[str]) -> Vectors:
         """The same for products' texts, in the same space; most embedders make no difference between the two."""
+        ...
+
+    def query_bag(self) -> QueryBag | None:
+        """The bag of tokens by which it embeds queries, if it does so."""
         ...
 
     def save(self, folder: Path) -> None: ...

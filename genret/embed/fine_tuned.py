@@ -10,7 +10,7 @@ import numpy as np
 
 from genret.data.product_text import product_text
 from genret.data.records import Dataset
-from genret.embed.embedder import Vectors
+from genret.embed.embedder import QueryBag, Vectors
 from genret.embed.fine_tuning import TwoTowerRecipe, train_two_tower, two_tower_pairs
 from genret.embed.sentence import SentenceEmbedder
 from genret.embed.settings import TWO_TOWER, EmbedSettings
@@ -43,6 +43,10 @@ class TunedEmbedder:
 
     def encode_products(self, texts: Sequence[str]) -> Vectors:
         return self._beside(self.encoder.encode_products(texts), self.bag.encode_products(texts) if self.bag else None)
+
+    def query_bag(self) -> QueryBag | None:
+        """The bag beside the encoder, with its share."""
+        return self.bag.query_bag()._replace(share=self.bag_share) if self.bag else None
 
     def save(self, folder: Path) -> None:
         shutil.copytree(self.encoder.model, folder / ENCODER, ignore=shutil.ignore_patterns("two_tower.json"))

@@ -58,6 +58,9 @@ class LsaEmbedder:
 
     encode_products = encode
 
+    def query_bag(self) -> None:
+        return None
+
     def save(self, folder: Path) -> None:
         write_json(folder / "embedder.json", {"kind": LSA, "terms": self.terms})
         save_file({"idf": self.idf, "components": self.components}, folder / "embedder.safetensors")

@@ -45,6 +45,9 @@ class SentenceEmbedder:
 
     encode_products = encode
 
+    def query_bag(self) -> None:
+        return None
+
     def save(self, folder: Path) -> None:
         write_json(
             folder / "embedder.json",

@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 
 from genret.data.pseudo_queries import make_pseudo_queries
 from genret.data.records import Dataset
+from genret.embed.embedder import QueryBag
 from genret.embed.subwords import load_text_tokenizer, tokenize, train_text_tokenizer
 from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
@@ -98,6 +99,10 @@ class TowerEmbedder:
     def encode_products(self, texts: Sequence[str]) -> Vectors:
         """(n, D) float32 unit rows for products' texts."""
         return _sums(self.product, _bags(self.text_tokenizer, texts, PRODUCT_TOKENS))
+
+    def query_bag(self) -> QueryBag:
+        """The query tower: all of a query's embedding."""
+        return QueryBag(self.text_tokenizer, self.query, 0.0)
 
     def save(self, folder: Path) -> None:
         write_json(folder / "embedder.json", {"kind": KIND})

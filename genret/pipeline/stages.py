@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from genret.data.engagement import co_engaged
 from genret.data.records import Dataset, load_dataset, save_dataset
 from genret.embed.catalogue import embed_catalogue
-from genret.embed.fine_tuned import TunedEmbedder, tuned_encoder
+from genret.embed.embedder import QueryBag
+from genret.embed.fine_tuned import tuned_encoder
 from genret.embed.settings import TOWERS, TWO_TOWER, EmbedSettings
 from genret.ground.artifacts import Artifact
 from genret.ground.settings import settings_dict
@@ -93,28 +94,33 @@ def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = T
 
 def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageResult:
     """RUN/model from RUN/data and RUN/tokenizer. An interrupted training goes on from its last checkpoint."""
-    from genret.embed.towers import TowerEmbedder
-    from genret.training.trainer import save_model, train_model
+    from genret.tokenizer.tokenizer import id_sizes
+    from genret.training.trainer import TrainingData, save_model, train_model
 
     folder = RunFolder(run)
     dataset, vectors, tokenizer, codes, fingerprints = folder.tokenized()
 
     def make(out: Path, inputs: Mapping[str, str], scratch: Path) -> None:
-        own, towers, bag_share = model, None, 0.0
-        embeddings = folder.artifact("embeddings")
-        if embeddings.settings["model"] in (TOWERS, TWO_TOWER):
-            embedder = folder.embedder()
-            if isinstance(embedder, TowerEmbedder):
-                towers = embedder
-            elif isinstance(embedder, TunedEmbedder) and model.encoder == EMBEDDINGS:
-                towers, bag_share = embedder.bag, embedder.bag_share
+        embeddings, own = folder.artifact("embeddings"), model
         if model.encoder == EMBEDDINGS:
             own = replace(model, encoder=str(tuned_encoder(embeddings)))
-        trained = train_model(dataset, codes, tokenizer, vectors, own, train, scratch, towers, bag_share)
+        data = TrainingData(dataset, codes, id_sizes(codes, tokenizer.codebook_sizes), vectors)
+        trained = train_model(data, own, train, scratch, _query_bag(folder, embeddings, model))
         save_model(trained._replace(model_settings=model), out, inputs)
 
     inputs = {kind: fingerprints[kind] for kind in ("dataset", "tokenizer")}
     return _stage(folder, "model", inputs, {"model": settings_dict(model), "train": settings_dict(train)}, make)
+
+
+def _query_bag(run: RunFolder, embeddings: Artifact, model: ModelSettings) -> QueryBag | None:
+    """How the run's embedder reads queries, where a model with this encoder, or with none, can read them so too."""
+    if embeddings.settings["model"] not in (TOWERS, TWO_TOWER):
+        return None  # a sentence-transformers model need not be loaded to know that it has no bag
+    bag = run.embedder().query_bag()
+    if bag is None:
+        return None
+    fits = model.encoder == EMBEDDINGS if bag.share else not model.encoder
+    return bag if fits else None
 
 
 def index_stage(run: Path) -> StageResult:

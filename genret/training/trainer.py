@@ -2,14 +2,14 @@
 
 Built on transformers' Trainer, which brings checkpoints, gradient accumulation, early stopping, TensorBoard and
 `torchrun`. Knows the loop and the model's start; what it practises on is in `practice.py`, what an example asks of the
-model in `examples.py` and `model.py`, and every choice in `training_settings.py`.
+model in `examples.py`, and every choice in `settings.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from transformers.trainer_utils import get_last_checkpoint
 
 from genret.data.product_text import product_text
 from genret.data.records import Dataset
+from genret.embed.embedder import QueryBag
 from genret.embed.subwords import load_text_tokenizer, tokenize, train_text_tokenizer
 from genret.ground.artifacts import Artifact, read_artifact, write_artifact
 from genret.ground.errors import GenretError, require
@@ -31,10 +32,6 @@ from genret.training.examples import Collator, Examples, Schedule, join
 from genret.training.practice import OwnTeacher, log_examples, make_examples
 from genret.training.settings import ModelSettings, Precision, TrainSettings
 
-if TYPE_CHECKING:
-    from genret.embed.towers import TowerEmbedder
-    from genret.tokenizer.tokenizer import Tokenizer
-
 KIND = "model"
 FOLDER = "model"
 """The Hugging Face folder inside the artifact."""
@@ -42,6 +39,18 @@ TEXT_FIELDS = ("title", "brand", "category", "description")
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+
+
+class TrainingData(NamedTuple):
+    """A catalogue with its query log, and what its products are spelled as."""
+
+    dataset: Dataset
+    codes: Ints
+    """(N, L) semantic IDs of the products, in catalogue order."""
+    codebook_sizes: tuple[int, ...]
+    """Codes per level, a suffix's among them (`genret.tokenizer.tokenizer.id_sizes`)."""
+    vectors: Floats
+    """(N, D) the products' embeddings, for the dense start."""
 
 
 class Trained(NamedTuple):
@@ -54,37 +63,25 @@ class Trained(NamedTuple):
 
 
 def train_model(
-    dataset: Dataset,
-    codes: Ints,
-    tokenizer: Tokenizer,
-    vectors: Floats,
+    data: TrainingData,
     model_settings: ModelSettings,
     train_settings: TrainSettings,
     checkpoints: Path,
-    towers: TowerEmbedder | None = None,
-    bag_share: float = 0.0,
+    query_bag: QueryBag | None = None,
 ) -> Trained:
-    """A model trained to spell `codes` (N, L), the semantic IDs of the data set's products in catalogue order.
+    """A model trained to spell the semantic IDs of the right products.
 
-    `vectors` (N, D) are the products' embeddings, used by the dense start. Goes on from the last checkpoint in the
-    folder `checkpoints` if there is one, and leaves its own there.
-
-    `towers`: the embedder that made `vectors`, if it was that: a model from scratch then reads text as its query tower
-    does, and the dense start begins with the query's own embedding. With an encoder, `towers` and `bag_share` are the
-    bag of tokens beside it in the embedder (see `genret.embed.fine_tuned.TunedEmbedder`).
+    Goes on from the last checkpoint in the folder `checkpoints` if there is one, and leaves its own there. `query_bag`:
+    how the embedder that made the vectors reads a query, if it does so by a bag of tokens: the model then reads text in
+    the same way, and the dense start begins with the query's own embedding.
     """
     require("accelerate", "train")
     require("tensorboard", "train")
-    from genret.tokenizer.tokenizer import id_sizes
-
-    vocab = Vocab(id_sizes(codes, tokenizer.settings.codebook_sizes))
+    dataset, codes, sizes, vectors = data
     set_seed(train_settings.seed)
-    if model_settings.encoder and not bag_share:
-        towers = None
-    text_tokenizer = towers.text_tokenizer if towers else _text_tokenizer(dataset, model_settings)
+    text_tokenizer = query_bag.text_tokenizer if query_bag else _text_tokenizer(dataset, model_settings)
     dev = log_examples(dataset, "dev", text_tokenizer, model_settings, train_settings)
-    bag = torch.from_numpy(towers.query) if towers else None
-    model = make_model(dataset, codes, vocab, vectors, text_tokenizer, model_settings, bag, bag_share)
+    model = make_model(data, text_tokenizer, model_settings, query_bag)
     if not train_settings.max_steps:
         return Trained(model.eval(), text_tokenizer, model_settings, train_settings)
     dense = model_settings.start == "dense"
@@ -95,7 +92,7 @@ def train_model(
     trainer = _LevelTrainer(
         model=model,
         args=_arguments(train_settings, checkpoints, bool(len(dev))),
-        data_collator=Collator(examples, codes, vocab),
+        data_collator=Collator(examples, codes, Vocab(sizes)),
         train_dataset=_train_schedule(examples, train, dev, train_settings),
         eval_dataset=_dev_schedule(examples, train, dev, train_settings),
         callbacks=[EarlyStoppingCallback(train_settings.patience)] if train_settings.patience and len(dev) else [],
@@ -127,20 +124,15 @@ def load_model(path: str | Path) -> tuple[GenretForConditionalGeneration, Any, A
 
 
 def make_model(
-    dataset: Dataset,
-    codes: Ints,
-    vocab: Vocab,
-    vectors: Floats,
-    text_tokenizer: Any,
-    settings: ModelSettings,
-    token_vectors: torch.Tensor | None = None,
-    bag_share: float = 0.0,
+    data: TrainingData, text_tokenizer: Any, settings: ModelSettings, query_bag: QueryBag | None = None
 ) -> GenretForConditionalGeneration:
     """The untrained model: from scratch or warm, cold or dense.
 
-    `token_vectors` (V_text, D) embed a query as the sum of its tokens' vectors; fitted to the products' texts if None.
-    With a `bag_share`, they do so beside the encoder, and D is what it leaves of the embedding's width.
+    A dense start without a `query_bag` fits token vectors to the products' texts.
     """
+    dataset, codes, sizes, vectors = data
+    vocab, bag_share = Vocab(sizes), query_bag.share if query_bag else 0.0
+    token_vectors = torch.from_numpy(query_bag.vectors) if query_bag else None
     warm = bool(settings.encoder)
     encoder = encoder_config(settings.encoder) if warm else small_encoder(settings, len(text_tokenizer))
     dense = settings.start == "dense"

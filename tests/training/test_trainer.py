@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,6 +27,7 @@ from genret.training.trainer import (
     ModelSettings,
     OwnTeacher,
     Trained,
+    TrainingData,
     TrainSettings,
     load_model,
     log_examples,
@@ -39,7 +39,6 @@ from genret.training.trainer import (
 KINDS = ("cola", "sauce", "bread", "apple", "towel", "rice")
 BRANDS = ("acme", "nonna", "zest", "fair")
 SIZES = (6, 4)
-TOKENIZER: Any = SimpleNamespace(settings=SimpleNamespace(codebook_sizes=SIZES))
 MODEL = ModelSettings(d_model=16, heads=2, ffn=16, text_vocab=80, max_text_tokens=8)
 TRAIN = TrainSettings(max_steps=8, batch_size=16, save_every=4, log_every=4, pseudo_per_product=2)
 
@@ -65,7 +64,7 @@ VECTORS /= np.linalg.norm(VECTORS, axis=1, keepdims=True)
 
 def train(out: Path, model: ModelSettings = MODEL, **changes: Any) -> Trained:
     options = {**TRAIN.__dict__, **changes}
-    return train_model(shop(), CODES, TOKENIZER, VECTORS, model, TrainSettings(**options), out)
+    return train_model(TrainingData(shop(), CODES, SIZES, VECTORS), model, TrainSettings(**options), out)
 
 
 def weights(trained: Trained) -> dict[str, torch.Tensor]:
@@ -373,12 +372,12 @@ def test_nothing_to_train_on_is_an_error(tmp_path):
     silent = Dataset("silent", dataset.catalogue)
     options = TrainSettings(**{**TRAIN.__dict__, "pseudo_per_product": 0})
     with pytest.raises(GenretError, match="nothing to train on: 24 products, 0 judged train queries"):
-        train_model(silent, CODES, TOKENIZER, VECTORS, MODEL, options, tmp_path)
+        train_model(TrainingData(silent, CODES, SIZES, VECTORS), MODEL, options, tmp_path)
 
 
 def test_a_catalogue_without_a_log_trains_on_pseudo_queries(tmp_path):
     silent = Dataset("silent", shop().catalogue)
-    trained = train_model(silent, CODES, TOKENIZER, VECTORS, MODEL, TRAIN, tmp_path)
+    trained = train_model(TrainingData(silent, CODES, SIZES, VECTORS), MODEL, TRAIN, tmp_path)
     assert len(answer(trained, "acme cola")) == 2
 
 
