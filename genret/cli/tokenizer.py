@@ -64,6 +64,7 @@ def tune(
     its gain exceeds what the seeds vary by.
     """
     from genret.cli.tokenizer_reports import trained_with, tune_report
+    from genret.tokenizer.judging.tune import TuneSettings
     from genret.tokenizer.settings import TokenizerSettings
 
     if any(flag.replace(" ", "").startswith("tokenizer.lam=") for flag in layers.flags):
@@ -75,16 +76,9 @@ def tune(
         if defaults
         else "settings: the defaults (no tokenizer yet)"
     )
-    report = tune_report(
-        folder,
-        layers.make(TokenizerSettings, "tokenizer", defaults=defaults),
-        lambdas=_numbers(grid),
-        seeds=seeds,
-        budget=budget,
-        plots=plots,
-        echo=_tell,
-    )
-    _show(report, json_file)
+    search = TuneSettings(_numbers(grid), seeds, budget)
+    settings = layers.make(TokenizerSettings, "tokenizer", defaults=defaults)
+    _show(tune_report(folder, settings, search, plots=plots, echo=_tell), json_file)
 
 
 @tokenizer.command()

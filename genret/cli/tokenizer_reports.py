@@ -6,7 +6,7 @@ Each function returns a `Report`: the text to print and the value to write with 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ from genret.tokenizer.judging.health import health
 from genret.tokenizer.judging.health_text import format_health
 from genret.tokenizer.judging.plots import plot_health, plot_tuning
 from genret.tokenizer.judging.propagation import Corrupted, Propagation, corrupted, format_propagation, propagate
-from genret.tokenizer.judging.tune import BUDGET, LAMBDAS, SEEDS, check_objective, check_tuning, format_tuning, tune
+from genret.tokenizer.judging.tune import TuneSettings, check_objective, format_tuning, tune
 from genret.tokenizer.judging.verdict import verdict
 from genret.tokenizer.learning.sampler import epoch_steps
 from genret.tokenizer.learning.train import train_tokenizer
@@ -111,10 +111,8 @@ def _suspect(product: Product, suspicion: Suspicion) -> dict[str, Any]:
 def tune_report(
     run: Path,
     settings: TokenizerSettings | None = None,
+    search: TuneSettings | None = None,
     *,
-    lambdas: Sequence[float] = LAMBDAS,
-    seeds: int = SEEDS,
-    budget: float = BUDGET,
     plots: Path | None = None,
     echo: Callable[[str], None] = lambda line: None,
 ) -> Report:
@@ -122,23 +120,21 @@ def tune_report(
 
     `settings`: those of RUN/tokenizer, or the defaults, unless given. `echo` gets one line per training.
     """
-    settings = settings or make_settings(TokenizerSettings, trained_with(run))
-    check_tuning(settings, lambdas, seeds, budget)
+    settings, search = settings or make_settings(TokenizerSettings, trained_with(run)), search or TuneSettings()
+    check_objective(settings)
     dataset, vectors, _ = RunFolder(run).embedded()
     tuning = tune(
         vectors,
         dataset.catalogue.categories,
         settings,
-        lambdas=lambdas,
-        seeds=seeds,
-        budget=budget,
+        search,
         substitutes=dataset.substitute_rows(),
         pairs=engaged_pairs(dataset, settings),
         progress=echo,
     )
     if plots is not None:
         plot_tuning(tuning, plots)
-    value = {**tuning.to_json(), "budget": budget, "seeds": seeds, "settings": settings_dict(settings)}
+    value = {**tuning.to_json(), "budget": search.budget, "seeds": search.seeds, "settings": settings_dict(settings)}
     return Report(format_tuning(tuning), value)
 
 

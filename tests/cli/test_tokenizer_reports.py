@@ -18,7 +18,7 @@ from genret.ground.errors import GenretError
 from genret.pipeline.folder import RunFolder
 from genret.tokenizer.assign import assign_ids
 from genret.tokenizer.judging.audit import AuditScore, audit, judge_audit
-from genret.tokenizer.judging.tune import LAMBDAS
+from genret.tokenizer.judging.tune import LAMBDAS, TuneSettings
 from genret.tokenizer.learning.train import train_tokenizer
 from genret.tokenizer.settings import TokenizerSettings
 from genret.tokenizer.tokenizer import load_product_ids, load_tokenizer, save_tokenizer
@@ -84,7 +84,7 @@ def test_bench_report_displaces_more_the_worse_the_text(run):
 
 def test_tune_report_starts_from_the_runs_tokenizer(run, tmp_path):
     lines = []
-    report = tune_report(run, lambdas=(0.1, 1.0), plots=tmp_path / "tune.png", echo=lines.append)
+    report = tune_report(run, search=TuneSettings((0.1, 1.0)), plots=tmp_path / "tune.png", echo=lines.append)
     assert [trial["lam"] for trial in report.value["trials"]] == [0.0, 0.1, 1.0]
     assert report.value["settings"]["codebook_sizes"] == [16, 16, 16]
     assert report.value["settings"]["steps"] == 40

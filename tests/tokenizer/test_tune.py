@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from genret.ground.errors import GenretError
-from genret.tokenizer.judging.tune import Measured, Trial, format_tuning, gain_margin, pareto_front, recommend, tune
+from genret.tokenizer.judging.tune import (
+    Measured,
+    Trial,
+    TuneSettings,
+    format_tuning,
+    gain_margin,
+    pareto_front,
+    recommend,
+    tune,
+)
 from genret.tokenizer.settings import TokenizerSettings
 
 SMALL = TokenizerSettings(codebook_sizes=(8, 8, 8), latent_dim=16, hidden=16, steps=30, batch_size=128)
@@ -109,7 +118,7 @@ def test_pareto_front():
 
 def test_without_substitutes_pairs_of_one_leaf_judge(clustered):
     embeddings, categories = clustered
-    found = tune(embeddings, categories, SMALL, lambdas=(0.1,), substitutes=np.zeros((0, 2), np.int64))
+    found = tune(embeddings, categories, SMALL, TuneSettings((0.1,)), substitutes=np.zeros((0, 2), np.int64))
     assert found.judged_on == "the pairs of products of one leaf"
     assert [len(trial.runs) for trial in found.trials] == [2, 2]
     first, second = found.trials[0].runs
@@ -124,5 +133,5 @@ def test_nothing_to_judge_by(clustered):
 def test_one_level_is_judged_on_it_alone(clustered):
     from dataclasses import replace
 
-    found = tune(*clustered, replace(SMALL, codebook_sizes=(16,)), lambdas=(0.1,))
+    found = tune(*clustered, replace(SMALL, codebook_sizes=(16,)), TuneSettings((0.1,)))
     assert "agree L1-L2" not in format_tuning(found)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +33,26 @@ SEEDS = 2
 BUDGET = 0.1
 DEPTHS = ("L1", "L1-L2")
 RECOMMENDED = "recommended"
+
+
+@dataclass(frozen=True)
+class TuneSettings:
+    """Which lambdas are tried, and what one may cost."""
+
+    lambdas: tuple[float, ...] = LAMBDAS
+    """0 is always tried as well."""
+    seeds: int = SEEDS
+    """Trainings per lambda."""
+    budget: float = BUDGET
+    """The most that a recommended lambda may add to the error, as a share of it."""
+
+    def __post_init__(self) -> None:
+        check_range("seeds", self.seeds, 2)
+        check_range("budget", self.budget, 0)
+        for lam in self.lambdas:
+            check_range("lam", lam, 0)
+        if not any(self.lambdas):
+            raise GenretError("lam: no lambda above 0 to set against 0; give some, such as 0.003,0.01,0.03")
 
 
 class Measured(NamedTuple):
@@ -98,29 +118,26 @@ def tune(
     embeddings: npt.NDArray[np.float32],
     categories: Sequence[CategoryPath],
     settings: TokenizerSettings | None = None,
+    search: TuneSettings | None = None,
     *,
-    lambdas: Sequence[float] = LAMBDAS,
-    seeds: int = SEEDS,
-    budget: float = BUDGET,
     substitutes: npt.NDArray[np.int64] | None = None,
     pairs: npt.NDArray[np.int64] | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Tuning:
-    """Train every lambda (and 0) with `seeds` seeds, from `settings.seed` on, and recommend one.
+    """Train every lambda (and 0) with every seed, from `settings.seed` on, and recommend one.
 
     Judged on `substitutes` (P, 2) rows, or on all pairs of one leaf where there are none. `pairs`: as in training.
-    `budget`: the most that a recommended lambda may add to the error, as a share of it. `progress` gets a line a
-    training. Raises GenretError on fewer than two seeds, no lambda above 0, nothing to judge by, or an objective
+    `progress` gets one line per training. Raises GenretError where there is nothing to judge by, or for an objective
     without lambda.
     """
-    settings = settings or TokenizerSettings()
-    check_tuning(settings, lambdas, seeds, budget)
+    settings, search = settings or TokenizerSettings(), search or TuneSettings()
+    check_objective(settings)
     judge, judged_on = _judge(categories, substitutes)
     trials = []
-    for lam in sorted({0.0, *lambdas}):
+    for lam in sorted({0.0, *search.lambdas}):
         runs: list[Measured] = []
         failed = ""
-        for seed in range(settings.seed, settings.seed + seeds):
+        for seed in range(settings.seed, settings.seed + search.seeds):
             own = replace(settings, lam=lam, seed=seed)
             try:
                 runs.append(_measure(embeddings, categories, own, pairs, judge))
@@ -132,18 +149,7 @@ def tune(
                 break
             progress(f"lambda {lam:g}, seed {seed}: error {runs[-1].error:.4f}, agree {_percents(runs[-1].agreement)}")
         trials.append(Trial(lam, tuple(runs), failed))
-    return recommend(trials, budget, judged_on)
-
-
-def check_tuning(settings: TokenizerSettings, lambdas: Sequence[float], seeds: int, budget: float) -> None:
-    """A GenretError if `tune` could make nothing of these."""
-    check_objective(settings)
-    check_range("seeds", seeds, 2)
-    check_range("budget", budget, 0)
-    for lam in lambdas:
-        check_range("lam", lam, 0)
-    if not any(lambdas):
-        raise GenretError("lam: no lambda above 0 to set against 0; give some, such as 0.003,0.01,0.03")
+    return recommend(trials, search.budget, judged_on)
 
 
 def check_objective(settings: TokenizerSettings) -> None:
