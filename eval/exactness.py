@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -110,8 +111,8 @@ def load(folder: Path, limit: int) -> Run:
 def beams_table(run: Run, truth: BeamResult) -> list[dict[str, Any]]:
     rows = []
     for beam in BEAMS:
-        plain, seconds = timed(lambda beam=beam: run.search(BeamSettings(k=K, beam_width=beam)))
-        exact, exact_seconds = timed(lambda beam=beam: run.search(BeamSettings(k=K, beam_width=beam, exact=True)))
+        plain, seconds = timed(partial(run.search, BeamSettings(k=K, beam_width=beam)))
+        exact, exact_seconds = timed(partial(run.search, BeamSettings(k=K, beam_width=beam, exact=True)))
         same = (plain.positions == truth.positions).all(1)
         rows.append(
             {
@@ -176,7 +177,7 @@ def recall(found: Ints, truth: Ints) -> float:
 
 def _agree(found: BeamResult, truth: BeamResult) -> npt.NDArray[np.bool_]:
     """The same products, or others whose scores are the same to rounding (another batch, another last digit)."""
-    same = (found.positions == truth.positions).all(1)
+    same: npt.NDArray[np.bool_] = (found.positions == truth.positions).all(1)
     return same | np.isclose(found.scores, truth.scores, atol=1e-4).all(1)
 
 
@@ -219,7 +220,7 @@ def main(folder: Path, limit: int, beam: int, out: Path | None) -> None:
     run = load(folder, limit)
     scores, seconds = timed(run.scores)
     truth = rank_all(run.trie, scores, BeamSettings(k=K))
-    results = {
+    results: dict[str, Any] = {
         "run": folder.name,
         "queries": len(run.queries),
         "products": run.trie.num_products,
@@ -229,10 +230,8 @@ def main(folder: Path, limit: int, beam: int, out: Path | None) -> None:
         "threads": torch.get_num_threads(),
         "brute force ms a query": ms(seconds, run),
         "generate, B = 50, ms a query": ms(timed(lambda: generate(run, 50))[1], run),
-        "beams": beams_table(run, truth),
-        "filters": filters_table(run, scores, beam),
     }
-    beams, filters = results.pop("beams"), results.pop("filters")
+    beams, filters = beams_table(run, truth), filters_table(run, scores, beam)
     text = "\n".join(
         [
             f"# Certainty and filters: {folder.name}",

@@ -37,7 +37,7 @@ def variants(model: GenretForConditionalGeneration) -> dict[str, GenretForCondit
     found = {"fp32": model, "int8": copy.deepcopy(model)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.ao is to move to torchao
-        found["int8"].decoder = torch.ao.quantization.quantize_dynamic(
+        found["int8"].decoder = torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
             found["int8"].decoder, {torch.nn.Linear}, dtype=torch.qint8
         )
     if use_bf16("auto"):

@@ -29,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,12 +117,12 @@ def measure_mask(catalogue: Catalogue, turns: int, with_dict: bool) -> dict[str,
             nodes = trie.child(above, nodes, codes[:, above])
         tokens = torch.full((MASK_ROWS, level + 1), START)
         tokens[:, 1:] = torch.from_numpy(Vocab(SIZES).encode(codes[:, :level]))
-        runs = {
-            "mask": lambda level=level, nodes=nodes: trie.children_mask(level, nodes),
-            "filtered": lambda level=level, nodes=nodes: trie.children_mask(level, nodes, allowed),
-            "child": lambda level=level, nodes=nodes: trie.child(level, nodes, codes[:, level]),
-            "processor": lambda tokens=tokens: ours(tokens, scores),
-            "dict": lambda tokens=tokens: theirs(tokens, scores),
+        runs: dict[str, Callable[[], Any]] = {
+            "mask": partial(trie.children_mask, level, nodes),
+            "filtered": partial(trie.children_mask, level, nodes, allowed),
+            "child": partial(trie.child, level, nodes, codes[:, level]),
+            "processor": partial(ours, tokens, scores),
+            "dict": partial(theirs, tokens, scores),
         }
         if not with_dict:
             del runs["dict"]

@@ -139,7 +139,7 @@ class Systems:
             tokens = torch.full((self.cell.queries, width), START)
             x = decoder.tokens(tokens) + decoder.levels.weight[level]
             for layer, memory, before in zip(decoder.layers, self.memory, past, strict=True):
-                x, key_value = layer.step(x, memory, self.memory_mask, before)
+                x, key_value = layer.step(x, memory, self.memory_mask, before)  # type: ignore[operator]
                 before.append(key_value)
             query = None if self.query is None else self.query.repeat_interleave(width, 0)
             decoder.logits(level, decoder.norm(x).flatten(0, 1), query, self.nodes[level])
@@ -200,4 +200,5 @@ def make_model(shape: Shape, known: Ints | None = None) -> GenretForConditionalG
     model = GenretForConditionalGeneration(config)
     if known is not None and model.decoder.prefixes is not None:
         model.decoder.prefixes.fill(torch.from_numpy(known))
-    return model.eval()
+    model.eval()
+    return model

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "tokenizer" / "ablate.py"
+SCRIPT = ROOT / "tokenizer" / "ablation" / "run.py"
 PRESET = """
 seeds = 1
 [data]
@@ -42,7 +42,7 @@ downstream = true
 
 
 def script():
-    spec = importlib.util.spec_from_file_location("ablate", SCRIPT)
+    spec = importlib.util.spec_from_file_location("run", SCRIPT)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -1,4 +1,4 @@
-"""The ablation's report in Markdown. Knows rows of figures; every number and every sentence is computed from them."""
+"""The ablation's report in Markdown. Every number and every sentence is computed from them."""
 
 from __future__ import annotations
 
@@ -7,36 +7,28 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-from ablation_answers import answers
-from ablation_intervals import ASKED, SHARED
-from ablation_plots import draw
-from ablation_table import Row, main_sizes, name_of, select, summarise, write_table
+from answers import answers
+from intervals import ASKED, SHARED
+from plots import draw
+from table import Judged, Row, main_sizes, name_of, select, summarise, write_table
 
 from genret.ground.artifacts import write_json
 
 
-def write_report(
-    out: Path,
-    preset: str,
-    plan: Row,
-    rows: list[Row],
-    agreed: Sequence[np.ndarray],
-    asked: Sequence[np.ndarray | None],
-    pairs: np.ndarray,
-    missing: Sequence[Row],
-) -> None:
+def write_report(out: Path, preset: str, plan: Row, judged: Judged) -> None:
     """Write `table.csv`, `contrasts.csv`, `report.md` and the plots into `out`, each whole or not at all."""
-    means = summarise(rows, agreed, asked, pairs)
+    means = summarise(judged)
     whole = [row for row in means if not row["failed"]]
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as folder:
         made = Path(folder)
-        write_table(made / "table.csv", rows)
+        write_table(made / "table.csv", judged.rows)
         write_table(made / "contrasts.csv", means)
         write_json(made / "preset.json", {"preset": preset, **plan})
         plots = draw(made, whole)
-        (made / "report.md").write_text(markdown(preset, plan, rows, means, missing, plots), encoding="utf-8")
+        (made / "report.md").write_text(
+            markdown(preset, plan, judged.rows, means, judged.missing, plots), encoding="utf-8"
+        )
         out.mkdir(exist_ok=True)
         for file in sorted(made.iterdir()):
             os.replace(file, out / file.name)

@@ -1,4 +1,4 @@
-"""The ablation's plots. Knows rows of figures."""
+"""The ablation's plots, from rows of figures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from ablation_table import Row, coherence_column, main_sizes, select, unusual
+from table import Row, coherence_column, main_sizes, select, unusual
 
 from genret.tokenizer.judging.plots import new_figure, save_figure
 

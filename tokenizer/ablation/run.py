@@ -1,10 +1,12 @@
 """The ablation: train and judge a tokenizer for every cell of a preset's grid, then write the table and the report.
 
-    python tokenizer/ablate.py tokenizer/presets/grocery.toml --jobs 2
+    python tokenizer/ablation/run.py tokenizer/presets/grocery.toml --jobs 2
 
-Knows the grid and the folders; measuring is `ablation_cell.py`, writing is `ablation_report.py`. Every finished
-cell is a folder of its own and a cell's training is checkpointed, so a killed run goes on where it was and ends with
-the same table. Cells run in processes of one thread each: results do not depend on `--jobs`.
+Read on in this order: `cell.py` trains and judges one cell; `table.py` takes means over seeds and differences to
+lambda = 0, with the intervals of `intervals.py`; `answers.py` puts them into sentences and `plots.py` draws them;
+`report.py` writes it all. Every finished cell is a folder of its own and a cell's training is checkpointed, so a killed
+run goes on where it was and ends with the same table. Cells run in processes of one thread each: results do not depend
+on `--jobs`.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from ablation_cell import Cell, describe, run_cell
+from cell import Cell, describe, run_cell
+from table import Judged
 
 from genret.data.pseudo_queries import make_pseudo_queries
 from genret.data.records import Catalogue, Dataset
@@ -35,13 +38,14 @@ from genret.ground.artifacts import read_json, write_json
 from genret.ground.errors import GenretError
 from genret.ground.settings import make_settings, read_preset, settings_dict
 from genret.ground.types import Judgement, Query
+from genret.pipeline.folder import RunFolder
 from genret.tokenizer.settings import TokenizerSettings
 
 CONTRAST = ("schedule", "temperature", "grades", "supervision", "engagement", "balance", "pair_weight")
 """Settings of the contrastive loss, without a say where lambda is 0."""
 KNOWN_ITEM_NOISE = 0.2
 """Share of the known-item queries with a typo or another form of a unit."""
-HERE = Path(__file__).resolve().parent
+RESULTS = Path(__file__).resolve().parents[1] / "results"
 
 
 def expand(preset: dict[str, Any]) -> list[Cell]:
@@ -50,7 +54,8 @@ def expand(preset: dict[str, Any]) -> list[Cell]:
     With a `downstream` table each has a retriever, but for those of a block that says `downstream = false`.
     With lambda = 0 the contrast's own settings have no say, so those cells are one.
     """
-    base, cells = preset.get("base", {}), {}
+    base: dict[str, Any] = preset.get("base", {})
+    cells: dict[str, Cell] = {}
     for block in preset["grid"]:
         block = dict(block)
         seeds = range(block.pop("seeds", preset.get("seeds", 3)))
@@ -153,6 +158,20 @@ def _end_with(parent: int) -> None:
     Thread(target=watch, daemon=True).start()
 
 
+def judged(work: Path, cells: Sequence[Cell], model: dict[str, Any], base: dict[str, Any]) -> Judged:
+    """What the finished cells of WORK measured, and those that are missing."""
+    folders = [cell.folder(work, model) for cell in cells]
+    whole = [(folder / "row.json").exists() for folder in folders]
+    finished = [(cell, folder) for cell, folder, there in zip(cells, folders, whole, strict=True) if there]
+    return Judged(
+        rows=[{**describe(cell, base), **read_json(folder / "row.json")} for cell, folder in finished],
+        agreed=[np.load(folder / "agreed.npy") for _, folder in finished],
+        asked=[np.load(folder / "asked.npy") if (folder / "asked.npy").exists() else None for _, folder in finished],
+        pairs=RunFolder(work).dataset().substitute_rows(),
+        missing=[describe(cell, base) for cell, there in zip(cells, whole, strict=True) if not there],
+    )
+
+
 @click.command()
 @click.argument("preset", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--jobs", default=os.cpu_count() or 1, show_default=True, help="Cells trained at a time.")
@@ -166,13 +185,11 @@ def _end_with(parent: int) -> None:
 )
 def main(preset: Path, jobs: int, data: Path | None, work: Path | None, out: Path | None, only_finished: bool) -> None:
     """Train and judge every cell of PRESET; write table.csv, report.md and plots."""
-    from ablation_report import write_report
-
-    from genret.pipeline.folder import RunFolder
+    from report import write_report
 
     os.environ["OMP_NUM_THREADS"] = "1"
     work = work or Path("runs") / "ablation" / preset.stem
-    out = out or HERE / "results" / preset.stem
+    out = out or RESULTS / preset.stem
     try:
         plan = read_preset(preset)
         cells, model = expand(plan), plan.get("downstream", {})
@@ -182,16 +199,7 @@ def main(preset: Path, jobs: int, data: Path | None, work: Path | None, out: Pat
                 if seconds:
                     times = read_json(work / "timings.json") if (work / "timings.json").exists() else {}
                     write_json(work / "timings.json", {**times, cell.folder(work, model).name: round(seconds, 1)})
-        folders = [cell.folder(work, model) for cell in cells]
-        whole = [(folder / "row.json").exists() for folder in folders]
-        base = plan.get("base", {})
-        missing = [describe(cell, base) for cell, there in zip(cells, whole, strict=True) if not there]
-        finished = [(cell, folder) for cell, folder, there in zip(cells, folders, whole, strict=True) if there]
-        rows = [{**describe(cell, base), **read_json(folder / "row.json")} for cell, folder in finished]
-        agreed = [np.load(folder / "agreed.npy") for _, folder in finished]
-        asked = [np.load(folder / "asked.npy") if (folder / "asked.npy").exists() else None for _, folder in finished]
-        pairs = RunFolder(work).dataset().substitute_rows()
-        write_report(out, preset.name, plan, rows, agreed, asked, pairs, missing)
+        write_report(out, preset.name, plan, judged(work, cells, model, plan.get("base", {})))
     except GenretError as error:
         raise click.UsageError(str(error)) from None
     click.echo(f"{out / 'report.md'}")

@@ -1,9 +1,9 @@
 """How long training takes until it has converged, and how many new products a second get an ID.
 
-    python tokenizer/speed.py --products 50000 --dim 384
-    python tokenizer/speed.py --run runs/mine
+    python tokenizer/training_speed.py --products 50000 --dim 384
+    python tokenizer/training_speed.py --run runs/mine
 
-Knows arrays, a run folder and the clock. Without `--run` the embeddings are drawn around a made-up taxonomy of three
+Without `--run` the embeddings are drawn around a made-up taxonomy of three
 levels. Trains at the default settings (`--set` changes them), then with twice the steps, and again: a training has
 converged if one of twice the steps takes less than `STILL` off the error of products that took no part in it. The error
 of those that did goes on falling for as long as anyone trains, since codebooks can learn a catalogue by heart.
@@ -24,6 +24,7 @@ import numpy as np
 from genret.ground.errors import GenretError
 from genret.ground.settings import make_settings
 from genret.ground.types import CategoryPath
+from genret.pipeline.folder import RunFolder
 from genret.tokenizer.settings import TokenizerSettings
 
 STILL = 0.02
@@ -41,7 +42,7 @@ def made_up(products: int, dim: int, seed: int = 0) -> tuple[np.ndarray, list[Ca
     parent, root = leaf // leaves, leaf // (leaves * parents)
     rows = rng.normal(size=(roots, dim))[root] + 0.7 * rng.normal(size=(roots * parents, dim))[parent]
     rows += 0.5 * rng.normal(size=(roots * parents * leaves, dim))[leaf] + 0.7 * rng.normal(size=(products, dim))
-    paths = [(f"r{a}", f"p{b}", f"l{c}") for a, b, c in zip(root, parent, leaf, strict=True)]
+    paths: list[CategoryPath] = [(f"r{a}", f"p{b}", f"l{c}") for a, b, c in zip(root, parent, leaf, strict=True)]
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), paths
 
 
@@ -111,9 +112,7 @@ def main(products: int, dim: int, run: Path | None, given: tuple[str, ...]) -> N
         if run is None:
             vectors, categories = made_up(products + round(HELD_OUT * products), dim)
         else:
-            from genret.cli.tokenizer_reports import open_embeddings
-
-            dataset, vectors = open_embeddings(run)
+            dataset, vectors, _ = RunFolder(run).embedded()
             vectors, categories = shuffled(vectors, dataset.catalogue.categories)
             products = round(len(vectors) / (1 + HELD_OUT))
         settings = make_settings(TokenizerSettings, dict(_parsed(item) for item in given))

@@ -1,7 +1,7 @@
-"""The ablation's table and contrasts. Knows rows of figures; trains, draws and writes no prose.
+"""The ablation's table and contrasts, from rows of figures.
 
-`table.csv` has one row a cell; `contrasts.csv` one row a configuration: means over seeds, and the differences to lambda
-= 0 with 95 % intervals by `ablation_intervals.py`. What has one figure a seed (error, same-leaf pairs) gets the
+`table.csv` has one row per cell; `contrasts.csv` one row per configuration: means over seeds, and the differences to
+lambda = 0 with 95 % intervals by `intervals.py`. What has one figure per seed (error, same-leaf pairs) gets the
 smallest and the largest difference over the seeds instead.
 """
 
@@ -10,11 +10,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from ablation_cell import NAMES
-from ablation_intervals import ASKED, BOTH, SHARED, asked_intervals, pair_interval
+from cell import NAMES
+from intervals import ASKED, BOTH, SHARED, asked_intervals, pair_interval
 
 from genret.eval.compare import Interval
 from genret.tokenizer.settings import TokenizerSettings
@@ -29,6 +29,21 @@ LEAF = ("leaf_L1", "leaf_L2")
 Row = dict[str, Any]
 
 
+class Judged(NamedTuple):
+    """What the cells of a grid measured."""
+
+    rows: list[Row]
+    """One per finished cell."""
+    agreed: list[np.ndarray]
+    """For each row (P, L), whether the substitute pairs agree by depth."""
+    asked: list[np.ndarray | None]
+    """For each row with a retriever (Q, F), what its figures are made of by query."""
+    pairs: np.ndarray
+    """(P, 2) rows of substitutes."""
+    missing: list[Row]
+    """The cells that were not run."""
+
+
 def write_table(path: Path, rows: Sequence[Row]) -> None:
     """A CSV with the union of the rows' columns; numbers in full, what is unknown empty."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
@@ -38,18 +53,13 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
         writer.writerows(rows)
 
 
-def summarise(
-    rows: Sequence[Row], agreed: Sequence[np.ndarray], asked: Sequence[np.ndarray | None], pairs: np.ndarray
-) -> list[Row]:
-    """One row a configuration: the mean over seeds of every figure, its deviation for a few, gains over lambda = 0.
-
-    `agreed` holds for each row (P, L) whether the (P, 2) substitute `pairs` agree by depth; `asked`, of a row with a
-    retriever, (Q, F) what its figures are made of by query.
-    """
+def summarise(judged: Judged) -> list[Row]:
+    """One row per configuration: the mean over seeds of every figure, a few deviations, gains over lambda = 0."""
+    rows, agreed, asked, pairs, _ = judged
     ends = np.unique(pairs, return_inverse=True)[1].reshape(pairs.shape)
     groups: dict[tuple[Any, ...], list[int]] = {}
-    for index, row in enumerate(rows):
-        groups.setdefault(tuple(row[name] for name in IDENTITY), []).append(index)
+    for index, one in enumerate(rows):
+        groups.setdefault(tuple(one[name] for name in IDENTITY), []).append(index)
     base = {_base_key(row): index for index, row in enumerate(rows) if _is_base(row)}
     out = []
     for key, members in groups.items():
@@ -94,8 +104,8 @@ def _means(rows: Sequence[Row]) -> Row:
     for name in rows[0]:
         if name in (*IDENTITY, *DOWNSTREAM, "seed", "failed"):
             continue
-        values = [row.get(name) for row in rows]
-        out[name] = None if any(value is None for value in values) else float(np.mean(values))
+        values = [row[name] for row in rows if row.get(name) is not None]
+        out[name] = float(np.mean(values)) if len(values) == len(rows) else None
     out["error_sd"] = float(np.std([row["error"] for row in rows], ddof=1)) if len(rows) > 1 else 0.0
     return out
 
@@ -213,7 +223,7 @@ def select(means: Sequence[Row], **wanted: Any) -> list[Row]:
 def main_sizes(means: Sequence[Row]) -> str:
     """The codebook sizes that most configurations have."""
     sizes = [row["codebook_sizes"] for row in means]
-    return max(dict.fromkeys(sizes), key=sizes.count)
+    return str(max(dict.fromkeys(sizes), key=sizes.count))
 
 
 def coherence_column(means: Sequence[Row]) -> str:

@@ -1,12 +1,12 @@
-"""The ablation's answers in plain sentences. Knows contrasts; every number and every verdict is computed from them."""
+"""The ablation's answers in plain sentences. Every number and every verdict is computed from the contrasts."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 
-from ablation_table import Row, coherence_column, name_of, select, unusual
 from scipy.stats import spearmanr
+from table import Row, coherence_column, name_of, select, unusual
 
 from genret.tokenizer.settings import TokenizerSettings
 

@@ -1,4 +1,4 @@
-"""95 % intervals of the ablation's differences, by bootstrap. Knows arrays; nothing of cells, files or prose.
+"""95 % intervals of the ablation's differences, by bootstrap over arrays.
 
 Every draw takes seeds with replacement, and with them products or queries: what is measured on other products, other
 queries and another seed should lie in the interval. With one seed, an interval says nothing of other seeds.

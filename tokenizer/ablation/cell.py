@@ -17,7 +17,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
-from ablation_intervals import ASKED, asked_figures
+from intervals import ASKED, asked_figures
 
 from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
