@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from genret.data.validate import ReadReport
     from genret.embed.fine_tuning import TwoTowerRecipe
     from genret.embed.settings import EmbedSettings
-    from genret.pipeline.stages import StageResult
+    from genret.pipeline.stages import OnChanges, StageResult
 
 FORMATS = ("files", "grocery", "homedepot", "chorus", "instacart", "grocerydb", "esci", "wands", "beir")
 
@@ -102,13 +102,21 @@ def train(run: Path, layers: Layers, encoder: str | None, **flags: Any) -> None:
     say("train", train_stage(run, model, layers.make(TrainSettings, "train", flags)))
 
 
+changes_option = click.option(
+    "--changes",
+    type=click.Choice(("keep", "drop")),
+    help="What becomes of products put and removed since RUN/index was built. They are kept if RUN/data is the same.",
+)
+
+
 @click.command()
 @run_argument
-def index(run: Path) -> None:
+@changes_option
+def index(run: Path, changes: OnChanges | None) -> None:
     """Build the prefix trie of RUN/tokenizer's semantic IDs, RUN/index."""
     from genret.pipeline.stages import index_stage
 
-    say("index", index_stage(run))
+    say("index", index_stage(run, changes))
 
 
 @click.command()
@@ -118,6 +126,7 @@ def index(run: Path) -> None:
 @click.option("--encoder", help="Warm-start the encoder from this local or hub checkpoint.")
 @click.option("--lam", type=float, help="λ, the weight of the contrastive term.")
 @click.option("--max-steps", type=int, help="Training steps of the model.")
+@changes_option
 @source_options
 @settings_options
 def build(
@@ -128,11 +137,12 @@ def build(
     encoder: str | None,
     lam: float | None,
     max_steps: int | None,
+    changes: OnChanges | None,
     **options: Any,
 ) -> None:
     """A catalogue to a retriever: data, embed, tokenize, train and index. Finished stages are reused."""
     from genret.embed.settings import EmbedSettings
-    from genret.pipeline.stages import embed_stage, index_stage, tokenize_stage, train_stage
+    from genret.pipeline.stages import check_changes, embed_stage, index_stage, tokenize_stage, train_stage
     from genret.tokenizer.settings import TokenizerSettings
     from genret.training.settings import ModelSettings, TrainSettings
 
@@ -143,12 +153,13 @@ def build(
     seq2seq = layers.make(ModelSettings, "model", {"encoder": encoder})
     training = layers.make(TrainSettings, "train", {"max_steps": max_steps})
     _read_data(source, run, layers, options)
+    check_changes(RunFolder(run), changes)  # so does the last stage; but not after hours of training
     say("embed", embed_stage(run, embedding, recipe))
     say("tokenize", tokenize_stage(run, tokenizer))
     tell_coverage(run)
     tell_policy(run)
     say("train", train_stage(run, seq2seq, training))
-    say("index", index_stage(run))
+    say("index", index_stage(run, changes))
     click.echo(f'\nnext:\n  genret search "..." --run {run}\n  genret eval {run}')
 
 

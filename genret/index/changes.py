@@ -1,179 +1,180 @@
-"""The log of an index's changes: a file that only grows, one checked line a change. Knows products and codes: no trie.
+"""One change of an index, and the bytes that stand for it in the store. Knows products and codes: no files, no trie.
 
-A line is a CRC-32 in hexadecimal, a space, and a JSON object; the first line names the index that the changes belong
-to. A line is on the disk (fsync) before its change is visible. A last line that a crash cut short was never visible:
-it is left out, and overwritten by the next change. Any other line that does not check is an error.
+A change is products that come, each in place of the one with its id, or ids that go. Its bytes are an Arrow record
+batch without the schema, which the index's shape determines; a digest over number and bytes tells damage.
 """
 
 from __future__ import annotations
 
-import base64
-import json
-import os
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from genret.ground.artifacts import sync
-from genret.ground.errors import GenretError
-from genret.ground.types import Product
+from genret.data.records import PRODUCT_SCHEMA
 
-LOG = "changes.log"
 Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float32]
-Kind: TypeAlias = Literal["insert", "update", "delete"]
+Floats: TypeAlias = npt.NDArray[Any]
+LIVE = "live.arrow"
+"""A generation's file of what came and went since the index was built from its data."""
+PIECE = 4096
+"""Products in one row of the store."""
+DIGEST_BYTES = 16
+PUT, DELETE = "put", "delete"
+IDS = pa.schema([("id", pa.string())])
+
+
+class Shape(NamedTuple):
+    """What all products of one index have in common."""
+
+    levels: int
+    width: int
+    """Of the embeddings; 0 in an index that holds none."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns of products that come."""
+        codes = pa.field("codes", pa.list_(pa.uint16(), self.levels))
+        vector = [pa.field("vector", pa.list_(pa.float32(), self.width))] if self.width else []
+        return pa.schema([*PRODUCT_SCHEMA, codes, *vector])
 
 
 class Change(NamedTuple):
-    """One change: products that come or are replaced, with their semantic IDs and embeddings, or ids that go."""
+    """Products that come or are replaced, with their semantic IDs and embeddings; or, without `table`, ids that go."""
 
-    kind: Kind
     ids: Sequence[str]
-    products: Sequence[Product] = ()
+    table: pa.Table | None = None
+    """The n products as columns of `PRODUCT_SCHEMA`, one row per id."""
     codes: Ints = np.zeros((0, 0), np.int64)
-    """(n, L), a row a product."""
+    """(n, L), one row per product."""
     embeddings: Floats | None = None
-    """(n, D), in an index that holds embeddings."""
-
-
-class ChangeLog:
-    """The log beside one index, open for reading; for writing from the first `append` on, by one process at a time."""
-
-    def __init__(self, path: Path, index: str) -> None:
-        """`index` is the fingerprint of the index that the log belongs to."""
-        self.path, self._index = path, index
-        self._end, self._count = 0, 0  # of what was read and checked
-        self._file: Any = None
-
-    def read(self) -> Iterator[Change]:
-        """The changes since the last `read` or `append`, oldest first. A GenretError where the log is damaged."""
-        if not self.path.exists():
-            return
-        with open(self.path, "rb") as file:
-            file.seek(self._end)
-            for line in file:
-                value = _checked(line)
-                if value is None:
-                    if file.read(1):
-                        raise GenretError(
-                            f"{self.path}, line {self._count + 1}: damaged; restore it, or delete the log"
-                        )
-                    return
-                self._accept(value)
-                self._end += len(line)
-                if "changes_of" not in value:
-                    yield _change(value)
-
-    def append(self, change: Change) -> None:
-        """Write the change to the disk; when this returns, it is safe. If it fails, the log is as it was."""
-        file = self._opened()
-        data = _line({**_value(change), "number": self._count})
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        except OSError as error:
-            file.truncate(self._end)
-            raise GenretError(f"{self.path}: cannot write the change ({error.strerror}); nothing was changed") from None
-        self._end += len(data)
-        self._count += 1
-
-    def close(self) -> None:
-        """Let another process write."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    """(n, D) float32, in an index that holds embeddings."""
 
     @property
-    def nbytes(self) -> int:
-        return self._end
+    def kind(self) -> str:
+        return DELETE if self.table is None else PUT
 
-    def _accept(self, value: Mapping[str, Any]) -> None:
-        """Check that this line is the one to come next."""
-        if self._count == 0 and value.get("changes_of") != self._index:
-            raise GenretError(f"{self.path} holds changes of another index; move it away")
-        if self._count and value.get("number") != self._count:
-            raise GenretError(f"{self.path}, line {self._count + 1}: a change is missing before it; restore the log")
-        self._count += 1
-
-    def _opened(self) -> Any:
-        """The file, locked against other writers, cut to what was checked, with its first line written."""
-        if self._file is None:
-            file = open(self.path, "ab")  # noqa: SIM115 (it stays open)
-            _lock(file, self.path)
-            if self._is_behind():
-                file.close()
-                raise GenretError(f"{self.path}: another process has changed the index; refresh() and try again")
-            file.truncate(self._end)
-            self._file = file
-            if self._count == 0:
-                self._start(file)
-        return self._file
-
-    def _is_behind(self) -> bool:
-        """Whether the file holds changes that were not read yet."""
-        ahead = ChangeLog(self.path, self._index)
-        ahead._end, ahead._count = self._end, self._count
-        return next(ahead.read(), None) is not None
-
-    def _start(self, file: Any) -> None:
-        data = _line({"changes_of": self._index})
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-        sync(self.path.parent)  # the new file's name
-        self._end, self._count = len(data), 1
+    def pieces(self) -> Iterator[Change]:
+        """The same in changes of at most `PIECE` products."""
+        for start in range(0, len(self.ids), PIECE):
+            part = slice(start, start + PIECE)
+            if self.table is None:
+                yield Change(self.ids[part])
+            else:
+                vectors = None if self.embeddings is None else self.embeddings[part]
+                yield Change(self.ids[part], self.table.slice(start, PIECE), self.codes[part], vectors)
 
 
-def _line(value: Mapping[str, Any]) -> bytes:
-    data = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    return b"%08x %b\n" % (zlib.crc32(data), data)
+def encoded(change: Change, shape: Shape) -> bytes:
+    """The bytes of a change."""
+    if change.table is None:
+        return bytes(pa.record_batch([pa.array(change.ids, pa.string())], schema=IDS).serialize())
+    return bytes(_batch(change, shape).serialize())
 
 
-def _checked(line: bytes) -> dict[str, Any] | None:
-    """The object of a whole and right line, else None."""
-    crc, _, data = line.rstrip(b"\n").partition(b" ")
-    if not line.endswith(b"\n") or crc != b"%08x" % zlib.crc32(data):
-        return None
-    return dict(json.loads(data))
+def decoded(kind: str, body: bytes, shape: Shape) -> Change:
+    """The change that `encoded` gave bytes to."""
+    if kind == DELETE:
+        return Change(pa.ipc.read_record_batch(pa.py_buffer(body), IDS)["id"].to_pylist())
+    batch = pa.ipc.read_record_batch(pa.py_buffer(body), shape.schema)
+    return from_table(pa.Table.from_batches([batch]), shape)
 
 
-def _value(change: Change) -> dict[str, Any]:
-    if change.kind == "delete":
-        return {"op": change.kind, "ids": list(change.ids)}
-    vectors = change.embeddings
-    packed = None if vectors is None else base64.b64encode(vectors.astype("<f4").tobytes()).decode()
-    products = [{**product._asdict(), "attributes": dict(product.attributes)} for product in change.products]
-    return {"op": change.kind, "products": products, "codes": change.codes.tolist(), "embeddings": packed}
+def from_table(table: pa.Table, shape: Shape) -> Change:
+    """The change of products that come, from the columns of `shape.schema`."""
+    count = table.num_rows
+    codes = whole(table["codes"]).flatten().to_numpy(zero_copy_only=False).astype(np.int64)
+    vectors = whole(table["vector"]).flatten().to_numpy(zero_copy_only=False) if shape.width else None
+    return Change(
+        table["id"].to_pylist(),
+        table.select(PRODUCT_SCHEMA.names),
+        codes.reshape(count, shape.levels),
+        None if vectors is None else vectors.reshape(count, shape.width),
+    )
 
 
-def _change(value: Mapping[str, Any]) -> Change:
-    if value["op"] == "delete":
-        return Change("delete", value["ids"])
-    products = [_product(row) for row in value["products"]]
-    vectors = value["embeddings"]
-    if vectors is not None:
-        vectors = np.frombuffer(base64.b64decode(vectors), "<f4").reshape(len(products), -1)
-    codes = np.array(value["codes"], np.int64)
-    return Change(value["op"], [product.id for product in products], products, codes, vectors)
+def digest(*parts: object) -> bytes:
+    """What the store keeps beside a row to tell whether it is as it was written."""
+    result = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    for part in parts:
+        result.update(part if isinstance(part, bytes) else f"{part}\0".encode())
+    return result.digest()
 
 
-def _product(row: Mapping[str, Any]) -> Product:
-    return Product(**{**row, "category": tuple(row["category"]), "stores": tuple(row["stores"])})
+def merged(changes: Iterable[Change]) -> list[Change]:
+    """What each product came to in the end: the ids that went, and the products that came; each id once."""
+    last: dict[str, int] = {}  # id -> its row among all that came, -1 if it went
+    puts: list[Change] = []
+    count = 0
+    for change in changes:
+        if change.table is None:
+            last |= dict.fromkeys(change.ids, -1)
+        else:
+            last |= {one: count + i for i, one in enumerate(change.ids)}
+            puts.append(change)
+            count += len(change.ids)
+    gone = [one for one, row in last.items() if row < 0]
+    rows = np.sort(np.array([row for row in last.values() if row >= 0], np.int64))
+    found = [Change(gone)] if gone else []
+    return [*found, _joined(puts, rows)] if len(rows) else found
 
 
-def _lock(file: Any, path: Path) -> None:
-    """Keep other processes from writing; where the system has no such locks, that is up to the caller."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise GenretError(f"{path}: another process is changing this index; close that one first") from None
+def _joined(puts: Sequence[Change], rows: Ints) -> Change:
+    """The given rows of all that came."""
+    ids = np.array([one for put in puts for one in put.ids], object)[rows].tolist()
+    table = pa.concat_tables([put.table for put in puts]).combine_chunks().take(pa.array(rows))
+    vectors = None
+    if puts[0].embeddings is not None:
+        vectors = np.concatenate([put.embeddings for put in puts if put.embeddings is not None])[rows]
+    return Change(ids, table, np.concatenate([put.codes for put in puts])[rows], vectors)
+
+
+def whole(column: Any) -> Any:
+    """A table's column as one array."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):
+        return array.chunk(0) if array.num_chunks else pa.array([], column.type)
+    return array
+
+
+def write_live(changes: Sequence[Change], path: Path, shape: Shape) -> None:
+    """Write merged changes as one Arrow file: products that came, and ids that went, with nulls beside them."""
+    tables = [shape.schema.empty_table()]
+    for change in changes:
+        if change.table is None:
+            tables.append(pa.table({"id": pa.array(change.ids, pa.string())}))
+        else:
+            tables.append(pa.Table.from_batches([_batch(change, shape)]))
+    table = pa.concat_tables(tables, promote_options="default").cast(shape.schema)
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, shape.schema, options=options) as writer:
+        writer.write_table(table, max_chunksize=PIECE)
+
+
+def read_live(source: Any, shape: Shape) -> list[Change]:
+    """What `write_live` wrote."""
+    table = pa.ipc.open_file(source).read_all()
+    went = pc.is_null(table["title"])
+    gone = Change(table.filter(went)["id"].to_pylist())
+    return merged([gone, from_table(table.filter(pc.invert(went)), shape)])
+
+
+def _matrix(rows: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """(n, W) as a list column."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1), kind), rows.shape[1])
+
+
+def _batch(change: Change, shape: Shape) -> pa.RecordBatch:
+    """The products that come, as columns of `shape.schema`."""
+    assert change.table is not None
+    columns = [whole(column) for column in change.table.columns]
+    columns.append(_matrix(change.codes.astype(np.uint16), pa.uint16()))
+    if shape.width:
+        assert change.embeddings is not None
+        columns.append(_matrix(change.embeddings.astype(np.float32), pa.float32()))
+    return pa.record_batch(columns, schema=shape.schema)

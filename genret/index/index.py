@@ -1,113 +1,152 @@
 """The index: semantic IDs and products as a prefix trie on disk, memory-mapped, changed while it is searched.
 
-Knows tries, products, filters and the log of changes; no model, no text encoder and no search. Readers take a
-`snapshot()`, which never changes; writers insert, update and delete; each change is logged durably, and is in the next
-snapshot. Every answer equals that of an index rebuilt from the products as they then are.
+Knows tries, products, filters and the store of changes; no model, no text encoder and no search. Readers take a
+`snapshot()`, which never changes; writers of any process insert, update and delete, a transaction at a time; a change
+is on the disk when it returns, and in the next snapshot of everyone. Every answer equals that of an index rebuilt from
+the products as they then are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Literal, NamedTuple
 
-import numpy as np
 import numpy.typing as npt
-import pyarrow.compute as pc
 
 from genret.data.records import Catalogue
-from genret.ground.artifacts import Artifact, read_artifact, write_artifact
+from genret.ground.artifacts import Artifact
 from genret.ground.errors import GenretError
 from genret.ground.types import Product, SemanticId
-from genret.index.changes import LOG, Change, ChangeLog, Kind
+from genret.index import generations
+from genret.index.build import Contents, Written, allocated, build_index, opened, written_generation
+from genret.index.changes import Change, Ints, decoded, encoded
 from genret.index.filter_text import as_condition
 from genret.index.filters import Condition
-from genret.index.idmap import IdMap
-from genret.index.live import Pending
+from genret.index.live import Kind, Pending
 from genret.index.snapshot import Base, Embeddings, Floats, Snapshot
+from genret.index.store import Read, Store, Transaction
 from genret.search.trie import Allowed, Trie
 
-KIND = "index"
+__all__ = ["Changing", "Compacted", "Index", "build_index"]
 
 
-def build_index(
-    catalogue: Catalogue,
-    codes: npt.ArrayLike,
-    codebook_sizes: Sequence[int],
-    path: str | Path,
-    inputs: Mapping[str, str] | None = None,
-    embeddings: npt.ArrayLike | None = None,
-    *,
-    durable: bool = False,
-) -> Artifact:
-    """Write the index of a catalogue's N products, with their (N, L) codes, at `path`, and return its artifact.
+class Compacted(NamedTuple):
+    """What a compaction came to."""
 
-    Products lie in the order of their IDs; those that share an ID by popularity, the highest first, then by product
-    id. `embeddings` (N, D) float32 or float16 are kept in the same order. A catalogue of no products makes an index
-    that finds nothing. `durable` has it on the disk (fsync) before it takes the place of another.
-    """
-    array = np.asarray(codes)
-    if array.ndim != 2 or len(array) != len(catalogue):
-        raise GenretError(f"codes of shape {array.shape} for {len(catalogue)} products; expected one row a product")
-    keys = [("popularity", "descending"), ("id", "ascending")]
-    ranked = pc.sort_indices(catalogue.table, sort_keys=keys).to_numpy(zero_copy_only=False).astype(np.int64)
-    trie, order = Trie.build(array[ranked], codebook_sizes)
-    rows = ranked[order]  # (N,) the catalogue's row at each position
-    ordered = catalogue.take(rows)
-    vectors = None if embeddings is None else _checked_embeddings(embeddings, len(catalogue))
-    settings = {"codebook_sizes": list(trie.codebook_sizes), "products": trie.num_products, "ids": trie.num_ids}
-    with write_artifact(path, KIND, settings, inputs, durable=durable) as folder:
-        trie.save(folder / "trie")
-        ordered.write(folder / "products.parquet")
-        IdMap.build(ordered.ids, array[rows]).save(folder)
-        if vectors is not None:
-            np.save(folder / "embeddings.npy", vectors[rows], allow_pickle=False)
-    return read_artifact(path, KIND, verify=False)
+    artifact: Artifact
+    """The current generation."""
+    outcome: Literal["written", "nothing to do", "another process is writing"]
+
+
+class Changing:
+    """One transaction: what is asked of it is made together, or not at all."""
+
+    def __init__(self, index: Index, pending: Pending) -> None:
+        """Use `Index.changing`."""
+        self.index, self._pending = index, pending
+        self.changes: list[Change] = []
+        self._given: set[str] = set()
+
+    def insert(
+        self, products: Iterable[Product], codes: npt.ArrayLike, embeddings: npt.ArrayLike | None = None
+    ) -> None:
+        """As `Index.insert`."""
+        self._add(self._pending.checked("insert", list(products), codes, embeddings), "insert")
+
+    def update(
+        self,
+        products: Iterable[Product],
+        codes: npt.ArrayLike | None = None,
+        embeddings: npt.ArrayLike | None = None,
+    ) -> None:
+        """As `Index.update`."""
+        self._add(self._pending.checked("update", list(products), codes, embeddings), "update")
+
+    def delete(self, ids: Iterable[str]) -> None:
+        """As `Index.delete`."""
+        names = [ids] if isinstance(ids, str) else list(ids)
+        self._pending.check_ids("delete", names)
+        self._add(Change(names), "delete")
+
+    def products(self, ids: Iterable[str]) -> list[Product]:
+        """Products that the index holds, as this transaction found them."""
+        return self._pending.products_of(list(ids))
+
+    def codes(self, ids: Iterable[str]) -> Ints:
+        """(n, L) their semantic IDs."""
+        return self._pending.codes_of(list(ids))
+
+    def embeddings(self, ids: Iterable[str]) -> Floats | None:
+        """(n, D) their embeddings; None where the index holds none."""
+        return self._pending.embeddings_of(list(ids))
+
+    def __contains__(self, product_id: object) -> bool:
+        return product_id in self._pending
+
+    def _add(self, change: Change, kind: Kind) -> None:
+        for one in change.ids:
+            if one in self._given:
+                raise GenretError(f"{kind}: product {one!r} is given twice; give each once")
+        self._given.update(change.ids)
+        if change.ids:
+            self.changes.append(change)
 
 
 class Index:
-    """An index that is searched and changed. Readers need no lock; one process at a time may write."""
+    """An index that is searched and changed, by any number of threads and processes."""
 
-    def __init__(self, base: Base) -> None:
+    def __init__(self, folder: Path, store: Store, base: Base, read: Read) -> None:
         """Use `Index.open`."""
-        self._lock = RLock()
+        self.folder, self._store = folder, store
+        self._lock, self._writing = RLock(), RLock()
         self._names: dict[str, Condition] = {}
-        self._stale = True  # whether there are changes that `_snapshot` does not hold
-        self._start(base)
+        self._lineage = read.state.lineage
+        self.superseded = False
+        """Whether the index was built anew from other inputs since: this one stays as it was, and takes no changes."""
+        self._base, self._pending, self._last, self._stale = base, Pending(base), read.state.base, True
+        self._apply(read)
 
     @classmethod
     def open(cls, path: str | Path, *, verify: bool = True) -> Index:
-        """The index at `path`, with the changes logged beside it. `verify=False` checks the sizes of files only.
+        """The index at `path`, with all changes. `verify=False` checks the sizes of files only.
 
-        Raises GenretError if it is missing, damaged, or its log belongs to another index.
+        Raises GenretError if it is missing or damaged.
         """
-        return cls(Base(read_artifact(path, KIND, verify=verify)))
+        folder = Path(path)
+        store, base, read = opened(folder, verify=verify)
+        return cls(folder, store, base, read)
 
     def __len__(self) -> int:
         return len(self.snapshot())
 
     def __contains__(self, product_id: object) -> bool:
-        return product_id in self._pending
+        with self._lock:
+            self._look()
+            return product_id in self._pending
 
     @property
     def artifact(self) -> Artifact:
-        """What lies on disk, changes apart."""
+        """The current generation, as far as this index has seen: what lies on disk, changes apart."""
         return self._base.artifact
 
     @property
     def pending(self) -> int:
-        """Changes since the index was built or compacted: products that came, were replaced or went."""
-        return self._pending.size
+        """Changes since the generation was written: products that came, were replaced or went."""
+        with self._lock:
+            self._look()
+            return self._pending.size
 
     def snapshot(self) -> Snapshot:
-        """The index as it is now, every finished change included; it stays so."""
-        if self._stale:
-            with self._lock:
-                if self._stale:
-                    self._snapshot = self._pending.snapshot(dict(self._names))
-                    self._stale = False
-        return self._snapshot
+        """The index as it is now, with every change that any process has finished; it stays so."""
+        with self._lock:
+            self._look()
+            if self._stale:
+                self._snapshot = self._pending.snapshot(dict(self._names))
+                self._stale = False
+            return self._snapshot
 
     @property
     def trie(self) -> Trie:
@@ -131,10 +170,12 @@ class Index:
     def semantic_id(self, product_id: str) -> SemanticId:
         return self.snapshot().semantic_id(product_id)
 
-    def contents(self) -> tuple[Catalogue, npt.NDArray[np.int64], Floats | None]:
+    def contents(self) -> tuple[Catalogue, Ints, Floats | None]:
         """All products as they now are, with their (N, L) codes and (N, D) embeddings, if the index holds these."""
         with self._lock:
-            return self._pending.contents()
+            self._look()
+            frozen = self._pending.freeze()
+        return frozen.contents()
 
     def define(self, name: str, where: Condition | str) -> None:
         """Give a filter a name that conditions may use, and compile it now. A GenretError if it does not fit."""
@@ -144,6 +185,35 @@ class Index:
             self._names[name] = condition
             self._stale = True
 
+    @contextmanager
+    def changing(self) -> Iterator[Changing]:
+        """A transaction: made, and on the disk, when the block ends; if it fails, nothing is changed.
+
+        Other writers, in whatever process, wait until it ends; readers do not. A GenretError if another writer takes
+        too long, the disk refuses, or the index was built anew from other inputs.
+        """
+        with self._writing:
+            while True:
+                self.refresh()  # here, and not in the transaction: opening another generation takes a while
+                with self._store.writing() as transaction:
+                    if transaction.state.generation != self._base.number:
+                        if transaction.state.lineage != self._lineage:
+                            raise GenretError(
+                                f"{self.folder}: built anew from other inputs since it was opened; open it again"
+                            )
+                        continue
+                    with self._lock:
+                        self._apply(Read(transaction.state, transaction.rows(self._last)))
+                    before = self._last
+                    change = Changing(self, self._pending)
+                    yield change
+                    self._append(transaction, change)
+                break
+            with self._lock:
+                if self._last == before and change.changes:  # else a reader has taken it in already
+                    self._pending.replay(change.changes)
+                    self._last, self._stale = transaction.state.last, True
+
     def insert(
         self, products: Iterable[Product], codes: npt.ArrayLike, embeddings: npt.ArrayLike | None = None
     ) -> None:
@@ -151,7 +221,8 @@ class Index:
 
         A GenretError if one of them is in the index already, or the codes do not fit its codebooks.
         """
-        self._apply("insert", list(products), codes, embeddings)
+        with self.changing() as change:
+            change.insert(products, codes, embeddings)
 
     def update(
         self,
@@ -163,68 +234,89 @@ class Index:
 
         A GenretError if one of them is not in the index.
         """
-        self._apply("update", list(products), codes, embeddings)
+        with self.changing() as change:
+            change.update(products, codes, embeddings)
 
     def delete(self, ids: Iterable[str]) -> None:
         """Remove products by id: all or none. A GenretError if one of them is not in the index."""
-        names = [ids] if isinstance(ids, str) else list(ids)
-        with self._lock:
-            self._pending.check_ids("delete", names)
-            self._commit(Change("delete", names))
+        with self.changing() as change:
+            change.delete(ids)
 
-    def compact(self) -> Artifact:
-        """Write the index anew with all changes in it, and go on from there; the log ends with the old one.
+    def compact(self) -> Compacted:
+        """Write the next generation, with all changes in it, and go on from there.
 
-        Whole or not at all; readers of older snapshots are not disturbed, writers wait.
+        Readers read and writers write meanwhile; what they change is kept. If it fails, nothing has changed. Of two
+        that compact, one does the work, and the other returns at once and says so.
         """
-        with self._lock:
-            if not self._pending.size:
-                return self._base.artifact
-            catalogue, codes, embeddings = self.contents()
-            old, sizes = self._base.artifact, self._base.trie.codebook_sizes
-            build_index(catalogue, codes, sizes, old.path, old.inputs, embeddings, durable=True)
-            self._log.close()
-            self._start(Base(read_artifact(old.path, KIND, verify=False)))
-            return self._base.artifact
+        with generations.written_alone(self.folder, wait=False) as alone:
+            if not alone:
+                return Compacted(self.artifact, "another process is writing")
+            self.refresh()
+            with self._lock:
+                base, last, frozen = self._base, self._last, self._pending.freeze()
+            state = self._store.state()
+            if state.lineage != self._lineage or state.generation != base.number or last == state.base:
+                return Compacted(self.artifact, "nothing to do")
+            with self._writing:
+                number = allocated(self._store)
+            contents, sizes = Contents(*frozen.contents(), frozen.live()), base.trie.codebook_sizes
+            written = written_generation(self.folder, number, contents, sizes, state.inputs)
+            done = self._flip(written, base.number, last)
+            generations.sweep(self.folder, self._store.state().generation)
+            return done
 
     def refresh(self) -> None:
-        """Take in what another process has changed or compacted since."""
+        """Take in what other processes have changed; every `snapshot` does so too."""
         with self._lock:
-            current = read_artifact(self._base.artifact.path, KIND, verify=False)
-            if current.fingerprint != self._base.artifact.fingerprint:
-                self._log.close()
-                self._start(Base(current))
-            else:
-                self._replay()
+            self._look()
 
     def close(self) -> None:
-        """Let another process write."""
-        self._log.close()
+        """Release the database; the index can be used on, and then opens it again."""
+        with self._writing, self._lock:
+            self._store.close()
 
-    def _start(self, base: Base) -> None:
-        log = ChangeLog(base.artifact.path / LOG, base.artifact.fingerprint)
-        self._base, self._pending, self._log = base, Pending(base), log
-        self._replay()
+    def _look(self) -> None:
+        """Take in what has changed, if anything has."""
+        if not self._store.changed():
+            return
+        number = self._base.number
+        read = self._store.read(lambda state: self._last if state.generation == number else state.last)
+        if read.state.lineage != self._lineage:
+            self.superseded = True
+        elif read.state.generation == number:
+            self._apply(read)
+        else:
+            self._move()
 
-    def _replay(self) -> None:
-        self._pending.replay(self._log.read())
-        self._stale = True
+    def _move(self) -> None:
+        """Go on from the generation that is current now."""
+        _, base, read = opened(self.folder, verify=False, store=self._store)
+        if read.state.lineage != self._lineage:
+            self.superseded = True
+            return
+        self._base, self._pending, self._last, self._stale = base, Pending(base), read.state.base, True
+        self._apply(read)
+        generations.remove_unused(self.folder, base.number)
 
-    def _apply(self, kind: Kind, products: list[Product], codes: Any, embeddings: Any) -> None:
-        with self._lock:
-            self._commit(self._pending.checked(kind, products, codes, embeddings))
+    def _apply(self, read: Read) -> None:
+        """Take in changes that other processes made."""
+        if read.rows:
+            shape = self._base.shape
+            self._pending.replay(decoded(row.kind, row.body, shape) for row in read.rows)
+            self._last, self._stale = read.state.last, True
 
-    def _commit(self, change: Change) -> None:
-        if change.ids:
-            self._log.append(change)
-            self._pending.apply(change)
-            self._stale = True
+    def _append(self, transaction: Transaction, change: Changing) -> None:
+        shape = self._base.shape
+        for one in change.changes:
+            for piece in one.pieces():
+                transaction.append(piece.kind, encoded(piece, shape))
 
-
-def _checked_embeddings(embeddings: npt.ArrayLike, count: int) -> Floats:
-    vectors = np.asarray(embeddings)
-    if vectors.dtype not in (np.float16, np.float32):
-        vectors = vectors.astype(np.float32)
-    if vectors.ndim != 2 or len(vectors) != count:
-        raise GenretError(f"embeddings of shape {vectors.shape} for {count} products; expected one row a product")
-    return vectors
+    def _flip(self, written: Written, old: int, last: int) -> Compacted:
+        """Make the generation, which holds the changes up to `last`, the current one, if `old` still is."""
+        with self._writing, self._store.writing() as transaction:
+            if transaction.state.generation != old:  # only where the system has no locks to keep others from it
+                return Compacted(self.artifact, "another process is writing")
+            transaction.forget(last)
+            transaction.set(written.current(transaction.state, last))
+        self.refresh()
+        return Compacted(self.artifact, "written")

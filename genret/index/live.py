@@ -8,8 +8,9 @@ over the base.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +19,24 @@ import pyarrow as pa
 from genret.data.records import Catalogue, product_table
 from genret.ground.errors import GenretError
 from genret.ground.types import Product
-from genret.index.changes import Change, Kind
+from genret.index.changes import Change, merged
 from genret.index.filters import Condition
 from genret.index.idmap import check_id
-from genret.index.snapshot import Base, Delta, Floats, RankKey, Snapshot, bucket_points, rank_key
+from genret.index.snapshot import (
+    Base,
+    Delta,
+    Floats,
+    RankKeys,
+    Snapshot,
+    bucket_points,
+    rank_keys,
+    taken,
+)
 from genret.search.bits import Ints
-from genret.search.trie import Allowed, Trie, check_codes
+from genret.search.trie import Allowed, Trie, check_codes, sort_rows
+
+Kind: TypeAlias = Literal["insert", "update", "delete"]
+"""What is asked of the ids of a change: to be new ones, or known ones."""
 
 
 class Rows:
@@ -47,22 +60,58 @@ class Rows:
         return self._array[: self._count]
 
 
+class Frozen(NamedTuple):
+    """A base and what had changed at one moment; nothing of it changes any more."""
+
+    base: Base
+    dead: Ints
+    """Base positions no longer valid."""
+    ids: list[str]
+    """(n,) of the products that came."""
+    places: Ints
+    """(n,) where they stand in what follows."""
+    tables: list[pa.Table]
+    codes: Ints
+    embeddings: Floats | None
+
+    def contents(self) -> tuple[Catalogue, Ints, Floats | None]:
+        """All products, with their codes and embeddings."""
+        alive = np.ones(self.base.trie.num_products, np.bool_)
+        alive[self.dead] = False
+        kept = np.flatnonzero(alive)
+        came = taken(self.tables, self.places)
+        catalogue = Catalogue(pa.concat_tables([self.base.catalogue.take(kept).table, came]))
+        codes = np.concatenate([self.base.trie.id_of(kept), self.codes[self.places]])
+        if self.base.embeddings is None or self.embeddings is None:
+            return catalogue, codes, None
+        return catalogue, codes, np.concatenate([self.base.embeddings[kept], self.embeddings[self.places]])
+
+    def live(self) -> list[Change]:
+        """What came and went since the index was built from its data: before the base was written, and since."""
+        here = set(self.ids)
+        gone = Change([one for one in self.base.ids_at(self.dead.tolist()) if one not in here])
+        vectors = None if self.embeddings is None else self.embeddings[self.places].astype(np.float32)
+        came = Change(self.ids, taken(self.tables, self.places), self.codes[self.places], vectors)
+        return merged([*self.base.live, gone, came])
+
+
 class Pending:
     """What has changed since the base."""
 
     def __init__(self, base: Base) -> None:
-        self.base = base
-        self._products: list[Product] = []
-        self._tables: list[pa.Table] = []  # the same, as columns; the last ones yet to come
-        self._codes = Rows(base.trie.levels, np.int64)
+        self.base, self.shape = base, base.shape
+        self._tables: list[pa.Table] = []  # the products that came, as columns; a product's place is its row
+        self._ids: list[str] = []  # of each place
+        self._popularity = Rows(1, np.float64)
+        self._codes = Rows(self.shape.levels, np.int64)
         self._points = Rows(1, np.int64)
         self._is_current = Rows(1, np.bool_)
         self._embeddings = None if base.embeddings is None else Rows(base.embeddings.shape[1], base.embeddings.dtype)
-        self._current: dict[str, int] = {}  # product id -> its place in the lists
+        self._current: dict[str, int] = {}  # product id -> its place
         self._dead: set[int] = set()  # base positions
         self._newly_dead: list[int] = []  # ... not in `_live` yet
         self._live: Allowed | None = None
-        self._fresh: list[int] = []  # places that `_order` does not hold yet
+        self._sorted = 0  # places from here on are not in `_order` yet
         self._order = np.zeros(0, np.int64)  # places in trie order, as of the last snapshot
         self._trie = Trie.build(self._codes.values, base.trie.codebook_sizes).trie  # of these
 
@@ -78,7 +127,7 @@ class Pending:
         for one in ids:
             check_id(one)
         if len(set(ids)) != len(ids):
-            twice = next(one for i, one in enumerate(ids) if one in ids[:i])
+            twice = next(one for one, times in Counter(ids).items() if times > 1)
             raise GenretError(f"{kind}: product {twice!r} is given twice; give each once")
         for one, held in zip(ids, self._holds(ids), strict=True):
             if kind == "insert" and held:
@@ -95,14 +144,15 @@ class Pending:
         for product in products:
             _check_product(kind, product)
         if kind == "update" and codes is None:
-            codes = [self._codes_of(one) for one in ids]
-        array = np.asarray(codes, np.int64) if len(ids) else np.zeros((0, self.base.trie.levels), np.int64)
+            codes = self.codes_of(ids)
+        array = np.asarray(codes, np.int64) if len(ids) else np.zeros((0, self.shape.levels), np.int64)
         if array.shape[:1] != (len(ids),):
             raise GenretError(
-                f"{kind}: codes of shape {array.shape} for {len(ids)} products; expected one row a product"
+                f"{kind}: codes of shape {array.shape} for {len(ids)} products; expected one row per product"
             )
         check_codes(array, self.base.trie.codebook_sizes)
-        return Change(kind, ids, products, array, self._checked_embeddings(kind, ids, embeddings))
+        table = _table(kind, products)
+        return Change(ids, table, array, self._checked_embeddings(kind, ids, embeddings))
 
     def apply(self, change: Change) -> None:
         """Make a change that was checked."""
@@ -113,35 +163,24 @@ class Pending:
             if position >= 0 and position not in self._dead:
                 self._dead.add(position)
                 self._newly_dead.append(position)
-        if not change.products:
+        if change.table is None:
             return
-        place = len(self._products)
-        self._products.extend(change.products)
-        self._fresh.extend(range(place, len(self._products)))
+        place = len(self._ids)
+        keys = rank_keys(change.table)
+        self._add_table(change.table)
+        self._ids.extend(change.ids)
         self._is_current.extend(np.ones((len(change.ids), 1), np.bool_))
         self._codes.extend(change.codes)
-        self._points.extend(self.base.points(change.codes, change.products)[:, None])
+        self._popularity.extend(keys.popularity[:, None])
+        self._points.extend(self.base.points(change.codes, keys)[:, None])
         if self._embeddings is not None and change.embeddings is not None:
             self._embeddings.extend(change.embeddings)
         self._current.update({one: place + i for i, one in enumerate(change.ids)})
 
     def replay(self, changes: Iterable[Change]) -> None:
         """Make changes that were made before: only what each product came to in the end."""
-        last: dict[str, tuple[Change, int] | None] = {}
-        for change in changes:
-            for i, one in enumerate(change.ids):
-                last.pop(one, None)
-                last[one] = (change, i) if change.products else None
-        gone = [one for one, found in last.items() if found is None]
-        kept = [found for found in last.values() if found is not None]
-        if gone:
-            self.apply(Change("delete", gone))
-        if kept:
-            products = [change.products[i] for change, i in kept]
-            codes = np.stack([change.codes[i] for change, i in kept])
-            vectors = [change.embeddings[i] for change, i in kept if change.embeddings is not None]
-            ids = [product.id for product in products]
-            self.apply(Change("update", ids, products, codes, np.stack(vectors) if vectors else None))
+        for change in merged(changes):
+            self.apply(change)
 
     def snapshot(self, names: Mapping[str, Condition]) -> Snapshot:
         """The base with the changes so far; later ones do not touch it."""
@@ -151,47 +190,71 @@ class Pending:
         dead = np.fromiter(self._dead, np.int64, len(self._dead))
         return Snapshot(self.base, self._delta() if self._current else None, dead, self._live, names)
 
-    def contents(self) -> tuple[Catalogue, Ints, Floats | None]:
-        """All products as they now are, with their codes and embeddings."""
-        alive = np.ones(self.base.trie.num_products, np.bool_)
-        alive[list(self._dead)] = False
-        kept, places = np.flatnonzero(alive), np.array(list(self._current.values()), np.int64)
-        came = Catalogue.from_products([self._products[place] for place in places])
-        catalogue = Catalogue(pa.concat_tables([self.base.catalogue.take(kept).table, came.table]))
-        codes = np.concatenate([self.base.trie.id_of(kept), self._codes.values[places]])
-        if self.base.embeddings is None or self._embeddings is None:
-            return catalogue, codes, None
-        return catalogue, codes, np.concatenate([self.base.embeddings[kept], self._embeddings.values[places]])
+    def freeze(self) -> Frozen:
+        """All products as they now are, to be put together while changes go on."""
+        places = np.array(list(self._current.values()), np.int64)
+        vectors = None if self._embeddings is None else self._embeddings.values
+        dead = np.array(list(self._dead), np.int64)
+        return Frozen(self.base, dead, list(self._current), places, list(self._tables), self._codes.values, vectors)
+
+    def codes_of(self, ids: Sequence[str]) -> Ints:
+        """(n, L) the codes of products that the index holds."""
+        rows = [self._code_row(one) for one in ids]
+        return np.array(rows, np.int64).reshape(len(ids), self.shape.levels)
+
+    def embeddings_of(self, ids: Sequence[str]) -> Floats | None:
+        """(n, D) float32 the embeddings of products that the index holds; None if it holds no embeddings."""
+        if self._embeddings is None or self.base.embeddings is None:
+            return None
+        positions = self.base.positions_of(ids)
+        result = np.empty((len(ids), self.shape.width), np.float32)
+        for i, (one, position) in enumerate(zip(ids, positions.tolist(), strict=True)):
+            place = self._current.get(one)
+            result[i] = self.base.embeddings[position] if place is None else self._embeddings.values[place]
+        return result
+
+    def products_of(self, ids: Sequence[str]) -> list[Product]:
+        """Products that the index holds, in the order of the ids."""
+        positions = self.base.positions_of(ids)
+        places = np.array([self._current.get(one, -1) for one in ids], np.int64)
+        came = iter(Catalogue(self._taken(places[places >= 0])))
+        kept = iter(self.base.catalogue.take(positions[places < 0]) if (places < 0).any() else ())
+        return [next(kept if place < 0 else came) for place in places.tolist()]
 
     def _delta(self) -> Delta:
         self._sort()
         points = self._points.values[self._order, 0]
         vectors = None if self._embeddings is None else self._embeddings.values
-        return Delta(self._trie, points, self._order, self._products, self._columns(), vectors)
+        return Delta(self._trie, points, self._order, tuple(self._tables), vectors)
 
     def _sort(self) -> None:
         """Bring `_order` and its trie up to date: merge what is new into what is in order already."""
-        fresh = [place for place in self._fresh if self._current.get(self._products[place].id) == place]
-        fresh.sort(key=lambda place: (*self._codes.values[place].tolist(), rank_key(self._products[place])))
-        added = np.array(fresh, np.int64)
-        points = bucket_points(self._trie, self._codes.values[added], [self._products[p] for p in fresh], self._key)
-        order = np.insert(self._order, points, added)
+        fresh = np.arange(self._sorted, len(self._ids))
+        self._sorted = len(self._ids)
+        fresh = fresh[self._is_current.values[fresh, 0]]
+        fresh = fresh[self._keys(fresh).order()]
+        fresh = fresh[sort_rows(self._codes.values[fresh], self.base.trie.codebook_sizes)]
+        points = bucket_points(self._trie, self._codes.values[fresh], self._keys(fresh), self._keys(self._order))
+        order = np.insert(self._order, points, fresh)
         self._order = order[self._is_current.values[order, 0]]
         self._trie = Trie.build(self._codes.values[self._order], self.base.trie.codebook_sizes).trie  # sorted already
-        self._fresh = []
 
-    def _key(self, position: int) -> RankKey:
-        """The rank key at a position of the last snapshot's delta."""
-        return rank_key(self._products[self._order[position]])
+    def _keys(self, places: Ints) -> RankKeys:
+        """What ranks the products at these places."""
+        ids = self._ids
+        return RankKeys(
+            self._popularity.values[places, 0],
+            lambda rows: pa.array([ids[place] for place in places[rows].tolist()], pa.string()),
+        )
 
-    def _columns(self) -> list[pa.Table]:
+    def _add_table(self, table: pa.Table) -> None:
         """The products as tables; small ones are joined, so that there are few."""
-        done = sum(table.num_rows for table in self._tables)
-        if done < len(self._products):
-            self._tables = [*self._tables, product_table(self._products[done:])]
+        self._tables.append(table)
         while len(self._tables) > 1 and self._tables[-1].num_rows * 2 > self._tables[-2].num_rows:
-            self._tables = [*self._tables[:-2], pa.concat_tables(self._tables[-2:]).combine_chunks()]
-        return self._tables
+            self._tables[-2:] = [pa.concat_tables(self._tables[-2:]).combine_chunks()]
+
+    def _taken(self, places: Ints) -> pa.Table:
+        return taken(self._tables, places)
 
     def _holds(self, ids: Sequence[str]) -> Sequence[bool]:
         """Whether each product is in the index as it now is."""
@@ -201,16 +264,9 @@ class Pending:
             for one, position in zip(ids, positions, strict=True)
         ]
 
-    def _codes_of(self, product_id: str) -> Sequence[int]:
+    def _code_row(self, product_id: str) -> Sequence[int]:
         place = self._current.get(product_id)
         return self.base.idmap.semantic_id(product_id) if place is None else self._codes.values[place].tolist()
-
-    def _embedding_of(self, product_id: str) -> Floats:
-        place = self._current.get(product_id)
-        if place is not None and self._embeddings is not None:
-            return self._embeddings.values[place]
-        assert self.base.embeddings is not None
-        return np.asarray(self.base.embeddings[self.base.positions_of([product_id])[0]])
 
     def _checked_embeddings(self, kind: Kind, ids: Sequence[str], embeddings: npt.ArrayLike | None) -> Floats | None:
         if self.base.embeddings is None:
@@ -221,13 +277,23 @@ class Pending:
         if embeddings is None and kind == "insert":
             raise GenretError(f"insert: this index holds embeddings; give ({len(ids)}, {width}) of them")
         if embeddings is None:
-            return np.stack([self._embedding_of(one) for one in ids]).astype(np.float32) if ids else None
+            return self.embeddings_of(ids)
         vectors = np.asarray(embeddings, np.float32)
         if vectors.shape != (len(ids), width) or not np.isfinite(vectors).all():
             raise GenretError(
                 f"{kind}: embeddings of shape {vectors.shape}; expected ({len(ids)}, {width}) finite numbers"
             )
         return vectors
+
+
+def _table(kind: Kind, products: Sequence[Product]) -> pa.Table:
+    """The products as columns; a GenretError where a value is of the wrong kind, or half of a surrogate pair."""
+    try:
+        return product_table(products)
+    except (UnicodeEncodeError, TypeError, AttributeError, pa.ArrowException) as error:
+        for product in products if len(products) > 1 else ():
+            _table(kind, [product])
+        raise GenretError(f"{kind}: product {products[0].id!r} cannot be stored: {error}") from None
 
 
 def _check_product(kind: Kind, product: Product) -> None:

@@ -7,11 +7,9 @@ as they were at one moment, laid over each other, less what was deleted.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -19,13 +17,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from genret.data.records import Catalogue
+from genret.data.records import PRODUCT_SCHEMA, Catalogue, product_table
 from genret.ground.artifacts import Artifact
 from genret.ground.errors import GenretError
 from genret.ground.types import Product, SemanticId
+from genret.index.changes import LIVE, Change, Shape, read_live, whole
 from genret.index.filter_text import as_condition
 from genret.index.filters import ATTRIBUTES, Condition, resolve
+from genret.index.generations import Hold
 from genret.index.idmap import IdMap
 from genret.search.bits import Bools, Ints
 from genret.search.overlay import OverlayAllowed, OverlayTrie
@@ -33,7 +34,6 @@ from genret.search.trie import Allowed, Trie
 
 Floats: TypeAlias = npt.NDArray[Any]
 """float32, or float16 as it lies on disk."""
-RankKey: TypeAlias = tuple[float, str]
 CACHE_BYTES = 256 << 20
 """What the compiled filters that are kept for the next search may take."""
 
@@ -68,23 +68,51 @@ class FilterCache:
         return allowed
 
 
-class Base:
-    """An index artifact, memory-mapped; its products are read when they are first asked for."""
+class RankKeys(NamedTuple):
+    """What orders the products of one ID, for n products: popularity, the highest first, then the product's id."""
 
-    def __init__(self, artifact: Artifact) -> None:
-        self.artifact, self.filters = artifact, FilterCache()
+    popularity: npt.NDArray[np.float64]
+    """(n,)"""
+    ids_at: Callable[[Ints], pa.Array]
+    """(m,) of the n -> (m,) their ids."""
+
+    def order(self) -> Ints:
+        """(n,) the products in this order."""
+        every = np.arange(len(self.popularity))
+        table = pa.table({"popularity": self.popularity, "id": self.ids_at(every)})
+        keys = [("popularity", "descending"), ("id", "ascending")]
+        return pc.sort_indices(table, sort_keys=keys).to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+class Base:
+    """A generation, memory-mapped and held: every file is opened here, so that what becomes of it later is no matter.
+
+    Its products are decoded when they are first asked for.
+    """
+
+    def __init__(self, artifact: Artifact, number: int = 0, held: Hold | None = None) -> None:
+        self.artifact, self.number, self.filters = artifact, number, FilterCache()
+        self._held = held
         self.trie = Trie.open(artifact.path / "trie")
         self.idmap = IdMap.open(artifact.path, self.trie.levels)
+        self._products = pa.memory_map(str(artifact.file("products.parquet")))
+        self._live = pa.memory_map(str(artifact.file(LIVE))) if LIVE in artifact.files else None
         self.embeddings: Floats | None = None
         if "embeddings.npy" in artifact.files:
             self.embeddings = np.load(artifact.file("embeddings.npy"), mmap_mode="r", allow_pickle=False).view(
                 np.ndarray
             )
+        self.shape = Shape(self.trie.levels, 0 if self.embeddings is None else self.embeddings.shape[1])
 
     @cached_property
     def catalogue(self) -> Catalogue:
         """The products in trie order."""
-        return Catalogue.read(Path(self.artifact.file("products.parquet")))
+        return Catalogue(pq.read_table(self._products, schema=PRODUCT_SCHEMA))
+
+    @property
+    def live(self) -> list[Change]:
+        """What had come and gone, when this generation was written, since the index was built."""
+        return [] if self._live is None else read_live(self._live, self.shape)
 
     @cached_property
     def attributes(self) -> frozenset[str]:
@@ -119,33 +147,57 @@ class Base:
                 result[i] = first + within
         return result
 
-    def points(self, codes: Ints, products: Sequence[Product]) -> Ints:
-        """(n,) for each product, with its (n, L) codes, the position that it would stand before."""
-        return bucket_points(self.trie, codes, products, self._key)
+    def ids_at(self, positions: Sequence[int]) -> list[str]:
+        """The ids of the products at these positions."""
+        return list(self._ids.take(pa.array(positions, pa.int64())).to_pylist()) if len(positions) else []
 
-    def _key(self, position: int) -> RankKey:
-        return -float(self._popularity[position]), self._ids[position].as_py()
+    def points(self, codes: Ints, keys: RankKeys) -> Ints:
+        """(n,) for each product, by its (n, L) codes and rank, the position that it would stand before."""
+        own = RankKeys(self._popularity, lambda positions: self._ids.take(pa.array(positions)))
+        return bucket_points(self.trie, codes, keys, own)
 
     def _bucket(self, codes: Ints) -> tuple[Ints, Ints]:
         return self.trie.product_range(self.trie.levels, self.trie.find(codes))
 
 
 class Delta(NamedTuple):
-    """Products that came since, in trie order by `rows`: positions in lists that only grow."""
+    """Products that came since, in trie order by `rows`: places in tables that only grow."""
 
     trie: Trie
     points: Ints
     """(n,) for each position, the base position that it stands before."""
     rows: Ints
     """(n,) the place of each position's product below."""
-    products: Sequence[Product]
     tables: Sequence[pa.Table]
-    """The same products as columns, in some pieces."""
-    embeddings: Floats | None
+    """The products as columns, in some pieces."""
+    vectors: Floats | None
+    """Their embeddings, by place."""
+
+    @property
+    def embeddings(self) -> Floats | None:
+        """(n, D) in trie order, None where the index holds none."""
+        return None if self.vectors is None else self.vectors[self.rows]
+
+    @property
+    def ids(self) -> list[str]:
+        """The products' ids, in trie order."""
+        return list(taken([table.select(["id"]) for table in self.tables], self.rows)["id"].to_pylist())
+
+    def products(self, positions: Ints) -> list[Product]:
+        return list(Catalogue(taken(self.tables, self.rows[positions])))
 
     def mask(self, condition: Condition) -> Bools:
         """(n,) bool: the positions that meet the condition."""
         return np.concatenate([condition.mask(table) for table in self.tables])[self.rows]
+
+
+class Difference(NamedTuple):
+    """What changed from one snapshot to a later one, for what is kept beside an index."""
+
+    gone: list[str]
+    """Ids that are no longer there, or whose product is another now."""
+    came: list[Product]
+    """Products that were not there, or were others."""
 
 
 class Snapshot:
@@ -187,12 +239,8 @@ class Snapshot:
         found: list[Product] = list(self.base.catalogue.take(own[~of_delta])) if not of_delta.all() else []
         if self.delta is None or not of_delta.any():
             return found
-        from_base = iter(found)
-        rows = self.delta.rows
-        return [
-            self.delta.products[rows[place]] if new else next(from_base)
-            for new, place in zip(of_delta.tolist(), own.tolist(), strict=True)
-        ]
+        from_base, from_delta = iter(found), iter(self.delta.products(own[of_delta]))
+        return [next(from_delta if new else from_base) for new in of_delta.tolist()]
 
     def product(self, position: int) -> Product:
         """The product at a position."""
@@ -212,6 +260,12 @@ class Snapshot:
             raise GenretError(f"no product {product_id!r} in this index of {len(self)} products")
         return position
 
+    def codes(self, without: Sequence[str] = ()) -> Ints:
+        """(n, L) the semantic IDs of all products but these, in ID order."""
+        found = np.ones(self.trie.num_products, np.bool_) if self._alive is None else self._alive.mask()
+        found[[self.position(one) for one in without]] = False
+        return self.trie.id_of(np.flatnonzero(found))
+
     def semantic_id(self, product_id: str) -> SemanticId:
         """The semantic ID of a product; a GenretError if the index does not hold it."""
         return tuple(self.trie.id_of([self.position(product_id)])[0].tolist())
@@ -219,11 +273,24 @@ class Snapshot:
     def __contains__(self, product_id: object) -> bool:
         return isinstance(product_id, str) and self._position(product_id) >= 0
 
+    def since(self, earlier: Snapshot | None = None) -> Difference | None:
+        """What changed since an earlier snapshot, by default since the generation was written.
+
+        None where the earlier one is of another generation: then all may be different.
+        """
+        if earlier is not None and earlier.base is not self.base:
+            return None
+        dead = self.dead if earlier is None else np.setdiff1d(self.dead, earlier.dead)
+        before = None if earlier is None else earlier.delta
+        old, new = (np.zeros(0, np.int64) if one is None else one.rows for one in (before, self.delta))
+        left = [] if before is None else taken(before.tables, np.setdiff1d(old, new))["id"].to_pylist()
+        came = [] if self.delta is None else list(Catalogue(taken(self.delta.tables, np.setdiff1d(new, old))))
+        return Difference([*self.base.ids_at(dead.tolist()), *left], came)
+
     @cached_property
     def _places(self) -> dict[str, int]:
         """Product id -> position in the delta."""
-        delta = self.delta
-        return {} if delta is None else {delta.products[row].id: place for place, row in enumerate(delta.rows)}
+        return {} if self.delta is None else {one: place for place, one in enumerate(self.delta.ids)}
 
     def _position(self, product_id: str) -> int:
         if isinstance(self.trie, OverlayTrie) and product_id in self._places:
@@ -266,41 +333,51 @@ class _LaidEmbeddings:
 
     def __getitem__(self, positions: Any) -> Floats:
         base, delta = self._snapshot.base.embeddings, self._snapshot.delta
-        if base is None or delta is None or delta.embeddings is None:
+        if base is None or delta is None or delta.vectors is None:
             raise GenretError("this index holds no embeddings")
         asked = np.asarray(positions, np.int64)
         of_delta, own = self._snapshot._segments(asked.reshape(-1))
         result = np.empty((asked.size, base.shape[1]), base.dtype)
         result[~of_delta] = base[own[~of_delta]]
-        result[of_delta] = delta.embeddings[delta.rows[own[of_delta]]]
+        result[of_delta] = delta.vectors[delta.rows[own[of_delta]]]
         return result.reshape(*asked.shape, base.shape[1])
 
 
-def rank_key(product: Product) -> RankKey:
-    """What orders the products of one ID: popularity, the highest first, then the product's id."""
-    return -product.popularity, product.id
+def rank_keys(table: pa.Table) -> RankKeys:
+    """What ranks the products of a catalogue table."""
+    ids = whole(table["id"])
+    return RankKeys(whole(table["popularity"]).to_numpy(zero_copy_only=False), lambda rows: ids.take(pa.array(rows)))
 
 
-def bucket_points(trie: Trie, codes: Ints, products: Sequence[Product], key_at: Callable[[int], RankKey]) -> Ints:
+def bucket_points(trie: Trie, codes: Ints, keys: RankKeys, known: RankKeys) -> Ints:
     """(n,) for each product, with its (n, L) codes, the position of `trie` that it would stand before.
 
-    `key_at` tells the rank key of the product at a position.
+    `keys` rank these products, `known` those at the trie's positions.
     """
     start, stop = trie.product_range(trie.levels, trie.find(codes))
+    shared = np.flatnonzero(stop > start)
     points = np.where(stop > start, start, trie.insertion_point(codes))
-    for i in np.flatnonzero(stop > start).tolist():
-        points[i] = bisect_left(range(stop[i]), rank_key(products[i]), lo=start[i], key=key_at)
+    low, high = start[shared], stop[shared]
+    popularity, ids = keys.popularity[shared], keys.ids_at(shared)
+    for _ in range(int((high - low).max(initial=0)).bit_length()):  # halving search of all products at once
+        middle = (low + high) >> 1
+        open_ = low < high
+        there = known.popularity.take(middle, mode="clip")
+        less = open_ & (there > popularity)
+        tied = np.flatnonzero(open_ & (there == popularity))
+        if len(tied):
+            less[tied] = pc.less(known.ids_at(middle[tied]), ids.take(pa.array(tied))).to_numpy(zero_copy_only=False)
+        low, high = np.where(less, middle + 1, low), np.where(open_ & ~less, middle, high)
+    points[shared] = low
     return points
+
+
+def taken(tables: Sequence[pa.Table], places: Ints) -> pa.Table:
+    """The rows at these places of tables that stand for one."""
+    table = pa.concat_tables(tables) if tables else product_table([])
+    return table.take(pa.array(places, pa.int64()))
 
 
 def attribute_names(table: pa.Table) -> frozenset[str]:
     """The names of attributes that any product of a catalogue table has."""
     return frozenset(pc.unique(whole(table[ATTRIBUTES]).keys).to_pylist()) if table.num_rows else frozenset()
-
-
-def whole(column: Any) -> Any:
-    """A table's column as one array."""
-    array = column.combine_chunks()
-    if isinstance(array, pa.ChunkedArray):
-        return array.chunk(0) if array.num_chunks else pa.array([], column.type)
-    return array

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from genret.data.records import Dataset, load_dataset
 from genret.ground.artifacts import MANIFEST, Artifact, check_lineage, read_artifact, read_json, write_json
 from genret.ground.errors import GenretError
+from genret.index.store import STORE
 
 if TYPE_CHECKING:
     from genret.embed.embedder import Embedder
@@ -94,12 +95,18 @@ class RunFolder:
         return self.path / "eval"
 
     def artifact(self, part: Part, *, verify: bool = False) -> Artifact:
-        """The manifest of a part, its lineage unchecked; with `verify`, its files checked against it."""
+        """The manifest of a part (of an index, its current generation's), its lineage unchecked; with `verify`, its
+        files checked against it."""
+        if part == "index":
+            from genret.index.build import current
+
+            return current(self.folder(part), verify=verify)
         return read_artifact(self.folder(part), KINDS[part], verify=verify)
 
     def has(self, part: Part) -> bool:
         """Whether the part has been made."""
-        return (self.folder(part) / MANIFEST).is_file()
+        names = (MANIFEST, STORE) if part == "index" else (MANIFEST,)
+        return any((self.folder(part) / name).is_file() for name in names)
 
     def whole(self, part: Part) -> Artifact | None:
         """The artifact of a part if there is a whole one, else None: a broken one is to be made again."""
@@ -156,10 +163,16 @@ class RunFolder:
         return Tokenized(dataset, vectors, tokenizer, codes, {**fingerprints, **_fingerprints(artifact)})
 
     def index(self) -> Index:
-        """The index, open to readers and to one writer."""
+        """The index, open to readers and writers."""
         from genret.index.index import Index
 
         return Index.open(self.folder("index"))
+
+    def index_lineage(self) -> str:
+        """What the index was built from, as one value: the same however it is changed and compacted."""
+        from genret.index.build import lineage
+
+        return lineage(self.folder("index"))
 
     def searchable(self) -> tuple[GenretForConditionalGeneration, Any, Index, int]:
         """The model, its text tokenizer, the index of the same semantic IDs, and how wide a search is by default.

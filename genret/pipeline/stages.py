@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from genret.data.engagement import co_engaged
 from genret.data.records import Dataset, load_dataset, save_dataset
@@ -21,14 +21,17 @@ from genret.embed.embedder import QueryBag
 from genret.embed.fine_tuned import tuned_encoder
 from genret.embed.settings import TOWERS, TWO_TOWER, EmbedSettings
 from genret.ground.artifacts import Artifact
+from genret.ground.errors import GenretError
 from genret.ground.settings import settings_dict
 from genret.pipeline.folder import Part, RunFolder
 
 if TYPE_CHECKING:
     from genret.embed.fine_tuning import TwoTowerRecipe
+    from genret.index.store import State
     from genret.tokenizer.settings import TokenizerSettings
     from genret.training.settings import ModelSettings, TrainSettings
 
+OnChanges: TypeAlias = Literal["keep", "drop"]
 EMBEDDINGS = "embeddings"
 """As a model's encoder: the one that the run fine-tuned for its embeddings."""
 
@@ -123,18 +126,51 @@ def _query_bag(run: RunFolder, embeddings: Artifact, model: ModelSettings) -> Qu
     return bag if fits else None
 
 
-def index_stage(run: Path) -> StageResult:
-    """RUN/index from RUN/data, RUN/embeddings and RUN/tokenizer."""
-    from genret.index.index import build_index
+def index_stage(run: Path, changes: OnChanges | None = None) -> StageResult:
+    """RUN/index from RUN/data, RUN/embeddings and RUN/tokenizer.
+
+    Where it has to be built again, products that were put or removed since are carried over if RUN/data is still what
+    it was; if not, `changes` says whether to "keep" or to "drop" them, and without it that is a GenretError.
+    """
+    from genret.index.build import build_index
+    from genret.pipeline.stock import carried
     from genret.tokenizer.tokenizer import id_sizes
 
     folder = RunFolder(run)
     dataset, vectors, tokenizer, codes, fingerprints = folder.tokenized()
 
     def make(out: Path, inputs: Mapping[str, str], scratch: Path) -> None:
-        build_index(dataset.catalogue, codes, id_sizes(codes, tokenizer.codebook_sizes), out, inputs, vectors)
+        before = check_changes(folder, changes)
+        sizes, carry = id_sizes(codes, tokenizer.codebook_sizes), before and carried(folder, before)
+        forget = changes == "drop"
+        build_index(dataset.catalogue, codes, sizes, out, inputs, vectors, carry=carry, forget=forget)
 
     return _stage(folder, "index", fingerprints, {}, make)
+
+
+def check_changes(run: RunFolder, changes: OnChanges | None) -> State | None:
+    """The state of RUN/index, if products came or went since it was built and are to be kept; else None.
+
+    A GenretError if they are, RUN/data is not what it was, and `changes` does not say what is to become of them.
+    """
+    from genret.index.build import live_changes
+
+    folder = run.folder("index")
+    live = None if changes == "drop" else live_changes(folder)
+    if live is None or not (live.size or live.state.migrated):
+        return None
+    same = live.state.inputs.get("dataset") == run.artifact("data").fingerprint
+    if live.state.migrated and not same:
+        raise GenretError(
+            f"{folder} is of an earlier format, which does not say what was put and removed, and RUN/data is another "
+            "now; build it without (--changes drop), or with the data that it was built from first"
+        )
+    if changes is None and not same:
+        raise GenretError(
+            f"{folder}: {live.size} products were put or removed since it was built, and RUN/data is another now; say "
+            "whether they go on top of it (--changes keep) or are to be lost (--changes drop)"
+        )
+    return live.state
 
 
 def _stage(

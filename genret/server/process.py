@@ -16,8 +16,8 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
-from genret.ground.artifacts import read_artifact
 from genret.ground.errors import GenretError
+from genret.pipeline.folder import RunFolder
 from genret.server.metrics import MULTIPROCESS
 from genret.server.settings import VARIABLE, ServeSettings
 
@@ -96,8 +96,9 @@ def _check_run(run: Path) -> None:
     """A GenretError, before anything is started, if a run is no run."""
     if not run.is_dir():
         raise GenretError(f"{run}: no such run folder; make one with `genret demo` or `genret build`")
-    for kind in ("model", "index"):
-        read_artifact(run / kind, kind, verify=False)
+    folder = RunFolder(run)
+    folder.artifact("model")
+    folder.artifact("index")
 
 
 def _share(workers: int) -> int:

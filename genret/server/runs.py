@@ -14,8 +14,9 @@ from threading import Lock
 from time import time
 from typing import Any, NamedTuple
 
-from genret.ground.artifacts import read_artifact, write_json
+from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
+from genret.pipeline.folder import RunFolder
 from genret.pipeline.meaning import Meanings
 from genret.pipeline.retriever import Retriever
 from genret.server.baselines import Baselines
@@ -173,8 +174,12 @@ def run_names(folders: Sequence[Path]) -> list[str]:
 
 
 def version_of(folder: Path) -> str:
-    """The fingerprints of a run's model and index, as they lie on disk."""
-    return "-".join(read_artifact(folder / kind, kind, verify=False).fingerprint[:16] for kind in ("model", "index"))
+    """The fingerprints of a run's model, and of what its index was built from, as they lie on disk.
+
+    A compaction is no other version: the index that is open follows it by itself.
+    """
+    run = RunFolder(folder)
+    return f"{run.artifact('model').fingerprint[:16]}-{run.index_lineage()[:16]}"
 
 
 def warm_up(retriever: Retriever) -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from small_run import SMALL
 
-from genret.ground.artifacts import read_artifact
-from genret.pipeline.folder import KINDS
+from genret.pipeline.folder import KINDS, Part, RunFolder
 from genret.pipeline.stages import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
 
 
@@ -30,9 +29,9 @@ def again(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
-@pytest.mark.parametrize(("folder", "kind"), KINDS.items())
-def test_a_second_run_writes_the_same_bytes(built_run: Path, again: Path, folder: str, kind: str) -> None:
-    first, second = (read_artifact(run / folder, kind) for run in (built_run, again))
+@pytest.mark.parametrize("part", KINDS)
+def test_a_second_run_writes_the_same_bytes(built_run: Path, again: Path, part: Part) -> None:
+    first, second = (RunFolder(run).artifact(part, verify=True) for run in (built_run, again))
     assert {name: file["sha256"] for name, file in first.files.items()} == {
         name: file["sha256"] for name, file in second.files.items()
     }

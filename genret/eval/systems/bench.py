@@ -260,7 +260,7 @@ def _generative(bench: Bench, rescore: bool | float) -> Prepared:
         found = retriever.search([query.text for query in queries], k, beam_width=width, rescore=rescore)
         return run_of_results([query.id for query in queries], found)
 
-    index = bench.run.folder("index")
+    index = retriever.index.artifact.path
     parts = {"model": folder_bytes(bench.run.folder("model")), "trie": folder_bytes(index / "trie")}
     if rescore is not False:
         parts |= {"vectors": (index / "embeddings.npy").stat().st_size, **_embedder_parts(bench)}
