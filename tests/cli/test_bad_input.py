@@ -139,9 +139,9 @@ ARTIFACTS = [
     ("model", "model/model.safetensors", _flip, "model.safetensors|checksum"),
     ("model", "model/model.safetensors", _truncate, "model.safetensors|bytes"),
     ("model", "manifest.json", _newer, "format 99|upgrade"),
-    ("index", "manifest.json", _remove, "index|manifest.json"),
-    ("index", "products.parquet", _flip, "products.parquet"),
-    ("index", "manifest.json", _unfinish, "manifest.json|JSON"),
+    ("index/gen-0000001", "manifest.json", _remove, "index|manifest.json"),
+    ("index/gen-0000001", "products.parquet", _flip, "products.parquet"),
+    ("index/gen-0000001", "manifest.json", _unfinish, "manifest.json|JSON"),
 ]
 
 
