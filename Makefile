@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 DEMO   ?= runs/demo
 HOMEDEPOT ?= ../shared/data/homedepot
 
-.PHONY: demo homedepot test test-slow check lint types notebooks clean
+.PHONY: demo docs homedepot test test-slow check lint types notebooks clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -35,6 +35,10 @@ types: $(READY)
 	$(BIN)/mypy
 
 check: lint types test   ## what CI runs, and more
+
+docs: $(READY)           ## the documentation site, in site/
+	$(BIN)/python docs/generate.py
+	$(BIN)/python -m zensical build --strict --clean
 
 notebooks: $(READY)      ## strip outputs before a commit
 	$(BIN)/nbstripout notebooks/*.ipynb

@@ -1,0 +1,89 @@
+"""Write the pages that are made from the code and from the results files: settings, command line, benchmarks.
+
+    python docs/generate.py
+
+`make docs` calls it before it builds the site. The pages it writes are not kept in git, so they cannot go stale.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from genret.cli import COMMANDS, cli
+from genret.cli.about import SETTINGS
+from genret.ground.described import described
+
+DOCS = Path(__file__).resolve().parent
+ROOT = DOCS.parent
+RESULTS = {
+    "grocery-test": ROOT / "eval/results/grocery-test/results.md",
+    "homedepot-dev": ROOT / "eval/results/homedepot-dev/results.md",
+    "chorus-test": ROOT / "eval/results/chorus-test/results.md",
+    "speed": ROOT / "eval/results/speed/speed.md",
+    "exactness": ROOT / "eval/results/exactness/demo/exactness.md",
+    "lambda": ROOT / "tokenizer/results/grocery/report.md",
+}
+"""Page below benchmarks/ -> the results file that it is."""
+
+
+def settings_page() -> str:
+    """Every setting of every section, with its default and meaning."""
+    lines = ["# Settings", "", "Set one with `--set SECTION.NAME=VALUE` or in a preset's table `[SECTION]`."]
+    for section, place in SETTINGS.items():
+        module, _, name = place.partition(":")
+        lines += ["", f"## {section}", "", "| setting | type | default | what it does |", "|---|---|---|---|"]
+        for row in described(getattr(import_module(module), name)):
+            lines.append(f"| `{row.name}` | `{_cell(row.type)}` | `{_cell(str(row.default))}` | {_cell(row.meaning)} |")
+    return "\n".join(lines) + "\n"
+
+
+def cli_page() -> str:
+    """The help of every command, groups included."""
+    lines = ["# Command line", "", "An error that you can put right is one line on stderr and exit code 2."]
+    context = click.Context(cli, info_name="genret")
+    for name in COMMANDS:
+        lines += _command(cli.get_command(context, name), f"genret {name}", context)
+    return "\n".join(lines) + "\n"
+
+
+def _command(command: Any, name: str, parent: click.Context) -> list[str]:
+    context = click.Context(command, info_name=name.rpartition(" ")[2], parent=parent)
+    lines = ["", f"## {name}", "", "```text", command.get_help(context), "```"]
+    if isinstance(command, click.Group):
+        for below in command.list_commands(context):
+            lines += _command(command.get_command(context, below), f"{name} {below}", context)
+    return lines
+
+
+def results_page(name: str) -> str:
+    """A results file as a page; pictures beside it are copied, links that leave the site become plain text."""
+    source = RESULTS[name]
+    text = source.read_text(encoding="utf-8")
+    for picture in set(re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)):
+        target = DOCS / "benchmarks" / f"{name}-{Path(picture).name}"
+        target.write_bytes((source.parent / picture).read_bytes())
+        text = text.replace(f"({picture})", f"({target.name})")
+    text = re.sub(r"(?<!!)\[([^\]]+)\]\((?!http|#)[^)]+\)", r"\1", text)
+    where = source.relative_to(ROOT)
+    return f"{text.rstrip()}\n\n*Made from `{where}`; `eval/README.md` says how to make it again.*\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def main() -> None:
+    """Write all generated pages."""
+    (DOCS / "reference/settings.md").write_text(settings_page(), encoding="utf-8")
+    (DOCS / "reference/cli.md").write_text(cli_page(), encoding="utf-8")
+    for name in RESULTS:
+        (DOCS / f"benchmarks/{name}.md").write_text(results_page(name), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
