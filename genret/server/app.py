@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -23,7 +24,7 @@ from starlette.staticfiles import StaticFiles
 
 from genret import __version__
 from genret.ground.errors import GenretError
-from genret.server.batching import BatchQueue
+from genret.server.batching import BatchQueue, NoWatcher
 from genret.server.catalogue import STATIC
 from genret.server.engine import Engine, Found, Key
 from genret.server.guard import Guard, log_line
@@ -92,8 +93,10 @@ def _describe(app: FastAPI) -> None:
 def _service(settings: ServeSettings) -> Service:
     metrics = Metrics()
     runs = Runs(settings.runs, settings.device, settings.control, metrics, log_line)
-    queue: BatchQueue[Key, Found] = BatchQueue(Engine(runs, metrics), settings.batching, metrics)
-    return Service(settings, metrics, runs, queue, log_line)
+    engine = Engine(runs, metrics)
+    queue = BatchQueue[Key, Found](engine, settings.batching, metrics)
+    aside = BatchQueue[Key, Found](engine, replace(settings.batching, max_queue=16, max_batch=1), NoWatcher())
+    return Service(settings, metrics, runs, {"genret": queue, "bm25": aside, "dense": aside}, log_line)
 
 
 def _guarded(service: Service) -> Any:
@@ -109,14 +112,16 @@ def _guarded(service: Service) -> Any:
 def _lifespan(service: Service) -> Any:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        service.queue.start()
+        for queue in service.all_queues:
+            queue.start()
         loading = asyncio.create_task(_load(service))
         _drain_on_sigterm(service)
         yield
         loading.cancel()
         with suppress(asyncio.CancelledError):
             await loading
-        await service.queue.stop()
+        for queue in service.all_queues:
+            await queue.stop()
         guard = service.guard
         counts = {"accepted": guard.accepted, "answered": guard.answered} if guard else {}
         service.log("stopped", counts)
@@ -166,7 +171,9 @@ def _drain_on_sigterm(service: Service) -> None:
             )
         if not service.draining:
             service.drain()
-            loop.call_soon_threadsafe(service.log, "draining", {"waiting": service.queue.waiting})
+            loop.call_soon_threadsafe(
+                service.log, "draining", {"waiting": sum(queue.waiting for queue in service.all_queues)}
+            )
 
     signal.signal(signal.SIGTERM, drain)
 

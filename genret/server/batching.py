@@ -51,6 +51,14 @@ class Watcher(Protocol):
     def dropped(self, reason: str, count: int) -> None: ...
 
 
+class NoWatcher:
+    """Tells nobody."""
+
+    def depth(self, waiting: int) -> None: ...
+    def batch(self, size: int, waited: Sequence[float]) -> None: ...
+    def dropped(self, reason: str, count: int) -> None: ...
+
+
 @dataclass(eq=False)
 class _Entry(Generic[K, R]):
     key: K

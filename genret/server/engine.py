@@ -14,6 +14,8 @@ from genret.pipeline.unfold import Ask, Unfolding, WhyNot, unfold, why_not
 from genret.server.metrics import Metrics
 from genret.server.runs import Runs, Served
 
+System = Literal["genret", "bm25", "dense"]
+
 
 class Key(NamedTuple):
     """What texts must have in common to be decoded together."""
@@ -25,7 +27,7 @@ class Key(NamedTuple):
     exact: bool = False
     max_per_prefix: int | None = None
     rescore: bool | float = False
-    system: Literal["genret", "bm25", "dense"] = "genret"
+    system: System = "genret"
     explain: bool = False
     why_not: str | None = None
     """A product's id: what became of it, rather than what was found."""

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
+from genret.index.snapshot import Snapshot
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.meaning import Meanings
 from genret.pipeline.retriever import Retriever
@@ -103,7 +104,7 @@ class Runs:
         served = self.get(name)
         index = served.retriever.index.snapshot()
         found = self._meanings.get(served.name)
-        if found is None or found.index is not index:
+        if found is None or _moment(found.index) != _moment(index):
             self._meanings[served.name] = found = Meanings(index)
         return found
 
@@ -180,6 +181,11 @@ def version_of(folder: Path) -> str:
     """
     run = RunFolder(folder)
     return f"{run.artifact('model').fingerprint[:16]}-{run.index_lineage()[:16]}"
+
+
+def _moment(index: Snapshot) -> tuple[int, int, int]:
+    """What tells two snapshots of different products apart."""
+    return id(index.base), id(index.delta), len(index.dead)
 
 
 def warm_up(retriever: Retriever) -> None:

@@ -10,15 +10,12 @@ from typing import Any
 from starlette.requests import Request
 
 from genret.server.batching import Answer, BatchQueue, Full, Late
-from genret.server.engine import Found, Key
+from genret.server.engine import Found, Key, System
 from genret.server.guard import Guard
 from genret.server.metrics import Metrics
 from genret.server.problem import Problem
 from genret.server.runs import Runs
 from genret.server.settings import ServeSettings
-
-QUEUED = 64
-"""Texts of one request that go to the queue together; a long list must not fill it alone."""
 
 
 class Service:
@@ -29,10 +26,10 @@ class Service:
         settings: ServeSettings,
         metrics: Metrics,
         runs: Runs,
-        queue: BatchQueue[Key, Found],
+        queues: Mapping[System, BatchQueue[Key, Found]],
         log: Callable[[str, Mapping[str, Any]], None],
     ) -> None:
-        self.settings, self.metrics, self.runs, self.queue, self.log = settings, metrics, runs, queue, log
+        self.settings, self.metrics, self.runs, self.queues, self.log = settings, metrics, runs, queues, log
         self.started = time()
         self.ready = asyncio.Event()
         self.failure: str | None = None
@@ -40,6 +37,11 @@ class Service:
         self.guard: Guard | None = None
         self.changing = asyncio.Lock()
         """Held by the one change that is made at a time."""
+
+    @property
+    def all_queues(self) -> list[BatchQueue[Key, Found]]:
+        """The model's own, and the one of what stands beside it, which must not keep the model waiting."""
+        return list(dict.fromkeys(self.queues.values()))
 
     @property
     def draining(self) -> bool:
@@ -59,7 +61,7 @@ class Service:
         """One answer for each text, through the queue. A Problem if there is no room, no time, or nobody waits."""
         self.check_ready()
         deadline = asyncio.get_running_loop().time() + timeout_ms / 1000
-        asked = asyncio.create_task(self.queue.submit(key, texts, deadline))
+        asked = asyncio.create_task(self.queues[key.system].submit(key, texts, deadline))
         gone = asyncio.create_task(_gone(request))
         try:
             await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)

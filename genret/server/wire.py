@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
 from genret.data.validate import MAX_ID
+from genret.server.engine import System
 from genret.server.problem import Problem, printable, too_large
 from genret.server.settings import Batching, Limits
 
 M = TypeVar("M", bound=BaseModel)
-System = Literal["genret", "bm25", "dense"]
 PATTERN = r"\S"
 
 
