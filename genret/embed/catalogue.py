@@ -7,7 +7,6 @@ are kept beside the artifact until it is whole.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ from genret.embed.sentence import SentenceEmbedder
 from genret.embed.settings import KIND, LSA, TOWERS, TWO_TOWER, EmbedSettings
 from genret.ground.artifacts import Artifact, read_artifact, read_json, write_artifact
 from genret.ground.errors import GenretError
+from genret.ground.files import whole_file
 from genret.ground.settings import settings_dict
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ def _encode_resumably(embedder: Embedder, texts: Sequence[str], chunks: Path, pr
             rows = order[start : start + CHUNK]
             file = chunks / f"{start}.npy"
             if not file.exists():
-                _save_whole(file, embedder.encode_products([texts[row] for row in rows]))
+                with whole_file(file) as temporary:
+                    np.save(temporary, embedder.encode_products([texts[row] for row in rows]))
             vectors[rows] = np.load(file)
             bar.update(len(rows))
     return vectors
@@ -135,9 +136,3 @@ def _chunk_folder(path: Path, texts: Sequence[str], settings: EmbedSettings, rec
     """Where finished chunks wait: named by texts and settings, so that chunks of another job are never taken up."""
     digest = hashlib.sha256(repr((settings, recipe, *texts)).encode()).hexdigest()[:16]
     return path.with_name(f".{path.name}.chunks") / digest
-
-
-def _save_whole(file: Path, vectors: Vectors) -> None:
-    temporary = file.with_suffix(f".tmp-{os.getpid()}.npy")
-    np.save(temporary, vectors)
-    os.replace(temporary, file)

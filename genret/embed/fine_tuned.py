@@ -18,6 +18,7 @@ from genret.embed.subwords import load_text_tokenizer
 from genret.embed.towers import TowerEmbedder, train_towers
 from genret.ground.artifacts import Artifact, write_json
 from genret.ground.errors import GenretError
+from genret.ground.files import whole_folder
 
 ENCODER = "encoder"
 BAG = "bag"
@@ -70,11 +71,8 @@ class TunedEmbedder:
 
 def _save_bag(bag: TowerEmbedder, folder: Path) -> None:
     """Under a temporary name first, so that what has the name is whole."""
-    temporary = folder.with_name(f"{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    bag.save(temporary)
-    temporary.rename(folder)
+    with whole_folder(folder) as temporary:
+        bag.save(temporary)
 
 
 def tune_encoder(

@@ -23,6 +23,7 @@ from genret.data.product_text import product_text
 from genret.data.records import Dataset
 from genret.ground.artifacts import read_json, write_json
 from genret.ground.errors import GenretError, require
+from genret.ground.files import whole_folder
 from genret.ground.pretrained import model_folder
 from genret.ground.settings import make_settings, settings_dict
 from genret.ground.types import Judgement, Split
@@ -242,17 +243,13 @@ class _Trainer:
 
     def save(self, folder: Path, step: int, recipe: dict[str, Any]) -> None:
         """Write weights and moments under a temporary name, then rename."""
-        temporary = folder.with_name(folder.name + ".tmp")
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir(parents=True)
         tensors = {f"weight/{name}": p.detach().contiguous() for name, p in self.parameters.items()}
         for name, parameter in self.parameters.items():
             for key, value in self.optimizer.state.get(parameter, {}).items():
                 tensors[f"{key}/{name}"] = value
-        save_file(tensors, temporary / "state.safetensors")
-        write_json(temporary / "progress.json", {"step": step, "recipe": recipe})
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
+        with whole_folder(folder) as temporary:
+            save_file(tensors, temporary / "state.safetensors")
+            write_json(temporary / "progress.json", {"step": step, "recipe": recipe})
 
     def resume(self, folder: Path, recipe: dict[str, Any]) -> int:
         """The step to start from: 0, or where a checkpoint of the same recipe stopped."""

@@ -16,6 +16,7 @@ from genret.eval.compare import Comparison, Interval, compare, mean_intervals
 from genret.eval.measures import MEASURES, evaluate, mean_by_group
 from genret.eval.runs import Run, write_qrels, write_trec_run
 from genret.ground.artifacts import write_json
+from genret.ground.files import write_text
 from genret.ground.types import Judgement, Query
 
 
@@ -192,7 +193,7 @@ def write_result(folder: str | Path, result: EvalResult, runs: Mapping[str, Run]
     write_qrels(folder / "qrels.txt", grading.judgements, grading.irrelevant_grade)
     write_json(folder / "results.json", result.to_json())
     write_json(folder / "timings.json", dict(result.seconds))
-    (folder / "results.md").write_text(result.markdown() + "\n", encoding="utf-8")
+    write_text(folder / "results.md", result.markdown() + "\n")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -8,7 +8,6 @@ so that every tool sees the ranking as it was.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -20,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.ground.errors import GenretError
+from genret.ground.files import write_text
 from genret.ground.types import Judgement, SearchResult
 
 GAIN_SCALE = 1000
@@ -147,11 +147,7 @@ def _repeated(items: Sequence[str]) -> str:
 
 
 def _write_lines(path: str | Path, lines: Iterable[str]) -> None:
-    path, text = Path(path), "".join(lines)  # joined first: a bad id then leaves no file behind
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(temporary, path)
+    write_text(path, "".join(lines))  # joined first: a bad id then leaves no file behind
 
 
 def _read_lines(path: str | Path) -> list[str]:

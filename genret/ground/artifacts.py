@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from genret.ground.errors import GenretError
+from genret.ground.files import write_text
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -122,11 +123,7 @@ def check_lineage(artifact: Artifact, name: str, expected: Artifact) -> None:
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as JSON, sorted and indented, under a temporary name that is then renamed."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    temporary.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def read_json(path: str | Path) -> Any:

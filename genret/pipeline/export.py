@@ -7,7 +7,6 @@ Parquet, CSV or JSONL, by the name's ending.
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import pyarrow.parquet as pq
 from genret.data.records import Catalogue
 from genret.data.words import common_words
 from genret.ground.errors import GenretError
+from genret.ground.files import whole_file
 from genret.pipeline.folder import RunFolder
 
 ENDINGS = (".parquet", ".csv", ".jsonl")
@@ -56,9 +56,7 @@ def write_table(table: pa.Table, path: Path) -> None:
     """Write `table` at `path`, whole or not at all. Raises GenretError for an ending other than those of `ENDINGS`."""
     if path.suffix not in ENDINGS:
         raise GenretError(f"{path}: cannot tell the format by {path.suffix!r}; expected one of {', '.join(ENDINGS)}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    try:
+    with whole_file(path) as temporary:
         if path.suffix == ".parquet":
             pq.write_table(table, temporary, compression="zstd")
         elif path.suffix == ".csv":
@@ -67,9 +65,6 @@ def write_table(table: pa.Table, path: Path) -> None:
             with open(temporary, "w", encoding="utf-8") as file:
                 for batch in table.to_batches(max_chunksize=4096):
                     file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in batch.to_pylist())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _labels(catalogue: Catalogue, prefixes: npt.NDArray[np.int64]) -> list[str]:

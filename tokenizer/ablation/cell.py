@@ -21,6 +21,7 @@ from intervals import ASKED, asked_figures
 
 from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
+from genret.ground.files import whole_file
 from genret.ground.settings import make_settings, settings_dict
 from genret.pipeline.folder import RunFolder
 from genret.tokenizer.settings import TokenizerSettings
@@ -61,11 +62,9 @@ def run_cell(work: Path, cell: Cell, model: dict[str, Any]) -> float:
     started = perf_counter()
     with open(os.devnull, "w", encoding="utf-8") as quiet, redirect_stdout(quiet), redirect_stderr(quiet):
         row, arrays = judge_cell(work, cell, folder, model)  # its progress bars would run over that of the cells
-    folder.mkdir(parents=True, exist_ok=True)
     for name, array in arrays.items():
-        temporary = folder / f".{name}-{os.getpid()}.npy"
-        np.save(temporary, array)
-        os.replace(temporary, folder / f"{name}.npy")
+        with whole_file(folder / f"{name}.npy") as temporary:
+            np.save(temporary, array)
     write_json(folder / "row.json", row)  # last: this file says that the cell is whole
     shutil.rmtree(folder / "checkpoint", ignore_errors=True)
     return perf_counter() - started

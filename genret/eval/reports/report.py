@@ -5,7 +5,6 @@ Every sentence with a number in it is computed from the summary. Parts that the 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
@@ -14,6 +13,7 @@ from genret import __version__
 from genret.eval.measures import MEASURES
 from genret.eval.reports.plots import Dot, bars, dots, grouped_dots
 from genret.ground.errors import require
+from genret.ground.files import write_text
 
 PLOTTED = "recall@10"
 TESTED = ("recall@10", "recall@100", "nDCG@10")
@@ -54,12 +54,8 @@ class Summary(TypedDict, total=False):
 
 def write_report(summary: Mapping[str, Any], path: str | Path) -> Path:
     """Write the page to `path`, whole or not at all, and return it. Needs no network to be read."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    temporary.write_text(render(summary), encoding="utf-8")
-    os.replace(temporary, path)
-    return path
+    write_text(path, render(summary))
+    return Path(path)
 
 
 def render(summary: Mapping[str, Any]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from genret.ground.errors import GenretError
+from genret.ground.files import whole_file
 
 
 def training_key(settings: dict[str, Any], *arrays: Any) -> str:
@@ -36,16 +36,14 @@ def training_key(settings: dict[str, Any], *arrays: Any) -> str:
 def save_checkpoint(
     path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, history: list[dict[str, Any]], key: str
 ) -> None:
-    """Write everything that resuming at `step` needs, atomically and durably."""
+    """Write everything that resuming at `step` needs, whole or not at all."""
     tensors = {f"model.{name}": tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         for name, value in state.items():
             tensors[f"adam.{index}.{name}"] = torch.as_tensor(value).contiguous()
     metadata = {"step": str(step), "history": json.dumps(history), "key": key}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-    save_file(tensors, temporary, metadata)
-    os.replace(temporary, path)
+    with whole_file(path) as temporary:
+        save_file(tensors, temporary, metadata)
 
 
 def load_checkpoint(
