@@ -31,7 +31,7 @@ from genret.ground.errors import GenretError
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
 from genret.search.beam import BeamResult, BeamSettings, Decoder, beam_search
-from genret.search.exact import all_ids, rank_all, score_ids
+from genret.search.exact import rank_all, score_ids
 from genret.search.trie import Allowed, Trie
 from genret.search.vocab import PAD, Vocab
 
@@ -61,7 +61,7 @@ class Run(NamedTuple):
 
     def scores(self) -> npt.NDArray[np.float32]:
         """(Q, num_ids) of every query and ID."""
-        ids = all_ids(self.trie)
+        ids = self.trie.all_ids()
         return np.concatenate([score_ids(decoder, ids) for decoder in self.decoders()])
 
 
@@ -92,7 +92,7 @@ def generate(run: Run, beam: int) -> None:
 def nested_dicts(trie: Trie) -> dict[int, Any]:
     """The trie as people write one in Python: token -> dict of what follows."""
     root: dict[int, Any] = {}
-    for row in Vocab(trie.codebook_sizes).encode(all_ids(trie)).tolist():
+    for row in Vocab(trie.codebook_sizes).encode(trie.all_ids()).tolist():
         node = root
         for token in row:
             node = node.setdefault(token, {})

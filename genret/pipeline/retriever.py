@@ -26,7 +26,6 @@ from genret.model.prefix import PrefixTable
 from genret.model.seq2seq import GenretForConditionalGeneration
 from genret.pipeline.folder import RunFolder
 from genret.search.beam import BeamResult, BeamSettings, BeamTrace, Decoder, beam_search
-from genret.search.exact import all_ids
 from genret.search.trie import Allowed
 
 MAX_ROWS = 8192
@@ -167,7 +166,7 @@ class Retriever:
         grown = self._grown  # read once: another thread may replace it
         if grown is None or grown[0] is not index.base or grown[1] is not index.delta:
             tries = (index.base.trie,) if index.delta is None else (index.base.trie, index.delta.trie)
-            ids = torch.from_numpy(np.concatenate([all_ids(trie) for trie in tries]))
+            ids = torch.from_numpy(np.concatenate([trie.all_ids() for trie in tries]))
             self._grown = grown = index.base, index.delta, own.extended(ids)
         return grown[2]
 

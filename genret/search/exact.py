@@ -26,12 +26,12 @@ def brute_force(
     decoder: Decoder, trie: Trie, settings: BeamSettings | None = None, allowed: Allowed | None = None
 ) -> BeamResult:
     """What `beam_search` approximates: every ID scored, then ranked by the same rule. `beam_width` plays no part."""
-    return rank_all(trie, score_ids(decoder, all_ids(trie)), settings or BeamSettings(), allowed)
+    return rank_all(trie, score_ids(decoder, trie.all_ids()), settings or BeamSettings(), allowed)
 
 
 def rank_all(trie: Trie, scores: Floats, settings: BeamSettings, allowed: Allowed | None = None) -> BeamResult:
     """The answer that (Q, num_ids) scores of all IDs give."""
-    queries, ids = len(scores), all_ids(trie)
+    queries, ids = len(scores), trie.all_ids()
     nodes, groups = np.arange(len(ids)), _prefix_of_each(ids, settings.prefix_levels)
     if not len(ids):  # one row that holds nothing
         scores, nodes, groups = np.full((queries, 1), -np.inf, np.float32), np.array([-1]), np.array([-1])
@@ -44,12 +44,6 @@ def rank_all(trie: Trie, scores: Floats, settings: BeamSettings, allowed: Allowe
     bound = np.full(queries, -np.inf, np.float32)
     rows = np.full(queries, sum(trie.num_nodes(depth) for depth in range(trie.levels)))
     return BeamResult(ranking.positions, ranking.scores, found, everything, bound, rows, nothing)
-
-
-def all_ids(trie: Trie) -> Ints:
-    """(num_ids, L) every ID of the trie, in order: row n is that of the node n at depth L."""
-    start, _ = trie.product_range(trie.levels, np.arange(trie.num_ids))
-    return trie.id_of(start)
 
 
 @torch.inference_mode()

@@ -120,6 +120,11 @@ class Trie:
             codes[:, depth - 1] = self._levels[depth - 1].codes[nodes]
         return codes
 
+    def all_ids(self) -> Ints:
+        """(num_ids, L) every ID, in order: row n is that of the node n at depth L."""
+        start, _ = self.product_range(self.levels, np.arange(self.num_ids))
+        return self.id_of(start)
+
     def insertion_point(self, codes: npt.ArrayLike) -> Ints:
         """(n, L) codes -> (n,) the first position whose ID is not below these; N where all are."""
         columns = np.asarray(codes, dtype=np.int64).reshape(-1, self.levels).T

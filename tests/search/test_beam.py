@@ -14,7 +14,7 @@ from table_decoder import TableDecoder
 
 from genret.ground.errors import GenretError
 from genret.search.beam import BeamResult, BeamSettings, BeamTrace, beam_search
-from genret.search.exact import all_ids, brute_force, score_ids
+from genret.search.exact import brute_force, score_ids
 from genret.search.trie import Allowed, Trie
 
 Ints = npt.NDArray[np.int64]
@@ -237,10 +237,10 @@ def test_no_queries_no_products_nothing_allowed() -> None:
 def test_score_ids_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     trie = flat_trie()
     decoder = TableDecoder(range(3), trie.codebook_sizes, 0)
-    whole = score_ids(decoder, all_ids(trie))
+    whole = score_ids(decoder, trie.all_ids())
     monkeypatch.setattr("genret.search.exact.ROWS_AT_ONCE", 50)
-    assert (score_ids(decoder, all_ids(trie)) == whole).all()
-    assert whole.tolist() == _scores_one_by_one(decoder, all_ids(trie))
+    assert (score_ids(decoder, trie.all_ids()) == whole).all()
+    assert whole.tolist() == _scores_one_by_one(decoder, trie.all_ids())
 
 
 def test_trace_accounts_for_every_candidate() -> None:
