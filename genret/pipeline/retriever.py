@@ -62,6 +62,13 @@ class Retriever:
         self._embedder: Embedder | None = None
         self._grown: tuple[Base, Delta | None, PrefixTable] | None = None
 
+    def __repr__(self) -> str:
+        """Products, codebooks, where the model begins, and the index's generation."""
+        codes = "x".join(map(str, self.model.vocab.codebook_sizes))
+        start = "cold" if self.model.config.d_code is None else "dense"
+        made = self.index.artifact
+        return f"Retriever({len(self.index):,} products, codebooks {codes}, {start} start, index {made.path.name})"
+
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "cpu") -> Retriever:
         """The retriever of a run folder (its `model/` and `index/`), on the given torch device.
