@@ -41,7 +41,7 @@ def products(first: int, count: int) -> list[Product]:
 
 
 def insert_rate(index: Index, first: int, batch: int, seconds: float) -> dict[str, Any]:
-    """Products a second, inserted batch after batch for so many seconds."""
+    """Products per second, inserted batch after batch for so many seconds."""
     rng, done, spent = np.random.default_rng(1), 0, 0.0
     while spent < seconds:
         new, codes = products(first + done, batch), skewed_codes(batch, first + done)

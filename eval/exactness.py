@@ -10,7 +10,7 @@ Three tables over the run's test queries, each against scoring every ID of the c
     filters    hits returned of k asked, and recall of the true filtered top k, for random stocks of 50, 10, 1 and
                0.1 % of the products: filtered inside the beam, exact inside the beam, and decoded then filtered
 
-Knows the search and its arrays; nothing of judgements or of the quality of the answers (see eval/recall.py).
+The quality of the answers is measured by eval/recall.py.
 """
 
 from __future__ import annotations

@@ -4,9 +4,8 @@
 
 Reads a preset, runs each system that it names (training the two-tower and embedding the products where the work folder
 has not got them yet), writes TREC runs and qrels to the work folder and results.json, results.md and timings.json to
-eval/results/PRESET-SPLIT.
-Generative systems need a run folder; without `--run` they are left out, and the command says so. Knows presets; the
-systems, the measures and the tests are in genret.eval.
+eval/results/PRESET-SPLIT. Generative systems need a run folder; without `--run` they are left out, and the command says
+so. The systems, the measures and the tests are in genret.eval.
 """
 
 from __future__ import annotations

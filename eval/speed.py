@@ -8,7 +8,7 @@ turns of the quotient of one turn's two times:
 
     constrained     genret: encoder and beam search over the trie, top 10
     dict            transformers.generate, prefix_allowed_tokens_fn over nested Python dicts
-    marisa          the same over a marisa trie as GENRE does it: one chr a token, keys() of the whole subtree
+    marisa          the same over a marisa trie as GENRE does it: one chr per token, keys() of the whole subtree
     unconstrained   transformers.generate alone
     floor           the decoder's layers and heads over as many (row, step) positions, and nothing else: no encoder, no
                     softmax, no reordering, no search
@@ -143,7 +143,7 @@ def measure_mask(catalogue: Catalogue, turns: int, with_dict: bool) -> dict[str,
 
 
 def measure_index(count: int) -> dict[str, Any]:
-    """Build time, bytes an ID, opening time, and the peak memory of a process that builds it and nothing else."""
+    """Build time, bytes per ID, opening time, and the peak memory of a process that builds it and nothing else."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         return dict(pool.apply(_index_numbers, (count,)))
@@ -229,7 +229,7 @@ def grid(shape: Shape, counts: Sequence[int], turns: int) -> dict[str, Any]:
 
 
 def turns_for(cell: Cell, turns: int, with_dict: bool) -> dict[str, int]:
-    """Turns a system: GENRE's trie reads N / 256 keys a row at level 2, 0.5 µs each; above a minute it is left out."""
+    """Turns per system. GENRE's trie reads N / 256 keys per row at level 2, 0.5 µs each; left out above a minute."""
     rows = cell.queries * cell.beams
     marisa_seconds = rows * cell.ids / 100 * 0.5e-6
     slow = 1 if rows > 3_000 else max(1, turns // 2) if rows > 800 else turns

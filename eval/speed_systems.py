@@ -1,7 +1,4 @@
-"""What the speed benchmark compares: the five systems, the model that they share, and random catalogues.
-
-Knows how each system is run, not how it is timed.
-"""
+"""What the speed benchmark compares: the five systems, the model that they share, and random catalogues."""
 
 from __future__ import annotations
 

@@ -117,6 +117,8 @@ def test_old_module_names_are_the_new_modules() -> None:
     "module",
     [
         "genret",
+        "genret.search.bits",
+        "genret.search.ranking",
         "genret.search.trie",
         "genret.search.vocab",
         "genret.ground.types",

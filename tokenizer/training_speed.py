@@ -1,4 +1,4 @@
-"""How long training takes until it has converged, and how many new products a second get an ID.
+"""How long training takes until it has converged, and how many new products per second get an ID.
 
     python tokenizer/training_speed.py --products 50000 --dim 384
     python tokenizer/training_speed.py --run runs/mine
@@ -56,7 +56,7 @@ class Timing(NamedTuple):
     held_out: float
     """The same of those held out."""
     encoded: float
-    """Products a second, the best of a few rounds."""
+    """Products per second, the best of a few rounds."""
 
 
 def measure(
@@ -105,7 +105,7 @@ def _parsed(text: str) -> tuple[str, Any]:
 @click.option("--run", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Take RUN's embeddings.")
 @click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A tokenizer setting, such as lam=0.")
 def main(products: int, dim: int, run: Path | None, given: tuple[str, ...]) -> None:
-    """Print the seconds of training, whether it has converged, and products encoded a second."""
+    """Print the seconds of training, whether it has converged, and products encoded per second."""
     import torch
 
     try:

@@ -1,4 +1,4 @@
-"""The command line: parses, calls the core, formats. Knows no algorithm, and imports no torch until a command runs.
+"""The command line: parses, calls the core, formats. It imports no torch until a command runs.
 
 Every error that a user can put right is one line on stderr and exit code 2.
 """

@@ -1,4 +1,4 @@
-"""`genret data|embed|tokenize|train|index|build`: one verb a stage, and all of them."""
+"""`genret data|embed|tokenize|train|index|build`: one verb per stage, and all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `genret tokenizer health|audit|tune|bench` do: run folder in, text and JSON out. Knows folders, no click.
+"""What `genret tokenizer health|audit|tune|bench` do: run folder in, text and JSON out.
 
 Each function returns a `Report`: the text to print and the value to write with `--json`. A run folder holds `data`,
 `embeddings` and `tokenizer`.

@@ -1,4 +1,4 @@
-"""Readers of published search benchmarks: esci, wands, beir. Knows their files as published.
+"""Readers of published search benchmarks: esci, wands, beir.
 
 Each takes the folder that holds them (files plain or .gz) and returns a `Dataset`.
 """
@@ -31,7 +31,7 @@ def read_esci(path: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
 
     Grades: Exact 3 (the only one that counts as relevant), Substitute 2, Complement 1, Irrelevant 0. The published
     split is kept, with a tenth of its train queries drawn for dev; a file without a split is drawn 80/10/10. A product
-    judged Exact and one judged Substitute for the same query are substitutes, at most `PAIRS_PER_QUERY` pairs a query.
+    judged Exact and one judged Substitute for the same query are substitutes, up to `PAIRS_PER_QUERY` pairs per query.
     The description is the published one, without its HTML, and the bullet points; the colour is an attribute.
     Paper: Reddy et al., Shopping Queries Dataset (2022), arXiv:2206.06588.
     """

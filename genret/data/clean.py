@@ -1,7 +1,4 @@
-"""Catalogue text as it should have been: entities, mojibake, control characters and spaces put right.
-
-Knows characters only: nothing of files, rows or products.
-"""
+"""Catalogue text as it should have been: entities, mojibake, control characters and spaces put right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which column holds which field: by the names that people use, or as told. Knows names only, no values.
+"""Which column holds which field: by the names that people use, or as told.
 
 A field is one of genret's (`title`); a column is the file's (`product_title`). What no field claims is an attribute.
 """

@@ -1,4 +1,4 @@
-"""Catalogue, query and judgement files -> validated records. Knows fields; nothing of public data sets or of models."""
+"""Catalogue, query and judgement files -> validated records."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def read_queries(
 ) -> list[Query]:
     """The queries of a file, in file order: fields id, text, kind, frequency.
 
-    Without an id column the file is a log: a text in several rows is one query whose frequencies (1 a row where there
+    Without an id column the file is a log: a text in several rows is one query whose frequencies (1 per row where there
     is no such column) are added up, and whose id is `query_id_of` its text. Raises as `read_catalogue` does.
     """
     bad = BadRows(on_bad_row, rejects)

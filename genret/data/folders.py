@@ -1,4 +1,4 @@
-"""A user's own files -> `Dataset`, and what all readers of folders share. Knows files and fields, no public set."""
+"""A user's own files -> `Dataset`, and what all readers of folders share."""
 
 from __future__ import annotations
 

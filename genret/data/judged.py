@@ -1,4 +1,4 @@
-"""Judgement rows -> queries, splits and substitute pairs of a data set. Knows records; nothing of files or formats."""
+"""Judgement rows -> queries, splits and substitute pairs of a data set."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def substitute_pairs(
 ) -> list[tuple[str, str]]:
     """Pairs of products judged for one query whose two grades make them substitutes, each pair once, ids in order.
 
-    At most `limit` pairs a query: neighbours in the query's list first, so that the pairs spread over its products.
+    At most `limit` pairs per query: neighbours in the query's list first, so that the pairs spread over its products.
     """
     judged: dict[str, list[tuple[str, float]]] = {}
     for query_id, product_id, grade in judgements:

@@ -1,4 +1,4 @@
-"""A file of product patches: an id and some fields per row, and nothing of the rest. Knows fields, as `files` does."""
+"""A file of product patches: an id and some fields per row, and nothing of the rest."""
 
 from __future__ import annotations
 

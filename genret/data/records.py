@@ -1,4 +1,4 @@
-"""A catalogue and a data set: columns on disk, records in hand. Knows Parquet; nothing of source formats or models.
+"""A catalogue and a data set: columns on disk, records in hand.
 
 `Catalogue` holds the products as an Arrow table and hands out `Product`s; `Dataset` adds queries, judgements and, where
 the source has them, substitute pairs, co-purchase sessions and the true categories (for judging only).

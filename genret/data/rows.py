@@ -1,4 +1,4 @@
-"""Any table file -> rows: CSV, TSV, JSONL, Parquet and TREC qrels, plain or gzip. Knows formats and places, no fields.
+"""Any table file -> rows: CSV, TSV, JSONL, Parquet and TREC qrels, plain or gzip.
 
 A row that can't be read (bad UTF-8, a NUL byte, a wrong column count, a quote never closed, invalid JSON) goes to
 `BadRows` with its first physical line, and reading goes on with the next one.

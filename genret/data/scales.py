@@ -1,4 +1,4 @@
-"""How each public set writes and grades its judgements: one `Scale` a format. Knows no catalogue."""
+"""How each public set writes and grades its judgements: one `Scale` per format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readers of shops' catalogues and search logs: homedepot, chorus, instacart, grocerydb. Knows how they are published.
+"""Readers of shops' catalogues and search logs: homedepot, chorus, instacart, grocerydb.
 
 Each takes the folder that holds them (files plain or .gz) and returns a `Dataset`.
 """
@@ -27,7 +27,7 @@ def read_homedepot(folder: Path, settings: SourceSettings, bad: BadRows) -> Data
     """Home Depot search relevance: products.csv, and train.csv, dev.csv, test.csv as far as they are there and judged.
 
     Grades are 1 to 3; 2.67 is the first that counts as relevant, 1 has no gain. Two products judged relevant for one
-    query are substitutes for that shopper, at most `PAIRS_PER_QUERY` pairs a query. There is no taxonomy.
+    query are substitutes for that shopper, at most `PAIRS_PER_QUERY` pairs per query. There is no taxonomy.
     """
     scale = SCALES["homedepot"]
     names = {"id": "product_uid", "title": "product_title"}

@@ -1,4 +1,4 @@
-"""Data sets by name -> `Dataset`, and judgements of another file over a catalogue in hand. Knows who reads what."""
+"""Data sets by name -> `Dataset`, and judgements of another file over a catalogue in hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is a bad row, and what becomes of it. Knows files, lines and fields as names; nothing of formats or products.
+"""What is a bad row, and what becomes of it.
 
 `BadRows` is the policy of one read: stop at the first bad row, or count it, keep it in a rejects file and go on.
 `text`, `number`, `flag`, `path` and `names` read one field each and raise `BadField` with what was expected.
@@ -133,7 +133,7 @@ class BadRows:
 
     @property
     def reports(self) -> list[ReadReport]:
-        """One report a file, in the order read."""
+        """One report per file, in the order read."""
         return [self._report(file, rows) for file, rows in self._rows.items()]
 
     def _report(self, file: str, rows: int) -> ReadReport:

@@ -1,5 +1,5 @@
 """The fine-tuned two-tower: one sentence encoder, trained on (query, product text) pairs with in-batch negatives. It is
-a baseline of the evaluation, and an embedder to make semantic IDs from. Knows texts and ids; nothing of semantic IDs.
+a baseline of the evaluation, and an embedder to make semantic IDs from.
 
 The loop is plain so that it resumes exactly: what a step sees depends on (seed, step) only, and a checkpoint holds
 weights and moments as safetensors. Products that are known to answer a query never count as its negatives.

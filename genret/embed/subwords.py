@@ -1,6 +1,6 @@
 """Text -> token ids for the model: a small BPE tokenizer trained on the catalogue, or a checkpoint's own.
 
-Knows texts; nothing of products. Both kinds are Hugging Face tokenizers and are saved with the model.
+Both kinds are Hugging Face tokenizers and are saved with the model.
 """
 
 from __future__ import annotations

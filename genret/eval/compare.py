@@ -1,4 +1,4 @@
-"""Is one system better than another? Paired tests and intervals over queries. Knows arrays of per-query values only."""
+"""Is one system better than another? Paired tests and intervals over queries."""
 
 from __future__ import annotations
 

@@ -77,8 +77,9 @@ def build_demo(out: Path, grocery: GrocerySettings, embed: EmbedSettings, flags:
 def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any]:
     """Evaluate OUT and OUT/lambda0; write OUT/summary.json and OUT/report.html, and return the summary.
 
-    The summary is one object: settings, seed, seconds a stage, measures a system with 95 % intervals, invalid IDs with
-    the trie and without, collisions, substitutes by λ, codebook health by λ, recall by kind of query, and one beam.
+    The summary is one object: settings, seed, seconds per stage, measures per system with 95 % intervals, invalid IDs
+    with the trie and without, collisions, substitutes by λ, codebook health by λ, recall by kind of query, and one
+    beam.
     """
     from genret.eval.evaluation import evaluate_run
     from genret.eval.reports.report import write_report

@@ -1,7 +1,4 @@
-"""Judge a run folder: every system on one set of queries, the IDs a free decode invents, and the result on disk.
-
-Knows run folders and systems; the measures, the tests and the files are made elsewhere.
-"""
+"""Judge a run folder: every system on one set of queries, the IDs a free decode invents, and the result on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recall@k, nDCG@10 and MRR@10 of a run, by `ir-measures`. Knows ids, ranks and grades only; imports no torch.
+"""Recall@k, nDCG@10 and MRR@10 of a run, by `ir-measures`. Imports no torch.
 
 Every measure is taken on products. `id_level_recall` gives the flattering figure that counts semantic IDs instead, so
 that both can be printed side by side.

@@ -1,7 +1,4 @@
-"""The result of an evaluation: scores, intervals and paired tests of several systems, as JSON and as Markdown.
-
-Knows runs and judgements; not how the runs were made.
-"""
+"""The result of an evaluation: scores, intervals and paired tests of several systems, as JSON and as Markdown."""
 
 from __future__ import annotations
 
@@ -106,7 +103,7 @@ class EvalResult:
         return "\n\n".join(part for part in parts if part)
 
     def _tests_against(self, baseline: str) -> str:
-        """One table a baseline: a row a system, a column a measure."""
+        """One table per baseline: a row per system, a column per measure."""
         found = {(c.system, c.measure): c for c in self.comparisons if c.baseline == baseline}
         if not found:
             return ""

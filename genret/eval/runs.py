@@ -1,4 +1,4 @@
-"""Runs: for each query a ranked list of products with scores, and their TREC files. Knows ids and scores only.
+"""Runs: for each query a ranked list of products with scores, and their TREC files.
 
 TREC files are split at white space, so ids are written with white space and `%` percent-encoded (`a b` -> `a%20b`)
 and decoded on reading; an empty id is refused. Tools that read runs sort by score, in single precision and with ties

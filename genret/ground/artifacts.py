@@ -1,4 +1,4 @@
-"""Versioned, checked, atomically written folders. Knows files and JSON; nothing of what they hold.
+"""Versioned, checked, atomically written folders.
 
 An artifact is a folder with a `manifest.json`: its kind, the format version, the settings and seeds that made it, the
 fingerprints of the artifacts it was made from, and size and SHA-256 of every file. It is written under a temporary

@@ -1,6 +1,6 @@
 """Seconds spent in named stages: `with timing() as seconds:` around code that says `with timed("encode"):`.
 
-Costs nothing worth measuring where nobody asks. Knows no stage: the names are those of the places that are timed.
+Costs nothing worth measuring where nobody asks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The one exception users see, and the sentence they get when an extra is missing. Knows nothing else of genret."""
+"""The one exception users see, and the sentence they get when an extra is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of pretrained models -> what the libraries load. Knows names and folders; loads nothing."""
+"""Names of pretrained models -> what the libraries load."""
 
 from __future__ import annotations
 

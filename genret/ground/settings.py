@@ -1,4 +1,4 @@
-"""Settings of a component: a frozen dataclass; defaults < preset file < flags. Knows dataclasses, TOML and JSON."""
+"""Settings of a component: a frozen dataclass; defaults < preset file < flags."""
 
 from __future__ import annotations
 

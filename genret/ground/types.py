@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, overload
 from genret.ground.errors import require
 
 SemanticId: TypeAlias = tuple[int, ...]
-"""One codeword a level, coarse (L1) to fine: `(17, 203, 4, 91)`."""
+"""One codeword per level, coarse (L1) to fine: `(17, 203, 4, 91)`."""
 
 CategoryPath: TypeAlias = tuple[str, ...]
 """Root to leaf: `("Pantry", "Pasta Sauces", "Marinara")`; empty where the catalogue names none."""

@@ -1,7 +1,7 @@
 """Generations of an index, written and opened; and the index itself, built from a catalogue and its codes.
 
-Knows folders, artifacts and the store. The order of what goes to the disk: the files of a generation, its folder's
-name, then one transaction of the store that makes it current and drops the changes that it holds.
+The order of what goes to the disk: the files of a generation, its folder's name, then one transaction of the store that
+makes it current and drops the changes that it holds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One change of an index, and the bytes that stand for it in the store. Knows products and codes: no files, no trie.
+"""One change of an index, and the bytes that stand for it in the store.
 
 A change is products that come, each in place of the one with its id, or ids that go. Its bytes are an Arrow record
 batch without the schema, which the index's shape determines; a digest over number and bytes tells damage.

@@ -1,4 +1,4 @@
-"""Conditions over catalogue columns, and the boolean mask that they come to. Knows Arrow tables: no trie, no search.
+"""Conditions over catalogue columns, and the boolean mask that they come to.
 
 A condition is a small value made from columns, or parsed from text (`filter_text.py`), and prints as it parses:
 
@@ -316,7 +316,7 @@ def _column(test: OnColumn, table: pa.Table) -> Any:
 
 
 def _values(test: OnColumn, table: pa.Table) -> Any:
-    """One plain value a row, null where there is none: a column's, a path's as text, or an attribute's."""
+    """One plain value per row, null where there is none: a column's, a path's as text, or an attribute's."""
     if test.name in table.column_names and test.name != ATTRIBUTES:
         values = _column(test, table)
         if test.name == "category":

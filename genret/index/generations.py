@@ -1,4 +1,4 @@
-"""The numbered folders of an index, `gen-0000001` and on: who has one open, and which may go. Knows folders and locks.
+"""The numbered folders of an index, `gen-0000001` and on: who has one open, and which may go.
 
 A generation never changes. Whoever reads it holds a shared lock on its folder; it is removed by whoever gets the lock
 alone, and only if it is not the current one. Where the system has no such locks, no generation is removed that a

@@ -1,6 +1,6 @@
-"""The durable two-way map between semantic IDs and products, as marisa tries. Knows ids only: no positions, no text.
+"""The durable two-way map between semantic IDs and products, as marisa tries.
 
-A semantic ID's key is one character a code, so that keys sort as IDs do; a product's record is its codes.
+A semantic ID's key is one character per code, so that keys sort as IDs do; a product's record is its codes.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The index: semantic IDs and products as a prefix trie on disk, memory-mapped, changed while it is searched.
 
-Knows tries, products, filters and the store of changes; no model, no text encoder and no search. Readers take a
-`snapshot()`, which never changes; writers of any process insert, update and delete, a transaction at a time; a change
-is on the disk when it returns, and in the next snapshot of everyone. Every answer equals that of an index rebuilt from
-the products as they then are.
+Readers take a `snapshot()`, which never changes; writers of any process insert, update and delete, a transaction at a
+time; a change is on the disk when it returns, and in the next snapshot of everyone. Every answer equals that of an
+index rebuilt from the products as they then are.
 """
 
 from __future__ import annotations

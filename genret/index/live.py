@@ -1,4 +1,4 @@
-"""The changes of an index since its base was written, in memory. Knows products and codes: no files, no locks.
+"""The changes of an index since its base was written, in memory.
 
 Products that came lie in lists that only grow, so that older snapshots may share them; an id tells which place is its
 current one. Deleted products of the base are marked. `snapshot()` sorts what is current into a small trie and lays it

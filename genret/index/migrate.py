@@ -1,8 +1,8 @@
 """An index of genret 0.1's first format, a folder with a manifest and a log of changes, turned into one with a store.
 
-Knows that format, to read it. The files become the first generation (as hard links where the system has them), the
-log's changes the store's; the store's renaming is the moment at which the index is the new one. Cut off before it, the
-old index is untouched; after it, only old names are left, which the next opening removes.
+The files become the first generation (as hard links where the system has them), the log's changes the store's; the
+store's renaming is the moment at which the index is the new one. Cut off before it, the old index is untouched; after
+it, only old names are left, which the next opening removes.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """What a search reads: a trie, the products at its positions, and filters. Immutable, so that no reader sees half a
-change. Knows products, columns and positions: no model, no query, and nothing of how changes come about.
+change.
 
 `Base` is the index on disk, in trie order. `Delta` is what came since, in memory, in its own trie. A `Snapshot` is both
 as they were at one moment, laid over each other, less what was deleted.

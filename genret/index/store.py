@@ -1,4 +1,4 @@
-"""The store of an index, `store.sqlite`: which generation is current, and the changes since. Knows numbers and bytes.
+"""The store of an index, `store.sqlite`: which generation is current, and the changes since.
 
 A writer is one SQLite transaction, on the disk (`synchronous=FULL`) when it returns; writers of all processes wait for
 each other. A reader takes the state and the changes after one that it knows in one read transaction. Every row has a

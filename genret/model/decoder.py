@@ -1,4 +1,4 @@
-"""A small transformer that spells semantic IDs, level by level. Knows codes and tensors; nothing of text or products.
+"""A small transformer that spells semantic IDs, level by level.
 
 Pre-LN decoder layers (self-attention over the levels, cross-attention to the encoded query, feed-forward) with a level
 embedding and a head a level. Two ways through the same weights: `CodewordDecoder.forward` for whole paths (training,
@@ -45,7 +45,7 @@ class DecoderLayer(nn.Module):
         self.ffn_out = nn.Linear(ffn, d_model)
 
     def memory(self, states: Tensor) -> KeyValue:
-        """(R, T, d_memory) encoded text -> keys and values (R, H, T, d / H), computed once a query."""
+        """(R, T, d_memory) encoded text -> keys and values (R, H, T, d / H), computed once per query."""
         key, value = self.cross_kv(states).chunk(2, dim=-1)
         return self._split(key), self._split(value)
 
@@ -230,7 +230,7 @@ class CodewordDecoder(nn.Module):
 class StepDecoder:
     """Q encoded queries decoded level by level: the `genret.search.beam.Decoder` of a `CodewordDecoder`.
 
-    Its cache holds each level's keys and values for the rows of the last call; level 0 is one row a query, so it is
+    Its cache holds each level's keys and values for the rows of the last call; level 0 is one row per query, so it is
     kept once and broadcast.
     """
 
@@ -291,7 +291,7 @@ class StepDecoder:
 
     def _reorder(self, level: int, parents: Tensor) -> None:
         """Make the cache follow the beams: row b of a query continues row parents[b] of the call before."""
-        if level == 1:  # one row a query so far, shared by its beams
+        if level == 1:  # one row per query so far, shared by its beams
             return
         rows = self._past[0][-1].shape[1]
         flat = (parents + torch.arange(0, self.num_queries * rows, rows, device=parents.device)[:, None]).flatten()

@@ -1,4 +1,4 @@
-"""The dense start: codebooks and token vectors in the embedding's own space, by least squares. Knows arrays only.
+"""The dense start: codebooks and token vectors in the embedding's own space, by least squares.
 
 Any semantic IDs will do, however they were made: the codebooks are those whose sums best rebuild the embeddings.
 """
@@ -17,7 +17,7 @@ Ints = npt.NDArray[np.int64]
 
 
 def additive_codebooks(codes: Ints, vectors: Floats, sizes: Sequence[int], sweeps: int = 3) -> list[Floats]:
-    """A (K_l, D) codebook a level, such that the sum of a product's codewords is close to its vector.
+    """A (K_l, D) codebook per level, such that the sum of a product's codewords is close to its vector.
 
     Coarse to fine, each codeword is the mean of what the other levels leave of its products (Babenko and Lempitsky
     2014, by coordinate descent); an unused codeword is zero.
@@ -36,7 +36,7 @@ class Centred(NamedTuple):
     """A start in which the partial sum of any prefix's codewords and vectors is the mean of the products below it."""
 
     books: list[Floats]
-    """A (K_l, D) codebook a level."""
+    """A (K_l, D) codebook per level."""
     nodes: list[Floats]
     """(n_l, D) of the distinct prefixes of l + 1 codes, in ID order: what the codebooks leave over."""
 

@@ -1,4 +1,4 @@
-"""What the decoder knows of the catalogue: which codes follow which prefix. Knows codes and tensors, no products.
+"""What the decoder knows of the catalogue: which codes follow which prefix.
 
 Without it a decoder must learn by heart that after (17, 203) only 4 and 91 occur, and until it has, its noise about the
 last levels drowns what it knows about the query. `PrefixTable` states it outright: to the logits of a level it adds the
@@ -135,7 +135,7 @@ class PrefixTable(nn.Module):
         size, share = self.sizes[level], getattr(self, f"share{level}")
         starts, children = self._children(level, nodes)
         codes = self._keys(level)[children] % size
-        # Up to a constant a row, which no softmax sees: log(backoff * share) for any code, and
+        # Up to a constant per row, which no softmax sees: log(backoff * share) for any code, and
         # log(weight + backoff * share) for a child.
         gain = torch.log1p(self._weight(level)[children] / (self.backoff * share)[codes])
         if str(level) in self.vectors:
@@ -173,7 +173,7 @@ def _products(starts: Tensor, columns: Tensor, states: Tensor, vectors: Tensor) 
     """
     # Under autocast the operands would become bf16, which the sparse kernels of a CPU don't multiply.
     with torch.autocast(states.device.type, enabled=False), warnings.catch_warnings():
-        # "sparse CSR support is in beta", said once a process
+        # "sparse CSR support is in beta", said once per process
         warnings.filterwarnings("ignore", message="Sparse CSR")
         wanted = torch.sparse_csr_tensor(
             starts, columns, states.new_zeros(len(columns)), (len(states), len(vectors)), check_invariants=False

@@ -1,8 +1,8 @@
 """The seq2seq model: a Hugging Face text encoder, and a small decoder whose tokens are codewords.
 
-Knows token ids; nothing of products, tries or training. Importing it registers the model with transformers' AutoConfig
-and AutoModelForSeq2SeqLM, so a saved folder loads with either and `generate()` works on it: a generated sequence is
-START and then one token a level. Logits of other levels' tokens are -inf, so transformers' scores are ours.
+Importing it registers the model with transformers' AutoConfig and AutoModelForSeq2SeqLM, so a saved folder loads with
+either and `generate()` works on it: a generated sequence is START and then one token per level. Logits of other levels'
+tokens are -inf, so transformers' scores are ours.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
         return self.encoder.text.get_input_embeddings()
 
     def get_output_embeddings(self) -> None:
-        return None  # a head a level, tied to nothing
+        return None  # a head per level, tied to nothing
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -187,7 +187,7 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     @torch.no_grad()
     def tie_codebooks(self, codebooks: Sequence[Tensor], bag: Tensor | None = None) -> None:
-        """Set the dense start: `codebooks` (K_l, d_code) a level become the heads, `bag` (V_text, d_code) the vectors.
+        """Set the dense start: `codebooks`, (K_l, d_code) per level, are the heads, `bag` (V_text, d_code) the vectors.
 
         The codebooks are also laid into the codewords' embeddings, so that the decoder reads the prefix's partial sum.
         """

@@ -1,6 +1,6 @@
 """What a prefix means: the categories, brands and words of the products below it, beside those of the whole catalogue.
 
-`Meanings(index)` reads a sample of the catalogue once, and then tells of any prefix. Knows products and positions.
+`Meanings(index)` reads a sample of the catalogue once, and then tells of any prefix.
 """
 
 from __future__ import annotations

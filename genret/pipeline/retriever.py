@@ -261,7 +261,7 @@ def _cosines(batch: Batch, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.f
 
 
 def _results(batch: Batch) -> Iterator[SearchResult]:
-    """One typed result a query."""
+    """One typed result per query."""
     result, index = batch.result, batch.index
     for row, query in enumerate(batch.queries):
         found = result.positions[row] >= 0

@@ -1,4 +1,4 @@
-"""The stages, run on a folder: data, embeddings, tokenizer, model, index. Knows the order and what may be reused.
+"""The stages, run on a folder: data, embeddings, tokenizer, model, index.
 
 A stage reads the artifacts before it, checks that they belong together, and writes its own. A stage whose settings and
 inputs are those of the artifact already there is not run again.

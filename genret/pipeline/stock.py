@@ -1,7 +1,7 @@
 """A run's catalogue while it serves: products come, change and go, and are found at once. Nothing is retrained.
 
-Knows run folders. A new product is embedded and gets its semantic ID from the run's own embedder and tokenizer; its
-place is in RUN/index, which other processes follow. RUN/data stays what the model was trained on.
+A new product is embedded and gets its semantic ID from the run's own embedder and tokenizer; its place is in RUN/index,
+which other processes follow. RUN/data stays what the model was trained on.
 """
 
 from __future__ import annotations

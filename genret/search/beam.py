@@ -1,4 +1,4 @@
-"""Beam search constrained by the prefix trie. Knows ids and a step function only: no text and no product.
+"""Beam search constrained by the prefix trie.
 
 Level by level, every kept prefix is scored with every code that the trie (and the filter) lets follow it, and the best
 B prefixes of each query are kept. Two facts carry the file:
@@ -6,7 +6,7 @@ B prefixes of each query are kept. Two facts carry the file:
 - A prefix scores at least as high as every ID below it. If the k-th hit scores higher than the best prefix that was
   ever dropped, no dropped ID can belong to the top k: the answer is *proven* exact.
 - The same fact bounds what an exact search has to look at. A first pass gives k hits, the last of which scores θ; the
-  prefixes that score θ or more, at most e^-θ of them a level, hold every ID of the true top k.
+  prefixes that score θ or more, at most e^-θ of them per level, hold every ID of the true top k.
 
 One order rules everywhere: higher score first, then the lower ID (lexicographic), then the lower trie position. The
 rows of a query stay in ID order from level to level, so that "lower ID" is "lower index" at every step.

@@ -1,4 +1,4 @@
-"""Bit sets in flat numpy arrays: pack, unpack, test, count. Knows nothing of what a bit stands for, and no torch."""
+"""Bit sets in flat numpy arrays: pack, unpack, test, count. Imports no torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scoring every ID: the answer that a beam is judged by. Knows ids and a step function only, as `beam.py` does."""
+"""Scoring every ID: the answer that a beam is judged by."""
 
 from __future__ import annotations
 

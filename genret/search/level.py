@@ -1,4 +1,4 @@
-"""One level of the prefix trie: from nodes of one depth to their children. Knows one depth only.
+"""One level of the prefix trie: from nodes of one depth to their children.
 
 Node n's children are the nodes `starts[n]` up to `starts[n + 1]` of the next depth, and `codes` holds the code that
 leads to each, ascending among siblings. Nodes with many children hold them as a bit set besides: the mask is then an

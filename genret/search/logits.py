@@ -1,7 +1,7 @@
 """Makes any `generate()` of plain transformers, seq2seq or decoder-only, obey the trie and a filter.
 
-Knows token ids and the trie. All rows are masked at once; nothing is kept between calls, since beam search reorders
-its rows: each call walks the rows' own tokens down the trie again, which costs a few vectorised steps.
+All rows are masked at once; nothing is kept between calls, since beam search reorders its rows: each call walks the
+rows' own tokens down the trie again, which costs a few vectorised steps.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two tries that answer as one: a large base and the products that came since. Knows codes and positions only.
+"""Two tries that answer as one: a large base and the products that came since.
 
 The merged trie is never built. A node is a pair of nodes, one of each trie; a mask is the union of two masks; and a
 position is a place in the merged order, found by counting: every product of the delta has a `point`, the base position

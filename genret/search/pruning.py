@@ -1,7 +1,6 @@
-"""Which of a level's candidates survive: the best B, all that reach a floor, at most so many a group.
+"""Which of a level's candidates survive: the best B, all that reach a floor, at most so many per group.
 
-Knows scores and groups, not what they stand for. Candidates of a query stand in ID order, so that a lower index is a
-lower ID, and ties are broken by index.
+Candidates of a query stand in ID order, so that a lower index is a lower ID, and ties are broken by index.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ def keep_beam(scores: Tensor, groups: Ints, width: int, cap: int | None) -> Kept
 
 
 def keep_above(scores: Tensor, floor: Floats, budget: int) -> Kept:
-    """Every candidate that reaches its floor (Q, M or 1), as far as `budget` rows a query go.
+    """Every candidate that reaches its floor (Q, M or 1), as far as `budget` rows per query go.
 
     Candidates below the floor are put at -inf, in place: they count neither as kept nor as dropped.
     """

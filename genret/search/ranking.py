@@ -1,7 +1,7 @@
 """From scored semantic IDs to the k best products: buckets opened, filter applied inside them, cap on a prefix's hits.
 
-Knows trie positions, scores and groups; no model, no decoding and no torch. Every result follows one order: higher
-score first, then the lower ID (lexicographic), then the lower trie position.
+Imports no torch. Every result follows one order: higher score first, then the lower ID (lexicographic), then the lower
+trie position.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""The catalogue's semantic IDs as a prefix trie in flat arrays. Knows codes and positions: no text and no product.
+"""The catalogue's semantic IDs as a prefix trie in flat arrays.
 
 The nodes of depth d are the distinct prefixes of d codes, numbered in ID order: depth 0 is the root, depth L the IDs.
 Per depth two arrays hold them: the `codes` that lead to the nodes, and the `starts` of their children at depth d + 1
 (of an ID's products, at depth L). Products are stored in ID order too, so that below every prefix lies a contiguous
-range of positions, and a filter is one bit a position. `level.py` holds what is known of one depth.
+range of positions, and a filter is one bit per position. `level.py` holds what is known of one depth.
 """
 
 from __future__ import annotations

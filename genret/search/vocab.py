@@ -1,4 +1,4 @@
-"""Semantic IDs <-> decoder token ids: the only place with offset arithmetic. Knows numbers only, and no torch.
+"""Semantic IDs <-> decoder token ids: the only place with offset arithmetic. Imports no torch.
 
 Token 0 is padding, token 1 starts a sequence; the codewords follow, level after level. A code of one level therefore
 never shares a token with a code of another, which is what lets plain `transformers.generate` spell semantic IDs.

@@ -1,7 +1,6 @@
 """One bounded queue in front of the model: queries of all requests, put together by what can share a beam.
 
-`await queue.submit(key, texts, deadline)` gives one answer for each text, or raises `Full` or `Late`. Knows keys, texts
-and deadlines; nothing of HTTP, retrievers or what an answer is.
+`await queue.submit(key, texts, deadline)` gives one answer for each text, or raises `Full` or `Late`.
 """
 
 from __future__ import annotations

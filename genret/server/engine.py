@@ -1,6 +1,6 @@
 """What the model's thread does: a batch of texts that share a key, answered by the run's retriever.
 
-The key holds all that decides what can be decoded together. Knows retrievers and baselines; nothing of HTTP or queues.
+The key holds all that decides what can be decoded together.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A refusal in words: status, a code for machines, one sentence for people. Knows no route."""
+"""A refusal in words: status, a code for machines, one sentence for people."""
 
 from __future__ import annotations
 

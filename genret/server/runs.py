@@ -1,7 +1,7 @@
 """The runs that are served: loaded, warmed up, replaced by newer artifacts without a failed request, and rolled back.
 
 A run is known by its folder's name. What serves is one `Served`, never changed: a newer one takes its place whole,
-after a search of its own, and the one before stays at hand. Knows run folders and retrievers; nothing of HTTP.
+after a search of its own, and the one before stays at hand.
 """
 
 from __future__ import annotations

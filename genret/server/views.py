@@ -1,4 +1,4 @@
-"""Records as plain dicts and lists for JSON. Knows genret's values; nothing of requests."""
+"""Records as plain dicts and lists for JSON."""
 
 from __future__ import annotations
 

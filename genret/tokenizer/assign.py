@@ -1,4 +1,4 @@
-"""Semantic IDs for a catalogue: encode, then do what the collision policy says. Knows codes and latents; no products.
+"""Semantic IDs for a catalogue: encode, then do what the collision policy says.
 
 - `bucket`: products that share an ID keep it; search ranks them inside their bucket.
 - `suffix`: one more code tells the members of a bucket apart, in catalogue order.

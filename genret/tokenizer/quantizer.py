@@ -1,6 +1,6 @@
-"""The residual quantizer: a latent vector -> one code a level, each level coding what the ones before left over.
+"""The residual quantizer: a latent vector -> one code per level, each level coding what the ones before left over.
 
-Knows codebooks and latents; nothing of embeddings, losses or products. Distances are squared Euclidean.
+Distances are squared Euclidean.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class ResidualQuantizer(nn.Module):
 
     @torch.no_grad()
     def revive(self, quantised: Quantised, below: float, generator: torch.Generator) -> list[int]:
-        """Move every dead code onto a random badly quantised residual of the batch; the number moved a level.
+        """Move every dead code onto a random badly quantised residual of the batch; the number moved per level.
 
         A code is dead if its running use is under `below` times the mean use of its level.
         """

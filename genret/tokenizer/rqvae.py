@@ -1,4 +1,4 @@
-"""The RQ-VAE: encoder, residual quantizer, decoder. Knows embeddings and codes; nothing of categories or training.
+"""The RQ-VAE: encoder, residual quantizer, decoder.
 
 Encoder and decoder are each a linear map plus a one-hidden-layer correction that starts at zero. The linear maps start
 as the catalogue's principal components and their transpose, so before its first step the model is residual k-means in

@@ -1,4 +1,4 @@
-"""Every choice that makes a tokenizer, as one frozen, flat, JSON-able dataclass. Knows numbers and names; no torch."""
+"""Every choice that makes a tokenizer, as one frozen, flat, JSON-able dataclass."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TokenizerSettings:
     """
 
     codebook_sizes: tuple[int, ...] = (256, 256, 256, 256)
-    """Codes a level, coarse (L1) to fine."""
+    """Codes per level, coarse (L1) to fine."""
     latent_dim: int = 128
     hidden: int = 256
     """Width of the one hidden layer of the encoder and of the decoder."""

@@ -1,4 +1,4 @@
-"""The trained tokenizer: embeddings -> semantic IDs and back, saved and loaded. Knows no categories and no training."""
+"""The trained tokenizer: embeddings -> semantic IDs and back, saved and loaded."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Tokenizer:
 
     @property
     def codebook_sizes(self) -> tuple[int, ...]:
-        """Codes a level, coarse to fine, before any suffix that a collision policy adds."""
+        """Codes per level, coarse to fine, before any suffix that a collision policy adds."""
         return self.model.quantizer.sizes
 
     @property

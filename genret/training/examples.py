@@ -1,4 +1,4 @@
-"""Training examples: texts, the products that are right for each, and which path is practised when. Knows arrays only.
+"""Training examples: texts, the products that are right for each, and which path is practised when.
 
 The whole schedule is drawn beforehand from the seed: visit i of the training always practises the same text and path,
 whatever was interrupted, resumed or spread over processes.

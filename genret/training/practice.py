@@ -1,7 +1,4 @@
-"""What the model practises on: a data set's queries and pseudo-queries, each with the products that are right for it.
-
-Knows data sets, text and, as a teacher, the untrained model; nothing of steps or of the loss.
-"""
+"""What the model practises on: queries of the log and pseudo-queries, each with the products that are right for it."""
 
 from __future__ import annotations
 

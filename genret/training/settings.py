@@ -1,4 +1,4 @@
-"""The model's shape and how it is trained, as frozen, flat, JSON-able dataclasses. Knows names; no torch."""
+"""The model's shape and how it is trained, as frozen, flat, JSON-able dataclasses."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class TrainSettings:
     """0 leaves the model as it starts, which the dense start makes a retriever already."""
     batch_size: int = 256
     accumulate: int = 1
-    """Batches a step."""
+    """Batches per step."""
     lr: float = 1e-3
     warmup: float = 0.05
     """Share of the steps."""

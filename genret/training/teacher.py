@@ -23,7 +23,7 @@ class Neighbours(NamedTuple):
     starts: Ints
     rows: Ints
     weights: Floats
-    """Sum to 1 a text."""
+    """Sum to 1 per text."""
 
 
 class LexicalTeacher:

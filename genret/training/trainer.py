@@ -1,8 +1,8 @@
 """Training the model: queries and pseudo-queries in, a model that spells the IDs of right products out.
 
 Built on transformers' Trainer, which brings checkpoints, gradient accumulation, early stopping, TensorBoard and
-`torchrun`. Knows the loop and the model's start; what it practises on is in `practice.py`, what an example asks of the
-model in `examples.py`, and every choice in `settings.py`.
+`torchrun`. What it practises on is in `practice.py`, what an example asks of the model in `examples.py`, and every
+choice in `settings.py`.
 """
 
 from __future__ import annotations

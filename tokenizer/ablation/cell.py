@@ -1,7 +1,4 @@
-"""One cell of the ablation: a tokenizer trained and judged, and a small retriever trained on its IDs.
-
-Knows the library and a work folder (`data`, `embeddings`); nothing of grids, processes or reports.
-"""
+"""One cell of the ablation: a tokenizer trained and judged, and a small retriever trained on its IDs."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def lines(means: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _draw_pareto(out: Path, means: Sequence[Row]) -> tuple[str, str]:
-    """One point a configuration, bars from the 95 % interval of its gain where it has one."""
+    """One point per configuration, bars from the 95 % interval of its gain where it has one."""
     figure, axes = new_figure(2, 5.5, 4.2)
     family = [row for row in means if row["objective"] != "rqvae"]
     for axis, depth in zip(axes, (1, 2), strict=True):

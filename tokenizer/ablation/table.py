@@ -148,7 +148,7 @@ def _gains(
 
 
 def _seed_gains(rows: Sequence[Row], pairs: Sequence[tuple[int, int]]) -> Row:
-    """Differences to lambda = 0 in what has one figure a seed: mean, smallest and largest over the seeds."""
+    """Differences to lambda = 0 in what has one figure per seed: mean, smallest and largest over the seeds."""
     out: Row = {}
     for name in LEAF:
         gain = [rows[a][name] - rows[b][name] for a, b in pairs if rows[a].get(name) is not None]

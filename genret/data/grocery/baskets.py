@@ -1,4 +1,4 @@
-"""Co-purchase baskets and true substitute pairs from the latent truth. Knows the shelf; nothing of queries."""
+"""Co-purchase baskets and true substitute pairs from the latent truth."""
 
 from __future__ import annotations
 

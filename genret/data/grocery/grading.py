@@ -1,4 +1,4 @@
-"""Grades from the latent truth: Exact 3, Substitute 2, Complement 1, Irrelevant 0. Knows intents and the shelf only.
+"""Grades from the latent truth: Exact 3, Substitute 2, Complement 1, Irrelevant 0.
 
 Exact: a wanted concept, and every constraint met. Substitute: a wanted or interchangeable concept that meets the hard
 claims (a shopper who asks for gluten free takes nothing else) but misses brand, variety, form, size or a soft claim.

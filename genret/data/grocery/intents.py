@@ -1,4 +1,4 @@
-"""Shoppers' queries: what they want (the latent intent) and how they type it. Knows the shelf; grades nothing.
+"""Shoppers' queries: what they want (the latent intent) and how they type it.
 
 Kinds: `category` ("spaghetti sauce"), `attribute` ("gluten free bow ties"), `brand` ("nonna bruna marinara"), `product`
 (nearly a title), `use_case` ("taco night") and `typo` (one of the first three, misspelled).

@@ -1,7 +1,4 @@
-"""Queries into splits, with judgements: a noisy click log for train, the graded truth for dev and test.
-
-Knows intents and grades; writes `Query` and `Judgement` records.
-"""
+"""Queries into splits, with judgements: a noisy click log for train, the graded truth for dev and test."""
 
 from __future__ import annotations
 

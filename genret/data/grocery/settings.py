@@ -1,4 +1,4 @@
-"""The settings of the embedded catalogue. Knows their bounds; draws nothing."""
+"""The settings of the embedded catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The latent truth: which products exist, what each one is, how much it is bought. Knows no text and no query.
+"""The latent truth: which products exist, what each one is, how much it is bought.
 
 A *family* is one product line of one brand (concept, variety, form, claims); its sizes are near-duplicates of each
 other. The columns here judge; only what `wording` prints of them reaches a `Product`.

@@ -1,4 +1,4 @@
-"""The tables of the lexicon as records: leaves, concepts, brands, chains, uses. Knows no product and draws nothing.
+"""The tables of the lexicon as records: leaves, concepts, brands, chains, uses.
 
 A *concept* is what a shopper means by one word ("marinara sauce"); it has several surface names and lives in one leaf.
 The format of a table: `== Department > Aisle | key=value …` opens an aisle, `- Leaf | key=value …` a leaf, every other

@@ -1,6 +1,6 @@
 """Items as products: titles in each brand's house style, descriptions, prices, stores, and the noise of real feeds.
 
-Knows the shelf; nothing of queries. What a product truly is leaves this file only as text and as observable fields.
+What a product truly is leaves this file only as text and as observable fields.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The report's plots as SVG text: matplotlib in, one self-contained <svg> element out. Knows numbers and labels only.
+"""The report's plots as SVG text: matplotlib in, one self-contained <svg> element out.
 
 Plots are narrow, so that they stay legible on a phone; text stays text, for screen readers and searching; ids and dates
 are fixed, so that the same numbers give the same bytes.
@@ -97,7 +97,7 @@ def dots(rows: Sequence[Dot], axis: str, title: str, zero: bool = False, percent
 
 
 def grouped_dots(groups: Sequence[str], series: Mapping[str, Sequence[float]], axis: str, title: str) -> str:
-    """One line a group, one marker a series (the first accented): how systems fare on each kind of query."""
+    """One line per group, one marker per series (the first accented): how systems fare on each kind of query."""
     figure, axes = _figure(0.42 * len(groups) + 1.25)
     markers = ("o", "D", "s", "^", "v")
     for number, (name, values) in enumerate(series.items()):

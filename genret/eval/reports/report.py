@@ -1,4 +1,4 @@
-"""report.html: one self-contained page from a run's summary. Knows the summary's shape; measures nothing itself.
+"""report.html: one self-contained page from a run's summary.
 
 Every sentence with a number in it is computed from the summary. Parts that the summary lacks are left out.
 """

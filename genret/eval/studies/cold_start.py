@@ -1,8 +1,7 @@
 """Products that nothing was trained on: can they be found? A run is built again without some of its products.
 
 The embedder, the tokenizer and the model of the new run never see the products withheld. These are then embedded, given
-IDs by the tokenizer alone, and inserted into the live index, as a shop's new arrivals would be. Knows run folders,
-stages and systems; what a stage does is made elsewhere.
+IDs by the tokenizer alone, and inserted into the live index, as a shop's new arrivals would be.
 """
 
 from __future__ import annotations
@@ -232,7 +231,7 @@ def measured(
     runs: Mapping[str, Run],
     settings: ColdStartSettings,
 ) -> ColdStart:
-    """Recall@k of withheld and trained-on products, a row a system. `relevant`: judgements that count."""
+    """Recall@k of withheld and trained-on products, a row per system. `relevant`: judgements that count."""
     wanted: dict[str, tuple[set[str], set[str]]] = {}  # query -> withheld, trained on
     for judgement in relevant:
         cold, warm = wanted.setdefault(judgement.query_id, (set(), set()))

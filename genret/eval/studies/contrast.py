@@ -1,4 +1,4 @@
-"""Two runs over one catalogue, λ = 0 and λ > 0: do substitutes share codes, and meet in one beam? Knows run folders.
+"""Two runs over one catalogue, λ = 0 and λ > 0: do substitutes share codes, and meet in one beam?
 
 The question that the design stands on, answered with paired 95 % intervals by `genret.eval.studies.substitutes`.
 """

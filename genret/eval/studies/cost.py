@@ -1,6 +1,6 @@
-"""What a system costs: recall beside latency and bytes, one row a system, and the same as a plot.
+"""What a system costs: recall beside latency and bytes, one row per system, and the same as a plot.
 
-Knows benches and clocks. Latency is wall time on one thread: of one query at a time, and of queries searched together.
+Latency is wall time on one thread: of one query at a time, and of queries searched together.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class CostSettings:
 
 
 class CostRow(NamedTuple):
-    """One system: recall over all queries, milliseconds a query, and bytes."""
+    """One system: recall over all queries, milliseconds per query, and bytes."""
 
     system: str
     recall_10: float
@@ -80,7 +80,7 @@ class Cost:
         }
 
     def markdown(self) -> str:
-        """A table with a row a system, and what its sizes are made of."""
+        """A table with a row per system, and what its sizes are made of."""
         s = self.settings
         head = (
             f"{self.dataset}, {self.split} split, {self.products} products. Recall over {self.queries} queries. "

@@ -1,6 +1,6 @@
 """Where generative retrieval loses to a baseline: which queries, and at which level the right prefix left the beam.
 
-Knows systems, beams and words; it changes nothing. Examples quote queries and titles, so they are made only on demand.
+Examples quote queries and titles, so they are made only on demand.
 """
 
 from __future__ import annotations

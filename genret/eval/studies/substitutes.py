@@ -1,4 +1,4 @@
-"""Do substitutes share the coarse codes, and do they meet in one beam? Knows rows, codes and sets of ids; no model.
+"""Do substitutes share the coarse codes, and do they meet in one beam?
 
 Two questions, each with a 95 % bootstrap interval, for one tokenizer or for two of them paired:
 
@@ -204,7 +204,7 @@ def beam_shares(counts: npt.NDArray[np.int64]) -> Floats:
 
 
 def _intervals(values: Floats, draws: Floats) -> list[Interval]:
-    """One interval a column; a column without a value (nothing found) reads (0, 0, 1): it could be anything."""
+    """One interval per column; a column without a value (nothing found) reads (0, 0, 1): it could be anything."""
     rows = []
     for value, column in zip(values, draws.T, strict=True):
         column = column[~np.isnan(column)]

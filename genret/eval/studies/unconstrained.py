@@ -1,4 +1,4 @@
-"""How many semantic IDs does the model invent when nothing holds it to the catalogue? Knows codes; no text.
+"""How many semantic IDs does the model invent when nothing holds it to the catalogue?
 
 The same beam search as the constrained one, over every code of every level, with no trie to mask it.
 """

@@ -1,4 +1,4 @@
-"""BM25 over product text, by `bm25s`, and the tuning of its parameters. Knows words; no embeddings, no semantic IDs."""
+"""BM25 over product text, by `bm25s`, and the tuning of its parameters."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class BM25:
         return arrays + sum(len(word.encode()) + 4 for word in self._index.vocab_dict)
 
     def search(self, queries: Sequence[Query], k: int = 100) -> dict[str, RankedList]:
-        """Up to k products a query, those that share at least one word with it."""
+        """Up to k products per query, those that share at least one word with it."""
         return {query.id: self._search(self._tokens(query.text), k) for query in queries}
 
     def _search(self, tokens: list[str], k: int) -> RankedList:

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours over product embeddings, by faiss. Knows vectors and ids; not how texts became vectors."""
+"""Exact nearest neighbours over product embeddings, by faiss."""
 
 from __future__ import annotations
 

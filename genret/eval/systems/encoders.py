@@ -1,4 +1,4 @@
-"""Dense systems over encoders of their own: an off-the-shelf one, and the fine-tuned two-tower. Knows work folders.
+"""Dense systems over encoders of their own: an off-the-shelf one, and the fine-tuned two-tower.
 
 Products are embedded once into `work/<name>`, and the two-tower is trained once into `work/<name>-model`; both go on
 where they were cut off, and are made again when their settings or their data change.

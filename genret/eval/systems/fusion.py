@@ -1,4 +1,4 @@
-"""Fusion of runs: by reciprocal ranks, or by scaled scores. Knows ranked lists only."""
+"""Fusion of runs: by reciprocal ranks, or by scaled scores."""
 
 from __future__ import annotations
 

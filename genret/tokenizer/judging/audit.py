@@ -1,4 +1,4 @@
-"""Products whose words and category disagree: often the label is wrong. Knows vectors and categories.
+"""Products whose words and category disagree: often the label is wrong.
 
 A linear discriminant learns the leaves from the products' vectors, five folds, so that no product is judged by a model
 that saw its label. Its odds are calibrated on the same folds. A product's score is the probability that its label is

@@ -1,4 +1,4 @@
-"""Do semantic IDs follow meaning? Agreement of pairs by depth, purity, similarity against depth. Knows arrays only."""
+"""Do semantic IDs follow meaning? Agreement of pairs by depth, purity, similarity against depth."""
 
 from __future__ import annotations
 

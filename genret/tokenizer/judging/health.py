@@ -1,4 +1,4 @@
-"""The health of a tokenizer: are its codes used, do they reconstruct, do they mean something? Knows codes and vectors.
+"""The health of a tokenizer: are its codes used, do they reconstruct, do they mean something?
 
 Every figure is defined for one product, for no category, and for identical embeddings; NaN never appears: what cannot
 be measured is None.

@@ -1,4 +1,4 @@
-"""The health of a tokenizer as text tables. Knows figures; measures nothing."""
+"""The health of a tokenizer as text tables."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def parting(health: Health) -> dict[str, tuple[float, ...] | None]:
 
 
 def bucket_bins(sizes: Mapping[str, int]) -> dict[str, int]:
-    """Products an ID (1, 2, 3-4, 5-8, ...) -> number of such IDs; every bin up to the largest bucket."""
+    """Products per ID (1, 2, 3-4, 5-8, ...) -> number of such IDs; every bin up to the largest bucket."""
     largest, low, high = max(map(int, sizes), default=0), 1, 1
     bins: dict[str, int] = {}
     while low <= largest:

@@ -1,4 +1,4 @@
-"""Error propagation: how far does a bad text throw a product from its place? Knows a tokenizer and texts' embeddings.
+"""Error propagation: how far does a bad text throw a product from its place?
 
 The texts of a share of products are corrupted, embedded and tokenized; a product is displaced at a depth if its new
 prefix is none of its leaf's main prefixes there: the smallest set that holds at least `MAIN` of the leaf's products.
@@ -166,7 +166,7 @@ class Propagation(NamedTuple):
     def of(
         cls, lam: float, seeds: Sequence[tuple[dict[str, tuple[float, ...]], dict[str, tuple[float, ...]]]]
     ) -> Propagation:
-        """From what `propagate` answers without and with lambda, a pair a seed."""
+        """From what `propagate` answers without and with lambda, a pair per seed."""
         stacked = [{kind: np.array([seed[side][kind] for seed in seeds]) for kind in seeds[0][0]} for side in (0, 1)]
         return cls(lam, stacked[0], stacked[1])
 

@@ -7,7 +7,6 @@ Products of one leaf are what the taxonomy's loss is trained on; substitutes are
 A gain over lambda = 0 counts if it exceeds its margin: Student's 95 % margin of the largest of the gains (Bonferroni),
 its variance the seeds' residual in a layout of lambdas by seeds (same seed, same start and batches), over the lambdas
 that cost no more than the budget. The knee is looked for among those that count; where none does, 0 is recommended.
-Knows no files.
 """
 
 from __future__ import annotations

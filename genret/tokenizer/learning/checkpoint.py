@@ -1,4 +1,4 @@
-"""Training state on disk, so that a killed run goes on where it was. Knows tensors and files; nothing of the losses.
+"""Training state on disk, so that a killed run goes on where it was.
 
 One safetensors file, written under a temporary name and renamed. Batches and noise are functions of (seed, step), so
 weights, Adam's moments, the step and the history are the whole state.

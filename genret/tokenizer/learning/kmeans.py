@@ -1,4 +1,4 @@
-"""k-means and residual k-means, by scikit-learn, defined also for too few or identical points. Knows arrays only."""
+"""k-means and residual k-means, by scikit-learn, defined also for too few or identical points."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def residual_kmeans(
     iterations: int = 20,
     spread: bool = False,
 ) -> list[Floats]:
-    """A codebook (K_l, d) a level: k-means of what the levels before leave over. `init` refines given codebooks."""
+    """A codebook (K_l, d) per level: k-means of what the levels before leave over. `init` refines given codebooks."""
     residual, codebooks = points.copy(), []
     for level, size in enumerate(sizes):
         start = None if init is None else init[level]

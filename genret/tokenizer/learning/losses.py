@@ -1,4 +1,4 @@
-"""The terms of the loss: reconstruction, residual quantisation, graded contrast. Knows tensors; no model, no data.
+"""The terms of the loss: reconstruction, residual quantisation, graded contrast.
 
 Scales (tokenizer/README.md says how to carry a lambda from one shape to another):
 - reconstruction: mean over products of the error summed over dimensions, divided by what answering the catalogue's
@@ -140,5 +140,5 @@ def pair_loss(left: Tensor, right: Tensor, temperature: float) -> Tensor:
 
 
 def over_levels(losses: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    """The weighted sum of one loss a level."""
+    """The weighted sum of one loss per level."""
     return torch.stack([weight * loss for weight, loss in zip(weights, losses, strict=True)]).sum()

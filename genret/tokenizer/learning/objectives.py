@@ -1,4 +1,4 @@
-"""What an encoder is trained for: the RQ-VAE's loss with all its terms. Knows the model; nothing of the loop or files.
+"""What an encoder is trained for: the RQ-VAE's loss with all its terms.
 
 L = L_reconstruction + L_rq + lambda * L_contrastive; `losses.py` has the terms and their units, `family.py` the other
 objectives that the literature trains product encoders for.

@@ -1,4 +1,4 @@
-"""Hierarchical batches: half of each from one part of the taxonomy, half from elsewhere. Knows categories; no tensors.
+"""Hierarchical batches: half of each from one part of the taxonomy, half from elsewhere.
 
 Every epoch puts every product into a focus half exactly once, so one epoch covers the catalogue. A batch is a function
 of (categories, seed, step) alone: nothing needs saving to resume, and lambda cannot change what is drawn.
@@ -16,7 +16,7 @@ from genret.ground.types import CategoryPath
 
 Rows = npt.NDArray[np.int64]
 RUN = 4
-"""Products of one leaf that are kept together, so that a focus half holds several products a leaf."""
+"""Products of one leaf that are kept together, so that a focus half holds several products per leaf."""
 
 
 def focus_size(products: int, batch_size: int) -> int:
@@ -32,7 +32,7 @@ def epoch_steps(products: int, batch_size: int) -> int:
 class HierarchicalSampler:
     """Batches of `batch_size` rows (all N where N is not larger).
 
-    The focus half walks through the parents in random order: runs of `RUN` products a leaf, the leaves of a parent
+    The focus half walks through the parents in random order: runs of `RUN` products per leaf, the leaves of a parent
     mixed. A parent too small to fill the half shares it with the next one; a large one takes several batches. The
     other half is drawn from other top-level categories (from other parents where there is one root only, and from
     anywhere where there is but one parent). A product without a category, and a category of a flat taxonomy, is a

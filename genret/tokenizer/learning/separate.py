@@ -1,4 +1,4 @@
-"""Fewer products an ID: the last codebook refitted in few directions. Knows residuals and codes; no model, no products.
+"""Fewer products per ID: the last codebook refitted in few directions.
 
 Residual k-means spends the last level's K codes on cells that are wide in every direction, so two products that agree
 up to there and differ a little nearly always get the same last code too. Codewords that vary in m directions only cut

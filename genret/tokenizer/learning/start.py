@@ -1,4 +1,4 @@
-"""The model before its first step and after its last, and codebooks fitted to a whole catalogue. Knows no losses."""
+"""The model before its first step and after its last, and codebooks fitted to a whole catalogue."""
 
 from __future__ import annotations
 

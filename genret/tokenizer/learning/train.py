@@ -1,4 +1,4 @@
-"""Training: embeddings and categories -> a Tokenizer. Knows the loop; the terms of the loss live in `objectives.py`.
+"""Training: embeddings and categories -> a Tokenizer. The terms of the loss are in `objectives.py`.
 
 start (principal components, residual k-means) -> `steps` hierarchical batches -> finish (a last k-means of what each
 level is given, the encoder fixed; the last codebook refitted to part products) -> gates that fail loudly on a collapsed
