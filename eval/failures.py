@@ -56,7 +56,8 @@ def main(
         raise GenretError(f"{run}: no answerable query in its {split} split; give another --split")
     tables = read_preset(preset) if preset else {}
     own = {"bm25-tuned": bm25_system(make_settings(BM25Settings, tables["bm25"]))} if "bm25" in tables else {}
-    settings = SystemSettings(k=max(k, 100), beam_width=beam_width)
+    depth = max(k, 100)
+    settings = SystemSettings(k=depth, beam_width=beam_width, fusion_depth=depth)
     bench = Bench(dataset, queries, settings, folder, own, lambda line: click.echo(line, err=True))
     found = analyse(bench, grading, split, k=k, system=system, baseline=baseline, examples=examples)
     out = out or Path(__file__).parent / "results" / "failures" / f"{dataset.name}-{split}"

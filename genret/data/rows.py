@@ -21,6 +21,7 @@ from typing import IO, Any, Literal, NamedTuple, NoReturn, TypeAlias, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from genret.data.trec import qrels_fields
 from genret.data.validate import BadField, BadRows, Place
 from genret.ground.errors import GenretError
 
@@ -324,7 +325,7 @@ def _trec_rows(name: str, lines: _Lines, bad: BadRows) -> Iterator[Row | None]:
             problem = BadField(WHOLE_ROW, _Said(f"{len(fields)} columns"), "4: query, 0, product, grade")
         if problem is not None:
             bad.reject(place, problem)
-        yield None if problem else Row(dict(zip(_TREC_COLUMNS, fields, strict=True)), place)
+        yield None if problem else Row(dict(zip(_TREC_COLUMNS, qrels_fields(line), strict=True)), place)
 
 
 def _parquet(name: str, bad: BadRows) -> Table:

@@ -1,20 +1,23 @@
-"""Recall@k, nDCG@10 and MRR@10 of a run, by `ir-measures`. Imports no torch.
+"""Recall@k, nDCG@10 and MRR@10 of a run, in float64. Imports no torch.
 
 Every measure is taken on products. `id_level_recall` gives the flattering figure that counts semantic IDs instead, so
-that both can be printed side by side.
+that both can be printed side by side. Grades may be any finite numbers: nothing is rounded, scaled or held by grade.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from genret.eval.runs import RankedList, Run, gain
-from genret.ground.errors import GenretError, require
+from genret.eval.runs import RankedList, Run
+from genret.ground.errors import GenretError
 from genret.ground.types import Judgement
 
 RECALL_CUTOFFS = (10, 50, 100)
-MEASURES = (*(f"recall@{k}" for k in RECALL_CUTOFFS), "nDCG@10", "MRR@10")
+CUTOFF = 10
+"""Of nDCG and MRR."""
+MEASURES = (*(f"recall@{k}" for k in RECALL_CUTOFFS), f"nDCG@{CUTOFF}", f"MRR@{CUTOFF}")
 
 
 class Scores(NamedTuple):
@@ -40,15 +43,41 @@ def evaluate(
     ideal taken over all of a query's judgements. Unjudged products count as not relevant. The order is the run's own,
     whatever ties its scores hold.
     """
-    if relevant_at <= irrelevant_grade:
-        raise GenretError(f"relevant_at={relevant_at} must lie above irrelevant_grade={irrelevant_grade}")
+    if not irrelevant_grade < relevant_at < math.inf:
+        raise GenretError(
+            f"relevant_at={relevant_at} must lie above irrelevant_grade={irrelevant_grade}, and be finite"
+        )
     grades = _grades(judgements)
     answered = {query: rows for query, rows in grades.items() if max(rows.values()) >= relevant_at}
-    relevant = {q: {p: int(grade >= relevant_at) for p, grade in rows.items()} for q, rows in answered.items()}
-    gains = {q: {p: gain(grade, irrelevant_grade) for p, grade in rows.items()} for q, rows in answered.items()}
-    per_query = _by_library(run, relevant, gains)
+    per_query: dict[str, dict[str, float]] = {name: {} for name in MEASURES}
+    for query, rows in answered.items():
+        products = _products(run, query)
+        relevant = {product for product, grade in rows.items() if grade >= relevant_at}
+        for k in RECALL_CUTOFFS:
+            per_query[f"recall@{k}"][query] = recall(products, relevant, k)
+        per_query[f"nDCG@{CUTOFF}"][query] = _ndcg(query, products, rows, irrelevant_grade)
+        per_query[f"MRR@{CUTOFF}"][query] = reciprocal_rank(products, relevant)
     means = {name: sum(values.values()) / len(values) if values else 0.0 for name, values in per_query.items()}
     return Scores(means, per_query, len(grades) - len(answered))
+
+
+def recall(products: Sequence[str], relevant: set[str], k: int) -> float:
+    """The share of the `relevant` products, of which there is at least one, among the first k."""
+    return len(relevant.intersection(products[:k])) / len(relevant)
+
+
+def reciprocal_rank(products: Sequence[str], relevant: set[str], k: int = CUTOFF) -> float:
+    """1 / the rank of the first relevant product, 0 if none is among the first k."""
+    return next((1 / rank for rank, product in enumerate(products[:k], 1) if product in relevant), 0.0)
+
+
+def recall_at(run: Run, judgements: Iterable[Judgement], k: int, relevant_at: float = 1.0) -> dict[str, float]:
+    """Query -> recall@k, of any k, for every judged query with a relevant product."""
+    found: dict[str, set[str]] = {}
+    for query, product, grade in judgements:
+        if grade >= relevant_at:
+            found.setdefault(query, set()).add(product)
+    return {query: recall(_products(run, query), relevant, k) for query, relevant in found.items()}
 
 
 def id_level_recall(
@@ -88,40 +117,31 @@ def _grades(judgements: Iterable[Judgement]) -> dict[str, dict[str, float]]:
     """query -> product -> grade; the highest where a pair was judged twice."""
     grades: dict[str, dict[str, float]] = {}
     for query, product, grade in judgements:
+        if not math.isfinite(grade):
+            raise GenretError(f"query {query!r}, product {product!r}: grade {grade}; expected a finite number")
         rows = grades.setdefault(query, {})
         rows[product] = max(grade, rows.get(product, grade))
     return grades
 
 
-def _by_library(
-    run: Run, relevant: Mapping[str, Mapping[str, int]], gains: Mapping[str, Mapping[str, int]]
-) -> dict[str, dict[str, float]]:
-    ir = require("ir_measures", "eval")
-    require("pytrec_eval", "eval")
-    full = _scored(run, relevant, None)
-    names = {ir.R(rel=1) @ k: f"recall@{k}" for k in RECALL_CUTOFFS}
-    values = {name: dict.fromkeys(relevant, 0.0) for name in MEASURES}
-    _collect(ir, names, relevant, full, values)
-    _collect(ir, {ir.nDCG @ 10: "nDCG@10"}, gains, full, values)
-    # pytrec_eval has no cut-off for reciprocal rank: cut the run instead, which is the same thing.
-    _collect(ir, {ir.RR(rel=1): "MRR@10"}, relevant, _scored(run, relevant, 10), values)
-    return values
+def _products(run: Run, query: str) -> tuple[str, ...]:
+    """What the run ranks for a query, none if it lacks the query."""
+    products = run[query].products if query in run else ()
+    if len(set(products)) != len(products):
+        raise GenretError(f"query {query!r}: the run ranks a product twice; rank each product once")
+    return products
 
 
-def _scored(run: Run, queries: Iterable[str], cutoff: int | None) -> dict[str, dict[str, float]]:
-    """The run with -rank for a score, since the library would put ties into an order of its own."""
-    scored = {}
-    for query in queries:
-        products: Sequence[str] = run[query].products[:cutoff] if query in run else ()
-        if len(set(products)) != len(products):
-            raise GenretError(f"query {query!r}: the run ranks a product twice; rank each product once")
-        if products:
-            scored[query] = {product: -float(rank) for rank, product in enumerate(products, 1)}
-    return scored
+def _ndcg(query: str, products: Sequence[str], grades: Mapping[str, float], irrelevant_grade: float) -> float:
+    """DCG of the first CUTOFF products over that of the best order; gain = max(0, grade - irrelevant_grade)."""
+    gains = {product: max(0.0, grade - irrelevant_grade) for product, grade in grades.items()}
+    ideal = _dcg(sorted(gains.values(), reverse=True))
+    if ideal == math.inf:
+        raise GenretError(
+            f"query {query!r}: the gains of its grades add up to more than a float64 holds; scale the grades down"
+        )
+    return _dcg([gains.get(product, 0.0) for product in products]) / ideal
 
 
-def _collect(ir: Any, names: Mapping[Any, str], qrels: Any, run: Any, values: dict[str, dict[str, float]]) -> None:
-    if not qrels or not run:
-        return
-    for metric in ir.pytrec_eval.iter_calc(list(names), qrels, run):
-        values[names[metric.measure]][metric.query_id] = float(metric.value)
+def _dcg(gains: Sequence[float]) -> float:
+    return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains[:CUTOFF], 1))

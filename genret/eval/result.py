@@ -187,7 +187,7 @@ def write_result(folder: str | Path, result: EvalResult, runs: Mapping[str, Run]
     folder.mkdir(parents=True, exist_ok=True)
     for name, run in runs.items():
         write_trec_run(folder / f"{name}.run", run, name)
-    write_qrels(folder / "qrels.txt", grading.judgements, grading.irrelevant_grade)
+    write_qrels(folder / "qrels.txt", grading.judgements)
     write_json(folder / "results.json", result.to_json())
     write_json(folder / "timings.json", dict(result.seconds))
     write_text(folder / "results.md", result.markdown() + "\n")

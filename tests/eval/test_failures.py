@@ -10,6 +10,7 @@ import pytest
 from genret.data import load_dataset
 from genret.data.records import Catalogue
 from genret.eval.evaluation import answerable, semantic_ids
+from genret.eval.measures import recall_at
 from genret.eval.result import Grading
 from genret.eval.studies.failures import Failures, analyse, is_model_number, places_lost, traits_of
 from genret.eval.systems.bench import Bench, SystemSettings
@@ -116,3 +117,20 @@ def test_traits_by_hand():
 def test_what_was_not_searched_cannot_be_analysed(bench):
     with pytest.raises(GenretError, match="search 20 deep"):
         analyse(bench, grading_of(bench.dataset), "test", k=50)
+
+
+def test_recall_beyond_a_hundred_is_what_it_is_called(built_run):
+    dataset, _ = load_dataset(built_run / "data")
+    grading = grading_of(dataset)
+    queries = answerable(dataset.split_queries("test"), grading)[:20]
+    deep = Bench(dataset, queries, SystemSettings(k=300, beam_width=300, tune_queries=5), built_run)
+    found = analyse(deep, grading, "test", k=300)
+    assert "recall@300" in found.markdown()
+    asked = {query.id for query in queries}
+    judged = [j for j in grading.judgements if j.query_id in asked]
+    expected = recall_at(deep.answer("bm25-tuned").run, judged, 300, grading.relevant_at)
+    shallow = recall_at(deep.answer("bm25-tuned").run, judged, 100, grading.relevant_at)
+    words = [group for group in found.groups if group.trait == "words"]
+    mean = sum(group.baseline * group.queries for group in words) / len(queries)
+    assert mean == pytest.approx(sum(expected.values()) / len(queries))
+    assert sum(expected.values()) > sum(shallow.values())

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import tracemalloc
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genret.eval.measures import MEASURES, evaluate, id_level_recall, mean_by_group
-from genret.eval.runs import ranked, read_trec_run, write_qrels, write_trec_run
+from genret.eval.measures import MEASURES, evaluate, id_level_recall, mean_by_group, recall_at
+from genret.eval.runs import ranked, read_qrels, read_trec_run, write_qrels, write_trec_run
 from genret.ground.errors import GenretError
 from genret.ground.types import Judgement
 
@@ -117,20 +119,77 @@ def test_equals_brute_force(rankings, judged):
 
 def test_equals_the_library_over_the_written_files(tmp_path):
     ir = pytest.importorskip("ir_measures")
-    judgements = [Judgement("q 1", "a b", 2.67), Judgement("q 1", "c", 2.33), Judgement("q2", "d%", 3.0)]
+    judgements = [Judgement("q 1", "a b", 3.0), Judgement("q 1", "c", 2.0), Judgement("q2", "d%", 3.0)]
     run = {"q 1": ranked(["c", "a b", "e"], [3.0, 3.0, 1.0]), "q2": ranked(["x", "y", "d%"], [0.5, 0.5, 0.5])}
     write_trec_run(tmp_path / "r", run)
-    write_qrels(tmp_path / "q", judgements, irrelevant_grade=1.0)
-    ours = evaluate(read_trec_run(tmp_path / "r"), judgements, relevant_at=2.67, irrelevant_grade=1.0).means
-    level = 1670
+    write_qrels(tmp_path / "q", judgements)
+    ours = evaluate(read_trec_run(tmp_path / "r"), read_qrels(tmp_path / "q"), relevant_at=3).means
     theirs = ir.calc_aggregate(
-        [ir.R(rel=level) @ 10, ir.nDCG @ 10, ir.RR(rel=level)],
+        [ir.R(rel=3) @ 10, ir.nDCG @ 10, ir.RR(rel=3)],
         list(ir.read_trec_qrels(str(tmp_path / "q"))),
         list(ir.read_trec_run(str(tmp_path / "r"))),
     )
-    assert ours["recall@10"] == pytest.approx(theirs[ir.R(rel=level) @ 10])
+    assert ours["recall@10"] == pytest.approx(theirs[ir.R(rel=3) @ 10])
     assert ours["nDCG@10"] == pytest.approx(theirs[ir.nDCG @ 10])
-    assert ours["MRR@10"] == pytest.approx(theirs[ir.RR(rel=level)])
+    assert ours["MRR@10"] == pytest.approx(theirs[ir.RR(rel=3)])
+
+
+LETTERS = "abcdefghijklmnop"
+GRADES = st.just(0.0) | st.floats(1e-290, allow_nan=False, allow_infinity=False)
+
+
+@given(st.dictionaries(st.sampled_from(LETTERS), GRADES, min_size=1), st.permutations(LETTERS))
+def test_ndcg_of_any_finite_grades_is_the_float64_answer_or_refused(grades, order):
+    gains = {product: Fraction(grade) for product, grade in grades.items()}  # no rounding, no overflow
+    weights = [Fraction(1 / math.log2(rank + 1)) for rank in range(1, 11)]
+    found = sum(weight * gains.get(product, 0) for weight, product in zip(weights, order, strict=False))
+    best = sum(weight * gain for weight, gain in zip(weights, sorted(gains.values(), reverse=True), strict=False))
+    judgements = [Judgement("q", product, grade) for product, grade in grades.items()]
+    run = {"q": ranked(order, range(0, -16, -1))}
+    if best > sys.float_info.max:
+        with pytest.raises(GenretError, match="more than a float64"):
+            evaluate(run, judgements, relevant_at=5e-324)
+        return
+    scores = evaluate(run, judgements, relevant_at=5e-324)
+    if best:
+        assert scores.means["nDCG@10"] == pytest.approx(float(found / best), rel=1e-12, abs=1e-300)
+    else:
+        assert scores.left_out == 1
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-6, 1.0, 1e5, 5e6, 1e300])
+def test_ndcg_does_not_depend_on_the_unit_of_the_grades(scale):
+    judgements = [Judgement("q", "a", 5 * scale), Judgement("q", "b", scale), Judgement("q", "c", 0.0)]
+    found = evaluate(run_of(q="b c a"), judgements, relevant_at=scale).means["nDCG@10"]
+    assert found == pytest.approx((1 + 5 / 2) / (5 + 1 / math.log2(3)), rel=1e-12)
+
+
+def test_memory_does_not_grow_with_the_grade():
+    judgements = [Judgement("q", "a", 1e15), Judgement("q", "b", 1.0)]
+    tracemalloc.start()
+    evaluate(run_of(q="b a"), judgements)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("grades", "words"),
+    [((1.7e308, 1.7e308), "float64"), ((math.nan, 1.0), "finite"), ((math.inf, 1.0), "finite")],
+)
+def test_overflow_and_what_is_no_number_are_refused(grades, words):
+    with pytest.raises(GenretError, match=words):
+        evaluate(run_of(q="a b"), [Judgement("q", p, grade) for p, grade in zip("ab", grades, strict=True)])
+
+
+@given(RANKINGS, JUDGED, st.integers(1, 20))
+def test_recall_at_any_k_equals_brute_force(rankings, judged, k):
+    judgements = [Judgement(q, p, float(g)) for (q, p), g in judged.items()]
+    run = {q: ranked(ps, [0.0] * len(ps)) for q, ps in rankings.items()}
+    found = recall_at(run, judgements, k, relevant_at=2)
+    for query in {q for (q, _), g in judged.items() if g >= 2}:
+        relevant = {p for (q, p), g in judged.items() if q == query and g >= 2}
+        assert found[query] == len(relevant & set(rankings.get(query, [])[:k])) / len(relevant)
 
 
 def test_id_level_recall_flatters_a_tokenizer_that_collides():

@@ -2,32 +2,68 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genret.eval.runs import RankedList, ranked, read_trec_run, run_of_results, top_rows, write_qrels, write_trec_run
+from genret.data.trec import decode_id, encode_id, falling
+from genret.eval.runs import (
+    RankedList,
+    ranked,
+    read_qrels,
+    read_trec_run,
+    run_of_results,
+    top_rows,
+    write_qrels,
+    write_trec_run,
+)
 from genret.ground.errors import GenretError
 from genret.ground.types import Hit, Judgement, Product, SearchResult
 
-IDS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=12)
+IDS = st.text(min_size=1, max_size=12)
+"""Any text: white space, `%`, control characters, lone surrogates."""
+GRADES = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@settings(max_examples=40)
+@settings(max_examples=100, deadline=None)
 @given(
-    products=st.lists(IDS, unique=True, min_size=1, max_size=12),
-    scores=st.lists(st.floats(-50, 50, width=32), min_size=12, max_size=12),
-    query=IDS,
+    rankings=st.dictionaries(IDS, st.lists(IDS, unique=True, min_size=1, max_size=12), max_size=4),
+    scores=st.lists(st.one_of(st.floats(allow_nan=False), st.sampled_from([0.0, 1.0, 1e-9])), min_size=12, max_size=12),
+    tag=IDS,
 )
-def test_trec_round_trip_keeps_ids_and_order(tmp_path_factory, products, scores, query):
+def test_a_written_run_is_read_back_the_same(tmp_path_factory, rankings, scores, tag):
     path = tmp_path_factory.mktemp("trec") / "a.run"
-    scores = sorted(scores, reverse=True)[: len(products)]
-    write_trec_run(path, {query: ranked(products, scores)})
-    back = read_trec_run(path)
-    assert list(back) == [query]
-    assert back[query].products == tuple(products)
-    assert back[query].scores == pytest.approx(scores, abs=1e-3)
+    run = {query: ranked(found, sorted(scores, reverse=True)[: len(found)]) for query, found in rankings.items()}
+    write_trec_run(path, run, tag)
+    assert read_trec_run(path) == run
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.builds(Judgement, IDS, IDS, GRADES), max_size=8))
+def test_written_judgements_are_read_back_the_same(tmp_path_factory, judgements):
+    path = tmp_path_factory.mktemp("trec") / "qrels"
+    write_qrels(path, judgements)
+    assert read_qrels(path) == judgements
+
+
+@given(st.lists(st.floats(allow_nan=False), max_size=10).map(lambda scores: sorted(scores, reverse=True)))
+def test_written_scores_fall_strictly_in_single_precision(scores):
+    found = [np.float32(score) for score in falling(scores)]
+    assert all(a > b for a, b in pairwise(found))
+
+
+@given(st.text("%2041AFe ", max_size=12))
+def test_decoding_text_of_others_never_fails_and_changes_only_what_would_be_written_so(text):
+    found = decode_id(text)
+    assert found == text or encode_id(found) == text or "%" in text
+
+
+@pytest.mark.parametrize("text", ["50%", "%41", "a%2", "%zz", "100%25off"[:4], "%e4"])
+def test_an_id_of_others_with_a_percent_sign_is_itself(text):
+    assert decode_id(text) == text
 
 
 def test_ties_are_written_strictly_falling_in_single_precision(tmp_path):
@@ -48,9 +84,23 @@ def test_a_library_reads_the_written_run_in_our_order(tmp_path):
     assert ir.calc_aggregate([ir.RR], qrels, run)[ir.RR] == 1.0
 
 
-def test_qrels_hold_scaled_integer_gains(tmp_path):
-    write_qrels(tmp_path / "q", [Judgement("1", "a", 2.67), Judgement("1", "b", 1.0), Judgement("1", "c", 0.5)], 1.0)
-    assert (tmp_path / "q").read_text() == "1 0 a 1670\n1 0 b 0\n1 0 c 0\n"
+def test_qrels_hold_the_grades_as_they_are(tmp_path):
+    write_qrels(tmp_path / "q", [Judgement("1", "a b", 2.67), Judgement("1%", "b", 1.0), Judgement("1", "c", 1e-9)])
+    assert (tmp_path / "q").read_text() == "1 0 a%20b 2.67\n1%25 0 b 1\n1 0 c 1e-09\n"
+
+
+@pytest.mark.parametrize("line", ["q 0 b", "q 0 b x", "q 0 b nan", "q 0 b inf", "q 0 b 1 2"])
+def test_a_bad_judgement_is_named(tmp_path, line):
+    (tmp_path / "q").write_text(f"q 0 a 1\n\n{line}\n")
+    with pytest.raises(GenretError, match="line 3"):
+        read_qrels(tmp_path / "q")
+
+
+@pytest.mark.parametrize("grade", [float("nan"), float("inf"), float("-inf")])
+def test_a_grade_that_is_not_finite_is_refused(tmp_path, grade):
+    with pytest.raises(GenretError, match="finite"):
+        write_qrels(tmp_path / "q", [Judgement("1", "a", grade)])
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -74,10 +124,16 @@ def test_an_empty_id_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("line", ["q Q0 a 1 0.5", "q Q0 a one 0.5 t", "q Q0 a 1 x t"])
+@pytest.mark.parametrize("line", ["q Q0 a 1 0.5", "q Q0 a one 0.5 t", "q Q0 a 1 x t", "q Q0 a 1 nan t"])
 def test_a_bad_line_is_named(tmp_path, line):
     (tmp_path / "a.run").write_text(f"q Q0 b 1 0.9 t\n{line}\n")
     with pytest.raises(GenretError, match="line 2"):
+        read_trec_run(tmp_path / "a.run")
+
+
+def test_a_product_ranked_twice_is_named_with_its_query(tmp_path):
+    (tmp_path / "a.run").write_text("q Q0 b 1 0.9 t\nq Q0 b 2 0.1 t\n")
+    with pytest.raises(GenretError, match=r"query 'q'.*'b' twice"):
         read_trec_run(tmp_path / "a.run")
 
 

@@ -20,6 +20,7 @@ from genret.embed.fine_tuning import TwoTowerRecipe
 from genret.embed.settings import TWO_TOWER, EmbedSettings
 from genret.eval.compare import DECIMALS, ROUNDS, Interval
 from genret.eval.evaluation import answerable
+from genret.eval.measures import recall
 from genret.eval.result import Grading, format_interval, table
 from genret.eval.runs import RankedList, Run
 from genret.eval.systems.bench import Bench, Prepared, System, SystemSettings, dense_search
@@ -257,10 +258,10 @@ def measured(
 def _row(name: str, run: Run, wanted: Mapping[str, tuple[set[str], set[str]]], settings: ColdStartSettings) -> ColdRow:
     recalls = np.full((2, len(wanted)), np.nan)  # withheld, trained on; NaN where a query wants none
     for column, (query, groups) in enumerate(wanted.items()):
-        found = set(run.get(query, RankedList((), ())).products[: settings.k])
+        products = run.get(query, RankedList((), ())).products
         for row, group in enumerate(groups):
             if group:
-                recalls[row, column] = len(group & found) / len(group)
+                recalls[row, column] = recall(products, group, settings.k)
     same = np.where(np.isnan(recalls[0]), np.nan, recalls[1])
     return ColdRow(name, *_intervals(recalls[0], same, recalls[1], settings.seed))
 

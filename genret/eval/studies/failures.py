@@ -17,7 +17,7 @@ import numpy.typing as npt
 from genret.data.records import Catalogue
 from genret.eval.compare import Interval, mean_interval
 from genret.eval.evaluation import BATCH, semantic_ids
-from genret.eval.measures import evaluate
+from genret.eval.measures import recall_at
 from genret.eval.result import Grading, format_difference, table
 from genret.eval.runs import Run
 from genret.eval.systems.bench import Bench
@@ -164,7 +164,9 @@ def analyse(
     if k > bench.settings.k:
         raise GenretError(f"k={k}, but the systems search {bench.settings.k} deep; search deeper, or take a smaller k")
     runs = {name: bench.answer(name).run for name in (system, baseline)}
-    recall = {name: recall_at(run, grading, bench.ids, k) for name, run in runs.items()}
+    asked = set(bench.ids)
+    judged = [j for j in grading.judgements if j.query_id in asked]
+    recall = {name: recall_at(run, judged, k, grading.relevant_at) for name, run in runs.items()}
     traits = traits_of(bench.queries, bench.dataset.catalogue)
     width = max(bench.settings.k, bench.settings.beam_width)
     relevant = relevant_products(grading, bench)
@@ -191,17 +193,6 @@ def analyse(
         behind_by_trait=found.by_trait(traits),
         examples=tuple(found.examples(bench, traits, examples)) if examples else (),
     )
-
-
-def recall_at(run: Run, grading: Grading, queries: Sequence[str], k: int) -> dict[str, float]:
-    """Query -> recall@k."""
-    asked = set(queries)
-    judged = [j for j in grading.judgements if j.query_id in asked]
-    cut = {
-        query: ranking._replace(products=ranking.products[:k], scores=ranking.scores[:k])
-        for query, ranking in run.items()
-    }
-    return evaluate(cut, judged, grading.relevant_at, grading.irrelevant_grade).per_query["recall@100"]
 
 
 def relevant_products(grading: Grading, bench: Bench) -> dict[str, list[str]]:
