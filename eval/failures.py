@@ -14,8 +14,7 @@ from typing import Any
 
 import click
 
-from genret.eval.evaluation import answerable
-from genret.eval.result import Grading
+from genret.eval.evaluation import answerable, own_grading
 from genret.eval.studies.failures import BASELINE, SYSTEM, analyse
 from genret.eval.systems.bench import Bench, SystemSettings, bm25_system
 from genret.eval.systems.bm25 import BM25Settings
@@ -50,7 +49,7 @@ def main(
     """Compare the RUN's generative search with a baseline, query by query and level by level."""
     folder = RunFolder(run)
     dataset = folder.dataset()
-    grading = Grading(dataset.split_judgements(split), dataset.relevant_at, dataset.irrelevant_grade)
+    grading = own_grading(dataset, split)
     queries = answerable(dataset.split_queries(split), grading)
     if not queries:
         raise GenretError(f"{run}: no answerable query in its {split} split; give another --split")

@@ -23,7 +23,7 @@ from genret.data import read_dataset
 from genret.data.records import Dataset
 from genret.embed.fine_tuning import make_recipe
 from genret.embed.settings import EmbedSettings
-from genret.eval.evaluation import answerable, evaluate_bench
+from genret.eval.evaluation import answerable, evaluate_bench, own_grading
 from genret.eval.result import EvalResult, Grading
 from genret.eval.systems.bench import SYSTEMS, Bench, System, SystemSettings, bm25_system, parts_of
 from genret.eval.systems.bm25 import BM25Settings
@@ -104,7 +104,7 @@ def prepare(
 ) -> tuple[Bench, Grading, list[str]]:
     """The preset's bench, what was judged, and the systems that can be run."""
     dataset = load(settings, tables)
-    grading = Grading(dataset.split_judgements(settings.split), dataset.relevant_at, dataset.irrelevant_grade)
+    grading = own_grading(dataset, settings.split)
     queries = answerable(dataset.split_queries(settings.split), grading)
     if not queries:
         raise GenretError(f"data set {dataset.name!r} has no answerable query in its {settings.split} split")

@@ -7,10 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from small_run import SMALL
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+settings.register_profile("genret", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("genret")  # no test fails because a machine is busy
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import click
 from genret.cli.options import json_option, run_argument
 from genret.eval.demo import BASELINE
 from genret.ground.artifacts import write_json
+from genret.ground.errors import GenretError
 from genret.ground.types import SPLITS
 from genret.pipeline.folder import RunFolder
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @click.option("--against", type=click.Path(path_type=Path), help="A run with λ = 0, for the substitutes check.")
 @click.option("--beam-width", type=int, help="Default: 100, or the run's own if that is wider.")
 @click.option("--lexical-weight", default=1.0, show_default=True, help="Of BM25 in fusions, against 1 for the others.")
+@click.option("--drop-leaks", is_flag=True, help="Leave out queries whose text is one of the train split's.")
 @click.option("--out", type=click.Path(path_type=Path), help="Where runs, qrels and tables go. Default: RUN/eval.")
 @json_option
 def evaluate(
@@ -43,6 +45,7 @@ def evaluate(
     against: Path | None,
     beam_width: int | None,
     lexical_weight: float,
+    drop_leaks: bool,
     out: Path | None,
     json_file: Path | None,
 ) -> None:
@@ -52,9 +55,13 @@ def evaluate(
     RUN/lambda0), also whether true substitutes share codes and beams.
     """
     from genret.eval.evaluation import evaluate_run
+    from genret.eval.studies.contrast import check_contrast
     from genret.eval.systems.bench import STANDARD, SystemSettings
 
     folder = RunFolder.existing(run)
+    _refuse_ignored(judgements, format_name, queries, against)
+    if against:
+        check_contrast(against, run)
     asked, grading = _given(folder, judgements, format_name, queries) if judgements else (None, None)
     split = split or _last_split(folder)
     settings = SystemSettings(
@@ -67,10 +74,13 @@ def evaluate(
         grading=grading,
         systems=tuple(systems.split(",")) if systems else STANDARD,
         settings=settings,
+        drop_leaks=drop_leaks,
         out=out or folder.eval,
         progress=lambda line: click.echo(line, err=True),
     )
     click.echo(result.markdown())
+    if result.leaked:
+        click.echo(f"{result.leaked} of the queries were trained on; --drop-leaks leaves them out", err=True)
     report = result.to_json()
     against = against or (run / BASELINE if RunFolder(run / BASELINE).has("tokenizer") else None)
     if against and judgements is None:
@@ -81,6 +91,19 @@ def evaluate(
         report["substitutes"] = contrast.to_json()
     if json_file:
         write_json(json_file, report)
+
+
+def _refuse_ignored(
+    judgements: Path | None, format_name: str | None, queries: Path | None, against: Path | None
+) -> None:
+    """A GenretError for options that would change nothing."""
+    if judgements is None and (format_name or queries):
+        name = "--format" if format_name else "--queries"
+        raise GenretError(
+            f"{name} says how to read other judgements; give their file with --judgements, or leave it out"
+        )
+    if judgements is not None and against:
+        raise GenretError("--against compares runs on their own split; leave out --against, or --judgements")
 
 
 def _own_width(run: RunFolder) -> int:
@@ -111,4 +134,5 @@ def _given(
             f"lacks, {found.unknown_queries} on queries without text)",
             err=True,
         )
-    return found.queries, Grading(found.judgements, found.relevant_at, found.irrelevant_grade)
+    own = found.queries_are_products
+    return found.queries, Grading(found.judgements, found.relevant_at, found.irrelevant_grade, own)

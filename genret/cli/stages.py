@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from genret.cli.options import Layers, run_argument, settings_options
 from genret.ground.artifacts import sha256
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 FORMATS = ("files", "grocery", "homedepot", "chorus", "instacart", "grocerydb", "esci", "wands", "beir")
 
 
+OWN_FILES = ("queries", "judgements", "columns", "relevant_at")
+"""The options with which only a user's own files are read; a public set's are published in one way."""
+
+
 def source_options(command: Any) -> Any:
     """Where a data set comes from."""
     for option in (
@@ -36,6 +41,7 @@ def source_options(command: Any) -> Any:
             "--relevant-at", type=float, default=1.0, show_default=True, help="Grades that count as relevant."
         ),
         click.option("--on-bad-row", type=click.Choice(("error", "skip")), default="error", show_default=True),
+        click.option("--drop-leaks", is_flag=True, help="Leave out queries of train whose text dev or test have."),
     ):
         command = option(command)
     return command
@@ -207,6 +213,7 @@ def _reader(
     from genret.data import read_dataset, read_files_dataset
 
     name, on_bad_row = options["format_name"], options["on_bad_row"]
+    _refuse_ignored(name, source)
     if name == "grocery":
         from genret.data.grocery import GrocerySettings, make_grocery
 
@@ -232,11 +239,40 @@ def _reader(
         else:
             dataset = read_dataset(name, source, on_bad_row=on_bad_row, rejects=rejects, reports=reports)
         _tell_rejected(reports, rejects)
-        return dataset
+        return _leaks_told(dataset, options["drop_leaks"])
 
     paths = [path for path in (source, options["queries"], options["judgements"]) if path]
     record = {"format": name, "columns": list(options["columns"]), "relevant_at": options["relevant_at"]}
+    record |= {"drop_leaks": True} if options["drop_leaks"] else {}
     return read, {**record, "files": [_print_of(path) for path in paths], "on_bad_row": on_bad_row}
+
+
+def _refuse_ignored(name: str, source: Path | None) -> None:
+    """A GenretError for an option on the command line that reading this format has no use for."""
+    context = click.get_current_context()
+    ignored = {"files": (), "grocery": (*OWN_FILES, "on_bad_row", "drop_leaks")}.get(name, OWN_FILES)
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        if given and parameter.name in ignored:
+            what = "is generated" if name == "grocery" else "is read as it is published"
+            raise GenretError(f"{parameter.opts[0]} has no use with --format {name}, which {what}; leave it out")
+    if name == "grocery" and source is not None:
+        raise GenretError(f"SOURCE {source} has no use with --format grocery, which is generated; leave it out")
+
+
+def _leaks_told(dataset: Dataset, drop: bool) -> Dataset:
+    """The data set, without its leaks if asked; a line on stderr for each split that has some."""
+    from genret.data.overlaps import leaks, without_leaks
+
+    for split, queries in leaks(dataset.queries).items():
+        later = "dev or test" if split == "train" else "test"
+        told = "left out" if drop else "kept (--drop-leaks leaves them out)"
+        click.echo(
+            f"data      {len(queries)} queries of {split} have a text that {later} has too, "
+            f"such as {queries[0].text[:40]!r}: {told}",
+            err=True,
+        )
+    return without_leaks(dataset) if drop else dataset
 
 
 def _tell_rejected(reports: Sequence[ReadReport], rejects: Path | None) -> None:

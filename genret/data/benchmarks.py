@@ -14,6 +14,7 @@ from genret.data.clean import strip_tags
 from genret.data.files import Adapt, JudgementRow, product_rows, query_rows
 from genret.data.folders import SourceSettings, find_file, need_columns, need_file, read_products
 from genret.data.judged import Judged, gather, split_queries, substitute_pairs
+from genret.data.overlaps import without_own
 from genret.data.records import Catalogue, Dataset
 from genret.data.scales import SCALES, read_scale
 from genret.data.validate import BadRows
@@ -83,7 +84,8 @@ def read_beir(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
     """A data set in BEIR's form: corpus.jsonl, queries.jsonl, and qrels/train.tsv, dev.tsv, test.tsv as far as there.
 
     `text` is the description, `metadata` are attributes; a document without a title is called by the first
-    `TITLE_WORDS` words of its text. Grades from 1 on count as relevant.
+    `TITLE_WORDS` words of its text. Grades from 1 on count as relevant. Queries that have a document's id are that
+    document, which is left out for them, as BEIR's evaluator does (ArguAna, Quora).
     Paper: Thakur et al., BEIR (NeurIPS 2021), arXiv:2104.08663.
     """
     scale = SCALES["beir"]
@@ -95,7 +97,16 @@ def read_beir(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
         need_file(folder / "qrels", *SPLITS, extensions=(".tsv",))
     rows = {split: read_scale(file, scale, bad) for split, file in files.items() if file is not None}
     judged = gather(rows, catalogue, bad, {row.query.id: row.query for row in asked})
-    return Dataset("beir", catalogue, judged.queries, judged.judgements, scale.relevant_at, scale.irrelevant_grade)
+    own = any(catalogue.has(query.id) for queries in judged.queries.values() for query in queries)
+    return Dataset(
+        name="beir",
+        catalogue=catalogue,
+        queries=judged.queries,
+        judgements=without_own(judged.judgements) if own else judged.judgements,
+        relevant_at=scale.relevant_at,
+        irrelevant_grade=scale.irrelevant_grade,
+        queries_are_products=own,
+    )
 
 
 def _esci_files(path: Path) -> tuple[Path, Path]:

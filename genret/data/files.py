@@ -105,6 +105,8 @@ class QueryRow(NamedTuple):
 
     query: Query
     split: Split | None
+    named: bool = True
+    """Whether the row gives the query's id; else its text does."""
 
 
 class JudgementRow(NamedTuple):
@@ -114,6 +116,8 @@ class JudgementRow(NamedTuple):
     text: str
     split: Split | None
     place: Place
+    named: bool = True
+    """Whether the row gives the query's id; else its text does."""
 
 
 def product_rows(
@@ -266,7 +270,7 @@ def _query(values: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[bool, 
     has_id = "id" in fields
     query_id = validate.identifier("id", get("id")) if has_id else query_id_of(text)
     kind = validate.text("kind", get("kind"))
-    return has_id, QueryRow(Query(query_id, text, kind, int(frequency or 1)), _split(get("split")))
+    return has_id, QueryRow(Query(query_id, text, kind, int(frequency or 1)), _split(get("split")), has_id)
 
 
 def _add_up(before: QueryRow, again: QueryRow) -> QueryRow:
@@ -282,13 +286,15 @@ def _judgement(
 ) -> JudgementRow:
     get = {field: values[column] for field, column in fields.items()}.get
     text = validate.text("query", get("query"))
-    if "query_id" in fields or not text:
-        query_id = validate.identifier("query_id", get("query_id"))
+    given = get("query_id")
+    named = not text or not (given is None or given == "")
+    if named:
+        query_id = validate.identifier("query_id", given)
     else:  # as written: texts that differ by a space were judged apart
         query_id = query_id_of(validate.text("query", get("query"), clean=False))
     product_id = validate.identifier("product_id", get("product_id"))
     grade = _grade(get("grade"), grades)
-    return JudgementRow(Judgement(query_id, product_id, grade), text, _split(get("split")), place)
+    return JudgementRow(Judgement(query_id, product_id, grade), text, _split(get("split")), place, named)
 
 
 def _grade(value: object, grades: Mapping[str, float] | None) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 from genret.data.columns import columns_for
 from genret.data.files import JudgementRow, QueryRow, judgement_rows, product_rows, query_rows
 from genret.data.judged import split_queries
+from genret.data.overlaps import queries_are_products, without_own
 from genret.data.records import Catalogue, Dataset
 from genret.data.rows import open_table
 from genret.data.validate import BadField, BadRows, OnBadRow, ReadReport
@@ -152,13 +153,16 @@ def _read_files(
     asked = [] if queries is None else query_rows(queries, bad, columns=columns_for(settings.columns, "query"))
     graded = [] if judgements is None else _graded(judgements, settings, bad)
     known, kept = _match(asked, graded, catalogue, bad, strict=settings.limit is None)
+    own = queries_are_products(known.values(), catalogue)
+    judged = [row.judgement for row in kept]
     return Dataset(
         name=name,
         catalogue=catalogue,
         queries=_splits(known, asked, kept, settings.seed),
-        judgements=[row.judgement for row in kept],
+        judgements=without_own(judged) if own else judged,
         relevant_at=settings.relevant_at,
         irrelevant_grade=settings.irrelevant_grade,
+        queries_are_products=own,
     )
 
 
@@ -171,14 +175,25 @@ def _match(
 ) -> tuple[dict[str, Query], list[JudgementRow]]:
     """Id -> query, and the judgements whose query and product are known; others are bad rows.
 
+    A judgement belongs to the id that it names; its text decides where it names none, or where the queries have none.
     strict=False leaves out, uncounted as bad, those on products beyond the catalogue's limit.
     """
     known = {row.query.id: row.query for row in asked}
-    id_of = {row.query.text: row.query.id for row in asked}
+    by_text: dict[str, list[str]] = {}
+    for query in known.values():
+        by_text.setdefault(query.text, []).append(query.id)
+    have_ids = any(row.named for row in asked)
     kept = []
     products = set(catalogue.ids)
     for row in graded:
-        query_id = id_of.get(row.text, row.judgement.query_id)
+        query_id = row.judgement.query_id
+        same = by_text.get(row.text, []) if row.text and not (row.named and have_ids) else []
+        if len(same) > 1:
+            what = f"a text of one query, or its id (queries {same[0]!r} and {same[1]!r} have this text)"
+            bad.reject(row.place, BadField("query", row.text, what))
+            continue
+        if same:
+            query_id = same[0]
         if row.text and not asked:
             known.setdefault(query_id, Query(query_id, row.text))
         if row.judgement.product_id not in products:

@@ -63,7 +63,7 @@ def split_queries(queries: Iterable[Query], seed: int, dev: float = 0.1, test: f
     is for test; a single one is for train.
     """
     queries = list(queries)
-    texts = sorted({_same(query.text) for query in queries}, key=lambda text: _hash(text, seed))
+    texts = sorted({same_text(query.text) for query in queries}, key=lambda text: _hash(text, seed))
     n_test = max(round(len(texts) * test), 1 if test and len(texts) > 1 else 0)
     n_dev = max(round(len(texts) * dev), 1 if dev and len(texts) > 2 else 0)
     n_of: dict[Split, int] = {"test": n_test, "dev": n_dev, "train": len(texts) - n_test - n_dev}
@@ -71,7 +71,7 @@ def split_queries(queries: Iterable[Query], seed: int, dev: float = 0.1, test: f
     split_of: dict[str, Split] = dict(zip(texts, names, strict=True))
     found: dict[Split, list[Query]] = {"train": [], "dev": [], "test": []}
     for query in queries:
-        found[split_of[_same(query.text)]].append(query)
+        found[split_of[same_text(query.text)]].append(query)
     return found
 
 
@@ -101,7 +101,8 @@ def substitute_pairs(
     return list(pairs)
 
 
-def _same(text: str) -> str:
+def same_text(text: str) -> str:
+    """What two texts that are one query have in common: letter case and white space aside."""
     return " ".join(text.casefold().split())
 
 

@@ -86,6 +86,10 @@ class Catalogue(Sequence[Product]):
             raise GenretError(f"no product {product_id!r} in this catalogue of {len(self)} products")
         return self._row_of[product_id]
 
+    def has(self, product_id: str) -> bool:
+        """Whether a product has this id."""
+        return product_id in self._row_of
+
     def __contains__(self, product: object) -> bool:
         return (product.id if isinstance(product, Product) else product) in self._row_of
 
@@ -126,6 +130,8 @@ class Dataset:
     """Co-purchase baskets of product ids."""
     true_categories: Mapping[str, CategoryPath] = field(default_factory=dict)
     """Product id -> the right category where it is known: for judging only."""
+    queries_are_products: bool = False
+    """A query with a product's id is that product, which then is no answer to it: left out of runs and measures."""
 
     def split_queries(self, split: Split) -> list[Query]:
         """The queries of a split, in order; empty if it has none."""
@@ -159,6 +165,8 @@ def save_dataset(dataset: Dataset, path: str | Path, settings: Mapping[str, Any]
         "irrelevant_grade": dataset.irrelevant_grade,
         "source": dict(settings or {}),
     }
+    if dataset.queries_are_products:
+        header["queries_are_products"] = True
     with write_artifact(path, KIND, header) as folder:
         dataset.catalogue.write(folder / "products.parquet")
         _write(folder / "queries.parquet", _query_columns(dataset))
@@ -191,6 +199,7 @@ def load_dataset(path: str | Path) -> tuple[Dataset, Artifact]:
         substitutes=[(row["a"], row["b"]) for row in _read(artifact, "substitutes")],
         sessions=[tuple(row["products"]) for row in _read(artifact, "sessions")],
         true_categories={row["id"]: tuple(row["category"]) for row in _read(artifact, "true_categories")},
+        queries_are_products=artifact.settings.get("queries_are_products") is True,
     )
     return dataset, artifact
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from genret.data.benchmarks import read_beir, read_esci, read_wands
 from genret.data.files import JudgementRow, query_rows
 from genret.data.folders import SourceSettings, find_queries, read_folder
+from genret.data.overlaps import queries_are_products, without_own
 from genret.data.records import Dataset
 from genret.data.rows import FORMATS, Format, format_of
 from genret.data.scales import SCALES, Scale, read_scale
@@ -75,6 +76,8 @@ class Attached(NamedTuple):
     unknown_queries: int
     """Judgements left out because nothing gives their query's text."""
     reports: list[ReadReport]
+    queries_are_products: bool = False
+    """As of a `Dataset`."""
 
 
 def attach_judgements(
@@ -104,7 +107,7 @@ def attach_judgements(
     scale = SCALES.get(format) or Scale(dataset.relevant_at, dataset.irrelevant_grade, _as_format(format))
     rows = read_scale(path, scale, bad, columns)
     known = _known_queries(dataset, path, format, queries, bad)
-    attached = _attach(dataset, rows, known, scale, bad)
+    attached = _own_left_out(_attach(dataset, rows, known, scale, bad), dataset, format)
     if not attached.judgements:
         raise GenretError(_why_none(path, dataset, attached))
     return attached
@@ -141,6 +144,14 @@ def _attach(
     return Attached(
         list(queries.values()), judgements, scale.relevant_at, scale.irrelevant_grade, no_product, no_query, bad.reports
     )
+
+
+def _own_left_out(attached: Attached, dataset: Dataset, format: str) -> Attached:
+    """Without judgements of a query's own document, where queries are documents."""
+    shared = any(dataset.catalogue.has(query.id) for query in attached.queries)
+    if not (shared and format == "beir") and not queries_are_products(attached.queries, dataset.catalogue):
+        return attached
+    return attached._replace(judgements=without_own(attached.judgements), queries_are_products=True)
 
 
 def _why_none(path: Path, dataset: Dataset, attached: Attached) -> str:

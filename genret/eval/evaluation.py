@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genret.data.overlaps import trained_on
 from genret.data.records import Dataset
 from genret.eval.measures import id_level_recall
 from genret.eval.result import EvalResult, Grading, score_runs, write_result
@@ -35,6 +36,7 @@ def evaluate_run(
     baseline: str | Sequence[str] = ("bm25", "bm25-tuned"),
     settings: SystemSettings | None = None,
     free_decode: bool = True,
+    drop_leaks: bool = False,
     out: str | Path | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> EvalResult:
@@ -42,6 +44,7 @@ def evaluate_run(
 
     With `out`, TREC runs, qrels, JSON and Markdown are written there. `free_decode` adds how many IDs do not exist: of
     those in the constrained beams (none, or a defect), and of the top 10 of beams that nothing holds to the catalogue.
+    `drop_leaks` leaves out queries whose text the train split has; they are counted either way.
     Raises GenretError where there is nothing to judge.
     """
     run = RunFolder(folder)
@@ -50,14 +53,19 @@ def evaluate_run(
         raise GenretError("queries and their grading go together; give both, or neither for the run's own split")
     name = split if queries is None else "judgements given"
     queries = dataset.split_queries(split) if queries is None else queries
-    grading = grading or Grading(dataset.split_judgements(split), dataset.relevant_at, dataset.irrelevant_grade)
+    grading = grading or own_grading(dataset, split)
     queries = answerable(queries, grading)
+    if drop_leaks:
+        leaked = {query.id for query in trained_on(dataset, queries)}
+        queries = [query for query in queries if query.id not in leaked]
     if not queries:
         raise GenretError(
-            f"{folder}: no query of {name!r} has a product graded at least {grading.relevant_at:g}; "
-            "give another split, or judgements over this catalogue"
+            f"{folder}: no query of {name!r} has a product graded at least {grading.relevant_at:g}"
+            f"{' and a text that train lacks' * drop_leaks}; give another split, or judgements over this catalogue"
         )
-    bench = Bench(dataset, queries, settings or SystemSettings(), run, progress=progress)
+    own = grading.queries_are_products
+    chosen = settings or SystemSettings()
+    bench = Bench(dataset, queries, chosen, run, progress=progress, queries_are_products=own)
     return evaluate_bench(bench, grading, name, systems, baseline, free_decode, out)
 
 
@@ -100,6 +108,7 @@ def evaluate_bench(
         unknown_products=sum(j.product_id not in known for j in grading.judgements),
         relevant_at=grading.relevant_at,
         irrelevant_grade=grading.irrelevant_grade,
+        leaked=0 if split == "train" else len(trained_on(bench.dataset, bench.queries)),
         baselines=tuple(name for name in baselines if name in runs),
         systems=scored.systems,
         comparisons=scored.comparisons,
@@ -109,6 +118,12 @@ def evaluate_bench(
     if out is not None:
         write_result(out, result, runs, grading)
     return result
+
+
+def own_grading(dataset: Dataset, split: Split) -> Grading:
+    """What the data set itself judges in a split."""
+    judgements = dataset.split_judgements(split)
+    return Grading(judgements, dataset.relevant_at, dataset.irrelevant_grade, dataset.queries_are_products)
 
 
 def answerable(queries: Iterable[Query], grading: Grading) -> list[Query]:

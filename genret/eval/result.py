@@ -23,6 +23,8 @@ class Grading(NamedTuple):
     judgements: Sequence[Judgement]
     relevant_at: float
     irrelevant_grade: float
+    queries_are_products: bool = False
+    """As of a `Dataset`: the judgements hold no query's own product, and no run may."""
 
 
 TESTED = ("recall@10", "recall@50", "recall@100", "nDCG@10")
@@ -57,6 +59,8 @@ class EvalResult:
     """Judgements of products that the catalogue lacks; relevant ones count as misses."""
     relevant_at: float
     irrelevant_grade: float
+    leaked: int
+    """Queries that count although their text is one of the train split's."""
     baselines: tuple[str, ...]
     """The systems that every other one is tested against."""
     systems: tuple[SystemResult, ...]
@@ -95,6 +99,8 @@ class EvalResult:
             f"grade {self.relevant_at:g}; {self.left_out} judged queries without a relevant product are left out. "
             "Means over queries with 95 % bootstrap intervals, counted on products."
         )
+        if self.leaked:
+            head += f" {self.leaked} of the queries have the text of one that the run was trained on."
         rows = [[s.name, *(format_interval(s.measures[m]) for m in MEASURES)] for s in self.systems]
         return head + "\n\n" + table(["system", *MEASURES], rows)
 

@@ -63,6 +63,15 @@ def run_of_results(query_ids: Sequence[str], results: Sequence[SearchResult]) ->
     return run
 
 
+def without_own(run: Run, k: int) -> dict[str, RankedList]:
+    """The run cut to k, without the product that has the query's own id: for queries that are products."""
+    found = {}
+    for query, ranking in run.items():
+        pairs = [pair for pair in zip(ranking.products, ranking.scores, strict=True) if pair[0] != query][:k]
+        found[query] = RankedList(tuple(product for product, _ in pairs), tuple(score for _, score in pairs))
+    return found
+
+
 def top_rows(scores: npt.NDArray[np.floating], k: int) -> npt.NDArray[np.int64]:
     """The rows of the k highest of (N,) scores, best first, ties by row; fewer where N < k."""
     kept = np.flatnonzero(scores >= np.partition(scores, -k)[-k]) if k < len(scores) else np.arange(len(scores))

@@ -79,6 +79,8 @@ class SearchResult(Sequence[Hit]):
     hits: tuple[Hit, ...]
     exact: bool
     """True where the top k is certified: the model scores no other allowed product higher."""
+    error: str | None = None
+    """Why there is no answer, where the caller asked for errors as results; then there are no hits."""
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -92,12 +94,15 @@ class SearchResult(Sequence[Hit]):
 
     def __repr__(self) -> str:
         first = f", first {self.hits[0].product.title[:40]!r}" if self.hits else ""
+        if self.error is not None:
+            return f"SearchResult({self.query[:60]!r}: {self.error})"
         certified = ", certified" if self.exact else ""
         return f"SearchResult({self.query[:60]!r}: {len(self)} hits{first}{certified})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as `genret search --json` prints them: query, exact, and one dict per hit."""
-        return {"query": self.query, "exact": self.exact, "hits": [hit.to_dict() for hit in self.hits]}
+        """Plain values, as `genret search --json` prints them: query, exact, one dict per hit, and an error."""
+        found = {"query": self.query, "exact": self.exact, "hits": [hit.to_dict() for hit in self.hits]}
+        return found if self.error is None else {**found, "error": self.error}
 
     def to_arrow(self) -> Any:
         """A `pyarrow.Table` of one row per hit."""

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from genret.embed.embedder import Embedder
+from genret.ground.checks import path, shown
 from genret.ground.clock import timed
 from genret.ground.errors import GenretError
 from genret.ground.types import Hit, SearchResult
@@ -24,6 +25,7 @@ from genret.index.index import Index
 from genret.index.snapshot import Base, Delta, Snapshot
 from genret.model.prefix import PrefixTable
 from genret.model.seq2seq import GenretForConditionalGeneration
+from genret.pipeline.arguments import Errors, Options, check_options, check_queries, check_query
 from genret.pipeline.folder import RunFolder
 from genret.search.beam import BeamResult, BeamSettings, BeamTrace, Decoder, beam_search
 from genret.search.trie import Allowed
@@ -75,7 +77,7 @@ class Retriever:
 
         Raises GenretError if an artifact is missing, damaged, or made from another tokenizer than the other.
         """
-        run = RunFolder.existing(folder)
+        run = RunFolder.existing(path("folder", folder))
         model, text_tokenizer, index, width = run.searchable()
         return cls(model.to(device), text_tokenizer, index, run, width)
 
@@ -90,6 +92,7 @@ class Retriever:
         where: Condition | str | None = ...,
         max_per_prefix: int | None = ...,
         rescore: bool | float = ...,
+        errors: Errors = ...,
     ) -> SearchResult: ...
     @overload
     def search(
@@ -102,6 +105,7 @@ class Retriever:
         where: Condition | str | None = ...,
         max_per_prefix: int | None = ...,
         rescore: bool | float = ...,
+        errors: Errors = ...,
     ) -> list[SearchResult]: ...
     def search(
         self,
@@ -113,6 +117,7 @@ class Retriever:
         where: Condition | str | None = None,
         max_per_prefix: int | None = None,
         rescore: bool | float = False,
+        errors: Errors = "raise",
     ) -> SearchResult | list[SearchResult]:
         """The best `k` products for a query, or for each of several: best first, ties broken by semantic ID.
 
@@ -122,15 +127,19 @@ class Retriever:
         what scoring every allowed product would give. `max_per_prefix` caps hits that share L1-L2. `rescore` orders
         the products that the beam found by the cosine of their embeddings with the query's instead, which then is the
         score; a number w orders them by cosine + w * log-probability. Such a result never counts as exact.
-        `beam_width`: prefixes kept a level; by default the run's own.
+        `beam_width`: prefixes kept a level; by default the run's own. Neither it nor `k` goes beyond the catalogue.
+        `errors`: "raise" a GenretError for a query that cannot be searched, or "return" it as `SearchResult.error`, so
+        that one bad query of many does not lose the others.
         """
-        texts = [queries] if isinstance(queries, str) else list(queries)
-        settings = BeamSettings(k, self._width(beam_width, k), exact, max_per_prefix=max_per_prefix)
-        if rescore is False:
-            found = self._searched(texts, settings, where)
+        asked = check_queries(queries, errors)
+        options = self._options(k, beam_width, exact, max_per_prefix, rescore)
+        settings = BeamSettings(options.k, options.beam_width, options.exact, max_per_prefix=options.max_per_prefix)
+        if options.rescore is False:
+            found = self._searched(asked.texts, settings, where)
         else:
-            found = self._rescored(texts, settings, where, 0.0 if rescore is True else _weight(rescore))
-        results = list(found)
+            weight = 0.0 if options.rescore is True else options.rescore
+            found = self._rescored(asked.texts, settings, where, weight)
+        results = asked.results(list(found))
         return results[0] if isinstance(queries, str) else results
 
     def search_positions(
@@ -139,6 +148,9 @@ class Retriever:
         """The beam search itself, batch after batch, as arrays of positions in the index (for evaluation)."""
         index = self.index.snapshot()
         allowed = index.compile(where)
+        queries = check_queries(queries).texts
+        if not isinstance(settings, BeamSettings):
+            raise GenretError(f"settings={shown(settings)}: expected BeamSettings")
         step = max(1, MAX_ROWS // settings.beam_width)
         for start in range(0, len(queries), step):
             batch = list(queries[start : start + step])
@@ -150,15 +162,15 @@ class Retriever:
         """One query's answer and the beam behind it: the prefixes kept and pruned at every level."""
         trace = BeamTrace()
         index = self.index.snapshot()
-        settings = BeamSettings(k, self._width(beam_width, k))
+        query = check_query(query)
+        options = self._options(k, beam_width)
+        settings = BeamSettings(options.k, options.beam_width)
         result = self._beam([query], index, settings, index.compile(where), trace)
         return next(_results(Batch([query], result, index))), trace
 
     def decoder(self, queries: Sequence[str], index: Snapshot | None = None) -> Decoder:
         """The queries, encoded: what a beam search steps through, over the index as it is now or was at a snapshot."""
-        empty = [i for i, text in enumerate(queries, 1) if not text.strip()]
-        if empty:
-            raise GenretError(f"query {empty[0]} of {len(queries)} is empty; give at least one word")
+        queries = check_queries(queries).texts
         prefixes = self._prefixes(self.index.snapshot() if index is None else index)
         with timed("tokenize"):
             tokens = self.tokens(queries)
@@ -218,10 +230,17 @@ class Retriever:
         for batch in self.search_positions(queries, settings, where):
             yield from _results(batch)
 
-    def _width(self, beam_width: int | None, k: int) -> int:
-        """What was asked for, or the run's own; a search for k products is at least k wide."""
-        width = self.beam_width if beam_width is None else beam_width
-        return max(width, k) if width >= 1 else width
+    def _options(
+        self,
+        k: int,
+        beam_width: int | None,
+        exact: bool = False,
+        max_per_prefix: int | None = None,
+        rescore: bool | float = False,
+    ) -> Options:
+        """The options of a search, checked; the beam is the run's own if none is asked for, and at least k wide."""
+        size, width = self.index.trie.num_products, self.beam_width
+        return check_options(k, beam_width, exact, max_per_prefix, rescore, products=size, default_width=width)
 
     def _rescored(
         self, queries: Sequence[str], settings: BeamSettings, where: Condition | str | None, weight: float
@@ -236,13 +255,6 @@ class Retriever:
                 best = np.take_along_axis(batch.result.positions, order, axis=1)
                 result = _replaced(batch.result, best, np.take_along_axis(scores, order, axis=1))
             yield from _results(batch._replace(result=result))
-
-
-def _weight(rescore: float) -> float:
-    """The log-probability's weight beside the cosine, checked."""
-    if not 0 <= rescore < np.inf:
-        raise GenretError(f"rescore={rescore!r}: expected True, or the weight of the log-probability, 0 or more")
-    return float(rescore)
 
 
 def _replaced(result: BeamResult, positions: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]) -> BeamResult:

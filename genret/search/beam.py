@@ -23,6 +23,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genret.ground.checks import flag, whole
 from genret.ground.errors import GenretError
 from genret.search.pruning import NEVER, Dropped, Kept, keep_above, keep_beam
 from genret.search.ranking import FullGroups, product_span, rank_products
@@ -94,9 +95,9 @@ class BeamSettings:
 
     def __post_init__(self) -> None:
         for name in ("k", "beam_width", "max_rows", "prefix_levels", "max_per_prefix"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-                raise GenretError(f"{name}={value!r}: expected a whole number of at least 1")
+            if name != "max_per_prefix" or self.max_per_prefix is not None:
+                object.__setattr__(self, name, whole(name, getattr(self, name)))
+        object.__setattr__(self, "exact", flag("exact", self.exact))
         if self.beam_width < self.k:
             raise GenretError(
                 f"beam_width={self.beam_width} cannot fill k={self.k} places; pass beam_width={self.k} or more"

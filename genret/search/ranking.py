@@ -89,8 +89,9 @@ def rank_products(
 def _fill_places(take: Ints, k: int) -> tuple[Ints, Ints]:
     """(Q, k) the row that fills each place, -1 if none, and which of the row's products it is, from 0."""
     ends = np.cumsum(take, axis=1)  # row r fills the places ends[r] - take[r] up to ends[r]
-    places = np.arange(k)
-    row = (ends[:, None, :] <= places[None, :, None]).sum(2)
+    places, queries = np.arange(k), np.arange(len(take))[:, None]
+    span = max(k, int(ends.max(initial=0))) + 1  # each query's ends and places lie in a stretch of their own
+    row = np.searchsorted((ends + queries * span).ravel(), places + queries * span, "right") - queries * take.shape[1]
     row = np.where(row < take.shape[1], row, -1)
     return row, places - np.take_along_axis(ends - take, row, 1)
 

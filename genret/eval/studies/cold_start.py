@@ -19,9 +19,9 @@ from genret.data.records import Dataset
 from genret.embed.fine_tuning import TwoTowerRecipe
 from genret.embed.settings import TWO_TOWER, EmbedSettings
 from genret.eval.compare import DECIMALS, ROUNDS, Interval
-from genret.eval.evaluation import answerable
+from genret.eval.evaluation import answerable, own_grading
 from genret.eval.measures import recall
-from genret.eval.result import Grading, format_interval, table
+from genret.eval.result import format_interval, table
 from genret.eval.runs import RankedList, Run
 from genret.eval.systems.bench import Bench, Prepared, System, SystemSettings, dense_search
 from genret.eval.systems.dense import Dense
@@ -140,7 +140,7 @@ def cold_start(
     withheld = drawn(dataset, settings)
     build_without(run, cold, withheld, settings, recipe, say)
     vectors = insert(cold, [dataset.catalogue[dataset.catalogue.row(one)] for one in withheld])
-    grading = Grading(dataset.split_judgements(settings.split), dataset.relevant_at, dataset.irrelevant_grade)
+    grading = own_grading(dataset, settings.split)
     queries = answerable(dataset.split_queries(settings.split), grading)
     search = SystemSettings(k=settings.k, beam_width=settings.beam_width)
     bench = Bench(dataset, queries, search, RunFolder(cold), {"dense": _dense(cold, withheld, vectors)}, say)
@@ -288,6 +288,6 @@ def _dense(cold: Path, withheld: Sequence[str], vectors: npt.NDArray[np.float32]
         known = RunFolder(cold).embedded()
         ids = [*known.dataset.catalogue.ids, *withheld]
         index = Dense(np.concatenate([known.vectors, vectors]), ids)
-        return Prepared(dense_search(index, RunFolder(cold).embedder(), bench.settings.k), {})
+        return Prepared(dense_search(index, RunFolder(cold).embedder(), bench.depth), {})
 
     return prepare

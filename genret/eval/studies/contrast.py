@@ -62,6 +62,18 @@ class Contrast(NamedTuple):
         return f"{self.pairs} true substitute pairs, 95 % bootstrap intervals.\n\n{table(head, rows)}\n\n{said}"
 
 
+def check_contrast(before: str | Path, after: str | Path) -> None:
+    """A GenretError, before anything is computed, for what `contrast_runs` would refuse."""
+    if not Path(before).is_dir():
+        raise GenretError(f"{before}: no such run folder; give one that was built with λ = 0 over the same data")
+    runs = RunFolder(before), RunFolder(after)
+    _with_substitutes(runs[1])
+    for run in runs:
+        check_lineage(run.artifact("tokenizer"), "dataset", runs[1].artifact("data"))
+        run.artifact("model")
+        run.artifact("index")
+
+
 def contrast_runs(
     before: str | Path, after: str | Path, split: Split = "test", widths: Sequence[int] = WIDTHS, seed: int = 0
 ) -> Contrast:
@@ -70,11 +82,7 @@ def contrast_runs(
     Raises GenretError if the data differ, or if the data set knows no true substitutes.
     """
     runs = RunFolder(before), RunFolder(after)
-    dataset = runs[1].dataset()
-    if not dataset.substitutes:
-        raise GenretError(
-            f"{after}: the data set {dataset.name!r} names no substitute pairs, so there is nothing to check"
-        )
+    dataset = _with_substitutes(runs[1])
     (first, codes_before, artifact), (second, codes_after, _) = (run.tokenizer() for run in runs)
     check_lineage(artifact, "dataset", runs[1].artifact("data"))
     pairs = pair_rows(dataset.substitutes, dataset.catalogue.ids)
@@ -86,6 +94,15 @@ def contrast_runs(
         compare_agreement(codes_before, codes_after, pairs, seed),
         {width: _same_beam(*retrievers, dataset, split, width, seed) for width in widths},
     )
+
+
+def _with_substitutes(run: RunFolder) -> Dataset:
+    dataset = run.dataset()
+    if not dataset.substitutes:
+        raise GenretError(
+            f"{run.path}: the data set {dataset.name!r} names no substitute pairs, so there is nothing to check"
+        )
+    return dataset
 
 
 def _same_beam(

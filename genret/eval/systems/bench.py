@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from genret.data.records import Dataset
 from genret.embed.embedder import Embedder
-from genret.eval.runs import RankedList, run_of_results
+from genret.eval.runs import RankedList, run_of_results, without_own
 from genret.eval.systems.bm25 import BM25, BM25Grid, BM25Settings, Tuned, tune
 from genret.eval.systems.dense import Dense
 from genret.eval.systems.fusion import reciprocal_rank_fusion, score_fusion
@@ -70,10 +70,13 @@ class Answered(NamedTuple):
     seconds: float
 
 
+Search: TypeAlias = Callable[[Sequence[Query]], dict[str, RankedList]]
+
+
 class Prepared(NamedTuple):
     """A system ready to search."""
 
-    search: Callable[[Sequence[Query]], dict[str, RankedList]]
+    search: Search
     settings: dict[str, Any]
     parts: Mapping[str, int] = {}
     """What it holds to search by, name -> bytes on disk; two systems that share a part name it alike."""
@@ -94,6 +97,8 @@ class Bench:
     systems: Mapping[str, System] = field(default_factory=dict)
     """Systems of the caller's own, by name, beside those of this module."""
     progress: Callable[[str], None] = lambda line: None
+    queries_are_products: bool | None = None
+    """Whether a query's own product is left out of its list; None: as the data set says."""
     _answers: dict[str, Answered] = field(default_factory=dict)
     _prepared: dict[str, Prepared] = field(default_factory=dict)
 
@@ -102,7 +107,8 @@ class Bench:
         if name not in self._prepared:
             known = {**SYSTEMS, **self.systems}
             if name in known:
-                self._prepared[name] = known[name](self)
+                made = known[name](self)
+                self._prepared[name] = made._replace(search=self._without_own(made.search))
             elif len(names := parts_of(name)) > 1:
                 self._prepared[name] = _fused(self, names, "~" in name)
             else:
@@ -123,6 +129,22 @@ class Bench:
             self._answers[name] = Answered(run, prepared.settings, perf_counter() - started)
             self.progress(f"{name}: {len(self.queries)} queries in {self._answers[name].seconds:.1f} s")
         return self._answers[name]
+
+    @property
+    def own_left_out(self) -> bool:
+        """Whether a query's own product is left out of its list."""
+        given = self.queries_are_products
+        return self.dataset.queries_are_products if given is None else given
+
+    @property
+    def depth(self) -> int:
+        """How many products a system fetches: one more than k where a query's own may be among them."""
+        return self.settings.k + self.own_left_out
+
+    def _without_own(self, search: Search) -> Search:
+        if not self.own_left_out:
+            return search
+        return lambda queries: without_own(search(queries), self.settings.k)
 
     @property
     def texts(self) -> list[str]:
@@ -190,11 +212,11 @@ def dense(bench: Bench) -> Prepared:
     settings = {name: artifact.settings[name] for name in ("model", "dim", "fields") if name in artifact.settings}
 
     return Prepared(
-        dense_search(index, embedder, bench.settings.k), settings, {"vectors": vectors.nbytes, **_embedder_parts(bench)}
+        dense_search(index, embedder, bench.depth), settings, {"vectors": vectors.nbytes, **_embedder_parts(bench)}
     )
 
 
-def dense_search(index: Dense, embedder: Embedder, k: int) -> Callable[[Sequence[Query]], dict[str, RankedList]]:
+def dense_search(index: Dense, embedder: Embedder, k: int) -> Search:
     """The search of a `Prepared` over an index of vectors, whose queries `embedder` embeds."""
 
     def search(queries: Sequence[Query]) -> dict[str, RankedList]:
@@ -250,11 +272,11 @@ STANDARD = (
 def _bm25(bench: Bench, settings: BM25Settings, note: Mapping[str, Any]) -> Prepared:
     index = BM25(bench.dataset.catalogue, settings)
     parts = {f"BM25 index {settings}": index.nbytes}
-    return Prepared(lambda queries: index.search(queries, bench.settings.k), {**settings_dict(settings), **note}, parts)
+    return Prepared(lambda queries: index.search(queries, bench.depth), {**settings_dict(settings), **note}, parts)
 
 
 def _generative(bench: Bench, rescore: bool | float) -> Prepared:
-    retriever, k, width = bench.retriever, bench.settings.k, max(bench.settings.k, bench.settings.beam_width)
+    retriever, k, width = bench.retriever, bench.depth, max(bench.depth, bench.settings.beam_width)
 
     def search(queries: Sequence[Query]) -> dict[str, RankedList]:
         found = retriever.search([query.text for query in queries], k, beam_width=width, rescore=rescore)

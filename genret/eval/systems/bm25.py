@@ -13,7 +13,7 @@ import numpy as np
 from genret.data.product_text import product_text
 from genret.data.records import Catalogue, Dataset
 from genret.eval.measures import evaluate
-from genret.eval.runs import RankedList, ranked, top_rows
+from genret.eval.runs import RankedList, ranked, top_rows, without_own
 from genret.ground.errors import GenretError, require
 from genret.ground.types import Judgement, Query, Split
 
@@ -118,7 +118,8 @@ def tune(
         tried.append(tokens)
         for k1, b in itertools.product(grid.k1, grid.b):
             settings = replace(base, k1=k1, b=b)
-            run = BM25(dataset.catalogue, settings, tokens).search(queries, 100)
+            run = BM25(dataset.catalogue, settings, tokens).search(queries, 100 + dataset.queries_are_products)
+            run = without_own(run, 100) if dataset.queries_are_products else run
             value = evaluate(run, judgements, dataset.relevant_at, dataset.irrelevant_grade).means[measure]
             trials.append((settings, value))
             if progress:

@@ -33,7 +33,7 @@ def encoder_system(name: str, settings: EmbedSettings, work: Path) -> System:
         model = Path(model_folder(settings.model))
         weights = folder_bytes(model if model.is_dir() else folder) - (0 if model.is_dir() else vectors.nbytes)
         parts = {f"{name} vectors": vectors.nbytes, f"encoder {settings.model}": weights}
-        search = dense_search(index, embedder, bench.settings.k)
+        search = dense_search(index, embedder, bench.depth)
         return Prepared(search, {"model": Path(settings.model).name, "fields": list(settings.fields)}, parts)
 
     return prepare
