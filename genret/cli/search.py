@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,11 +64,23 @@ def search(
         if not as_json:
             _print(draw_tree(tree, texts[0]), _table(result))
         return
-    for result in retriever.search(texts, k, beam_width=beam_width, **options):
+    results = retriever.search(
+        texts, k, beam_width=beam_width, errors="return" if len(texts) > 1 else "raise", **options
+    )
+    for result in results:
         if as_json:
             click.echo(_json(result))
-        else:
+        elif result.error is None:
             _print(_table(result))
+    _tell_errors([result.error for result in results if result.error is not None], len(texts))
+
+
+def _tell_errors(errors: Sequence[str], queries: int) -> None:
+    """A line on stderr for each query that could not be searched, and a GenretError that counts them."""
+    for error in errors:
+        click.echo(f"genret: {error}", err=True)
+    if errors:
+        raise GenretError(f"{len(errors)} of {queries} queries could not be searched; correct them, or leave them out")
 
 
 def draw_tree(node: BeamNode, query: str) -> Tree:
@@ -112,7 +125,8 @@ def _json(result: SearchResult, tree: BeamNode | None = None) -> str:
     from genret.pipeline.explain import tree_json
 
     extra = {} if tree is None else {"beam": tree_json(tree)}
-    return json.dumps({**result.to_dict(), **extra}, ensure_ascii=False)
+    found = json.dumps({**result.to_dict(), **extra}, ensure_ascii=False)
+    return found.encode("utf-8", "backslashreplace").decode()
 
 
 def _print(*renderables: Any) -> None:
