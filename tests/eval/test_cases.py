@@ -20,6 +20,7 @@ from genret.eval.runs import RankedList, ranked, read_qrels, read_trec_run
 from genret.eval.systems.bench import STANDARD, Bench, SystemSettings
 from genret.ground.errors import GenretError
 from genret.ground.types import Judgement, Product, Query
+from genret.pipeline.folder import RunFolder
 
 CASES = Path(__file__).resolve().parents[1] / "cases"
 
@@ -158,7 +159,7 @@ def test_a_querys_own_document_is_left_out_by_every_system(own_run: Path, tmp_pa
             assert {len(ranking.products) for ranking in run.values()} == {11}, system
     for system in ("bm25", "dense"):  # with its own document first in the list, no query had 1
         assert found.mean(system, "MRR@10") > 0
-    bench = Bench(data, data.split_queries("test"), SystemSettings(k=3), own_run)
+    bench = Bench(data, data.split_queries("test"), SystemSettings(k=3), RunFolder(own_run))
     for system in STANDARD:
         searched = bench.prepared(system).search(bench.queries)
         assert all(query not in ranking.products for query, ranking in searched.items()), system

@@ -123,7 +123,7 @@ def test_recall_beyond_a_hundred_is_what_it_is_called(built_run):
     dataset, _ = load_dataset(built_run / "data")
     grading = grading_of(dataset)
     queries = answerable(dataset.split_queries("test"), grading)[:20]
-    deep = Bench(dataset, queries, SystemSettings(k=300, beam_width=300, tune_queries=5), built_run)
+    deep = Bench(dataset, queries, SystemSettings(k=300, beam_width=300, tune_queries=5), RunFolder(built_run))
     found = analyse(deep, grading, "test", k=300)
     assert "recall@300" in found.markdown()
     asked = {query.id for query in queries}

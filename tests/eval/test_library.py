@@ -14,6 +14,7 @@ from genret.eval.result import Grading, score_runs
 from genret.eval.runs import RankedList, Run
 from genret.eval.systems.bench import STANDARD, Bench, SystemSettings
 from genret.ground.types import Judgement, Query
+from genret.pipeline.folder import RunFolder
 
 ir = pytest.importorskip("ir_measures")
 
@@ -55,7 +56,7 @@ def judged(built_run: Path) -> tuple[Bench, Grading]:
     queries = answerable(dataset.split_queries("test"), grading)[:40]
     asked = {query.id for query in queries}
     grading = grading._replace(judgements=[j for j in grading.judgements if j.query_id in asked])
-    return Bench(dataset, queries, SystemSettings(tune_queries=20), built_run), grading
+    return Bench(dataset, queries, SystemSettings(tune_queries=20), RunFolder(built_run)), grading
 
 
 @pytest.mark.parametrize("system", STANDARD)
