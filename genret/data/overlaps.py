@@ -1,4 +1,4 @@
-"""Where what is tested was seen before: one text in train and test, and queries that are products. Knows records only.
+"""Where what is tested was seen before: one text in train and test, and queries that are products.
 
 A query of train whose text dev or test ask as well is a leak: `leaks` finds them, `without_leaks` drops them. Where
 queries are documents of the collection (as in ArguAna), finding a query's own document is no answer: it is left out of

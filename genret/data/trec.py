@@ -1,4 +1,4 @@
-"""TREC lines, written and read: judgements (qrels) and ranked lists (runs). Knows ids, grades and scores; no files.
+"""TREC lines, written and read: judgements (qrels) and ranked lists (runs).
 
     query 0 product grade                     `qrels_line` writes what `qrels_fields` reads
     query Q0 product rank score tag           `run_lines` writes what `run_fields` reads

@@ -1,4 +1,4 @@
-"""What `Retriever.search` is asked, checked: arguments by name, queries by number. Searches nothing."""
+"""What `Retriever.search` is asked, checked: arguments by name, queries by number."""
 
 from __future__ import annotations
 
