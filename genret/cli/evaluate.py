@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from genret.cli.options import json_option, run_argument
+from genret.cli.source import layout_options, named_columns
 from genret.eval.demo import BASELINE
 from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     "--format", "format_name", help="How they are written: homedepot, chorus, esci, wands, beir, trec, csv ..."
 )
 @click.option("--queries", type=click.Path(path_type=Path), help="The queries' texts, where the judgements lack them.")
+@layout_options
 @click.option("--systems", help="Comma-separated; a+b fuses ranks, a~b scores. Default: the standard ones.")
 @click.option("--against", type=click.Path(path_type=Path), help="A run with λ = 0, for the substitutes check.")
 @click.option("--beam-width", type=int, help="Default: 100, or the run's own if that is wider.")
@@ -48,6 +51,7 @@ def evaluate(
     drop_leaks: bool,
     out: Path | None,
     json_file: Path | None,
+    **layout: Any,
 ) -> None:
     """Recall@10/50/100, nDCG@10 and MRR@10 of RUN beside BM25 and dense, with intervals and paired tests.
 
@@ -58,11 +62,13 @@ def evaluate(
     from genret.eval.studies.contrast import check_contrast
     from genret.eval.systems.bench import STANDARD, SystemSettings
 
+    if judgements is None and any(layout[name] for name in ("columns", "delimiter", "encoding")):
+        raise GenretError("--column, --delimiter and --encoding say how --judgements are written; give those too")
     folder = RunFolder.existing(run)
     _refuse_ignored(judgements, format_name, queries, against)
     if against:
         check_contrast(against, run)
-    asked, grading = _given(folder, judgements, format_name, queries) if judgements else (None, None)
+    asked, grading = _given(folder, judgements, format_name, queries, layout) if judgements else (None, None)
     split = split or _last_split(folder)
     settings = SystemSettings(
         beam_width=_own_width(folder) if beam_width is None else beam_width, lexical_weight=lexical_weight
@@ -120,13 +126,24 @@ def _last_split(run: RunFolder) -> Split:
 
 
 def _given(
-    run: RunFolder, judgements: Path, format_name: str | None, queries: Path | None
+    run: RunFolder, judgements: Path, format_name: str | None, queries: Path | None, layout: Mapping[str, Any]
 ) -> tuple[list[Query], Grading]:
     """Queries and grading from a judgement file, over the run's catalogue."""
     from genret.data import attach_judgements
+    from genret.data.columns import columns_for
+    from genret.data.rows import Layout
     from genret.eval.result import Grading
 
-    found: Attached = attach_judgements(run.dataset(), judgements, format_name, queries=queries)
+    named = named_columns(layout["columns"])
+    found: Attached = attach_judgements(
+        run.dataset(),
+        judgements,
+        format_name,
+        queries=queries,
+        columns={**columns_for(named, "product"), **columns_for(named, "judgement")},
+        layout=Layout(layout["delimiter"], layout["encoding"]),
+        on_bad_row=layout["on_bad_row"],
+    )
     left_out = found.unknown_products + found.unknown_queries
     if left_out:
         click.echo(

@@ -17,6 +17,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 SECTIONS = ("grocery", "embed", "two-tower", "tokenizer", "model", "train")
 
+ENCODING_REMEDY = "save it as UTF-8, or name its encoding with --encoding"
 run_argument = click.argument("run", type=click.Path(path_type=Path))
 json_option = click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write this JSON file.")
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from genret.cli.options import ENCODING_REMEDY
 from genret.ground.errors import GenretError
+from genret.ground.text_files import read_lines
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 @click.option("--explain", is_flag=True, help="Draw the beam as a tree.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a query, for machines.")
 @click.option("--queries-file", type=click.Path(path_type=Path), help="One query a line, after those given.")
+@click.option("--encoding", help="Of the queries' file. Default: UTF-8, or UTF-16 by its mark.")
 def search(
     queries: tuple[str, ...],
     run: Path,
@@ -39,13 +42,14 @@ def search(
     explain: bool,
     as_json: bool,
     queries_file: Path | None,
+    encoding: str | None,
     **options: Any,
 ) -> None:
     """Search RUN for QUERIES: products that exist, best first.
 
     Scores are log-probabilities in nats; "proven" says that the top k is what scoring every product would give.
     """
-    texts = [*queries, *(_lines(queries_file) if queries_file else ())]
+    texts = [*queries, *(read_lines(queries_file, encoding, ENCODING_REMEDY) if queries_file else ())]
     if not texts:
         raise GenretError('no query given; try: genret search "marinara sauce"')
     if explain and (len(texts) > 1 or any(options[name] for name in ("exact", "max_per_prefix", "rescore"))):
@@ -137,14 +141,6 @@ def _print(*renderables: Any) -> None:
     console = Console(width=None if sys.stdout.isatty() else max(120, shutil.get_terminal_size().columns))
     for renderable in renderables:
         console.print(renderable)
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
-    except UnicodeDecodeError as error:
-        raise GenretError(f"{file}: not valid UTF-8 (byte {error.start}); save it as UTF-8") from None
-    return [line for line in lines if line]
 
 
 def _safe(text: str) -> str:

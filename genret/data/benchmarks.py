@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from genret.data.clean import strip_tags
-from genret.data.files import Adapt, JudgementRow, product_rows, query_rows
+from genret.data.files import Adapt, JudgementRow, query_rows
 from genret.data.folders import SourceSettings, find_file, need_columns, need_file, read_products
-from genret.data.judged import Judged, gather, split_queries, substitute_pairs
+from genret.data.judged import Judged, gather, split_if_whole, split_queries, substitute_pairs
 from genret.data.overlaps import without_own
+from genret.data.products import product_rows
 from genret.data.records import Catalogue, Dataset
 from genret.data.scales import SCALES, read_scale
 from genret.data.validate import BadRows
@@ -40,7 +41,7 @@ def read_esci(path: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
     need_columns(products, ("product_id", "product_title"), bad)
     catalogue = read_products(product_rows(products, bad, adapt=_esci_product(settings.locale)), settings)
     if not len(catalogue):
-        raise GenretError(f"{products}: no product with product_locale {settings.locale!r}; name another locale")
+        raise GenretError(f"{products}: no product with product_locale {settings.locale!r}; name another with --locale")
     scale = SCALES["esci"]
     judged = _redraw(read_scale(examples, scale, bad, adapt=_only(settings.locale)), catalogue, settings.seed, bad)
     return Dataset(
@@ -156,14 +157,7 @@ def _redraw(rows: list[JudgementRow], catalogue: Catalogue, seed: int, bad: BadR
     by_split: dict[Split, list[JudgementRow]] = {}
     for row in rows:
         by_split.setdefault(row.split or "train", []).append(row)
-    judged = gather(by_split, catalogue, bad)
-    queries = dict(judged.queries)
-    if not queries["test"]:
-        queries = split_queries(queries["train"], seed)
-    elif not queries["dev"]:
-        queries |= split_queries(queries["train"], seed, test=0.0)
-        queries["test"] = judged.queries["test"]
-    return Judged(queries, judged.judgements)
+    return split_if_whole(gather(by_split, catalogue, bad), seed)
 
 
 def _wands_product(values: dict[str, Any]) -> dict[str, Any]:

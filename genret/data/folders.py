@@ -8,11 +8,14 @@ from itertools import islice
 from pathlib import Path
 
 from genret.data.columns import columns_for
-from genret.data.files import JudgementRow, QueryRow, judgement_rows, product_rows, query_rows
+from genret.data.files import JudgementRow, QueryRow, judgement_rows, query_rows
 from genret.data.judged import split_queries
 from genret.data.overlaps import queries_are_products, without_own
+from genret.data.product_text import TEXT_FIELDS
+from genret.data.products import ProductFile
 from genret.data.records import Catalogue, Dataset
-from genret.data.rows import open_table
+from genret.data.rows import Layout, format_of, open_table
+from genret.data.survey import Reading, Understanding
 from genret.data.validate import BadField, BadRows, OnBadRow, ReadReport
 from genret.ground.errors import GenretError
 from genret.ground.types import SPLITS, Product, Query, Split
@@ -46,6 +49,9 @@ class FilesSettings:
     irrelevant_grade: float = 0.0
     limit: int | None = None
     seed: int = 0
+    layout: Layout = field(default_factory=Layout)
+    reading: Reading = field(default_factory=Reading)
+    format: str | None = None
 
     def __post_init__(self) -> None:
         SourceSettings(limit=self.limit)
@@ -71,7 +77,10 @@ def read_files_dataset(
     irrelevant_grade: float = 0.0,
     limit: int | None = None,
     seed: int = 0,
-    on_bad_row: OnBadRow = "error",
+    format: str | None = None,
+    layout: Layout | None = None,
+    reading: Reading | None = None,
+    on_bad_row: OnBadRow = "repair",
     rejects: str | Path | None = None,
     reports: list[ReadReport] | None = None,
 ) -> Dataset:
@@ -84,12 +93,16 @@ def read_files_dataset(
     relevant_at: grades from here on count as relevant. irrelevant_grade: the grade without gain.
     limit: products to read at most, the first ones; judgements on others are then left out.
     seed: draws the splits where the files name none.
+    format: of the products' file, where its extension does not say.
+    layout, reading: delimiter and encoding; how the products' columns are read, where that is not found out.
     The splits are those of a column `split` in queries or judgements, and a query without one is for train; where no
     row has one they are drawn: 80 % train, 10 % dev, 10 % test (`split_queries`).
     Raises GenretError as `read_catalogue` does.
     """
     bad = BadRows(on_bad_row, rejects)
-    settings = FilesSettings(columns or {}, relevant_at, irrelevant_grade, limit, seed)
+    settings = FilesSettings(
+        columns or {}, relevant_at, irrelevant_grade, limit, seed, layout or Layout(), reading or Reading(), format
+    )
     dataset = _read_files(Path(products), queries, judgements, settings, bad)
     if reports is not None:
         reports.extend(bad.reports)
@@ -141,20 +154,34 @@ def find_queries(judgements: Path, format: str) -> Path | None:
     return None
 
 
+def files_of(
+    products: Path, queries: str | Path | None, judgements: str | Path | None
+) -> tuple[Path, str | Path | None, str | Path | None]:
+    """The files of products, queries and judgements: as given, or those that the products' folder holds."""
+    if not products.is_dir():
+        return products, queries, judgements
+    queries = queries or find_file(products, "queries", "query")
+    judgements = judgements or find_file(products, *_JUDGEMENT_STEMS, extensions=(*EXTENSIONS, ".qrels", ".trec"))
+    return need_file(products, "products", "catalogue", "catalog"), queries, judgements
+
+
 def _read_files(
     products: Path, queries: str | Path | None, judgements: str | Path | None, settings: FilesSettings, bad: BadRows
 ) -> Dataset:
     name = products.name.partition(".")[0] or "files"
-    if products.is_dir():
-        queries = queries or find_file(products, "queries", "query")
-        judgements = judgements or find_file(products, *_JUDGEMENT_STEMS, extensions=(*EXTENSIONS, ".qrels", ".trec"))
-        products = need_file(products, "products", "catalogue", "catalog")
-    catalogue = read_products(product_rows(products, bad, columns=columns_for(settings.columns, "product")), settings)
-    asked = [] if queries is None else query_rows(queries, bad, columns=columns_for(settings.columns, "query"))
+    products, queries, judgements = files_of(products, queries, judgements)
+    _check_layout(settings, products, (queries, judgements))
+    columns, layout = settings.columns, settings.layout
+    file = ProductFile(products, settings.format, columns_for(columns, "product"), layout, settings.reading)
+    taken = file.understand()
+    catalogue = read_products(file.rows(bad, taken), settings)
+    asked = [] if queries is None else query_rows(queries, bad, columns=columns_for(columns, "query"), layout=layout)
     graded = [] if judgements is None else _graded(judgements, settings, bad)
     known, kept = _match(asked, graded, catalogue, bad, strict=settings.limit is None)
     own = queries_are_products(known.values(), catalogue)
     judged = [row.judgement for row in kept]
+    if judgements is not None:
+        bad.check_any_left(str(judgements), len(kept))
     return Dataset(
         name=name,
         catalogue=catalogue,
@@ -163,11 +190,39 @@ def _read_files(
         relevant_at=settings.relevant_at,
         irrelevant_grade=settings.irrelevant_grade,
         queries_are_products=own,
+        taken=taken,
+        text_fields=text_fields(taken, settings.reading),
+        reports=bad.reports,
     )
 
 
+def _check_layout(settings: FilesSettings, products: Path, others: Iterable[str | Path | None]) -> None:
+    """Raise a GenretError if the delimiter or encoding that was given has no use for any of the files."""
+    kinds = [format_of(products, settings.format), *(format_of(file) for file in others if file is not None)]
+    settings.layout.check_used(kinds)
+
+
+def text_fields(taken: Understanding, reading: Reading) -> tuple[str, ...]:
+    """What is embedded of a product, as `product_text` takes it; a GenretError for what is no field or column."""
+    if not reading.text_fields:
+        return TEXT_FIELDS
+    found = {"title": None}
+    field_of = {column: name for name, column in taken.fields.items()} | {column: "category" for column in taken.levels}
+    for name in reading.text_fields:
+        whole = field_of.get(name, name)
+        if whole in TEXT_FIELDS:
+            found[whole] = None
+        elif name in taken.texts:
+            found[f"attributes.{name}"] = None
+        else:
+            known = ", ".join((*TEXT_FIELDS, *taken.texts, *taken.numbers, *taken.left_out))
+            raise GenretError(f"text field {name!r}: no such field or column that holds text; there are: {known}")
+    return tuple(found)
+
+
 def _graded(judgements: str | Path, settings: FilesSettings, bad: BadRows) -> list[JudgementRow]:
-    return judgement_rows(judgements, bad, columns=columns_for(settings.columns, "judgement"))
+    columns = columns_for(settings.columns, "judgement")
+    return judgement_rows(judgements, bad, columns=columns, layout=settings.layout)
 
 
 def _match(

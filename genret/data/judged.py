@@ -75,6 +75,17 @@ def split_queries(queries: Iterable[Query], seed: int, dev: float = 0.1, test: f
     return found
 
 
+def split_if_whole(judged: Judged, seed: int) -> Judged:
+    """The queries as they are split; all drawn where none is for test, dev drawn from train where none is for dev."""
+    queries = dict(judged.queries)
+    if not queries["test"]:
+        queries = split_queries(queries["train"], seed)
+    elif not queries["dev"]:
+        queries |= split_queries(queries["train"], seed, test=0.0)
+        queries["test"] = judged.queries["test"]
+    return Judged(queries, judged.judgements)
+
+
 def substitute_pairs(
     judgements: Iterable[Judgement],
     substitutes: Callable[[float, float], bool],

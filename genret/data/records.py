@@ -17,6 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from genret.data.product_text import TEXT_FIELDS
+from genret.data.survey import Understanding
+from genret.data.validate import ReadReport
 from genret.ground.artifacts import Artifact, read_artifact, write_artifact
 from genret.ground.errors import GenretError
 from genret.ground.types import SPLITS, CategoryPath, Judgement, Product, Query, Split
@@ -35,15 +38,17 @@ PRODUCT_SCHEMA = pa.schema(
         ("available", pa.bool_()),
         ("stores", pa.list_(pa.string())),
         ("popularity", pa.float64()),
+        ("numbers", pa.map_(pa.string(), pa.float64())),
     ]
 )
+MAPS = ("attributes", "numbers")
 
 
 class Catalogue(Sequence[Product]):
     """An immutable sequence of products with unique ids, held as an Arrow table of `PRODUCT_SCHEMA`."""
 
     def __init__(self, table: pa.Table) -> None:
-        self.table = table.combine_chunks()
+        self.table = _whole_schema(table).combine_chunks()
 
     @classmethod
     def from_products(cls, products: Iterable[Product]) -> Catalogue:
@@ -108,7 +113,7 @@ class Catalogue(Sequence[Product]):
     @classmethod
     def read(cls, path: Path) -> Catalogue:
         """Read what `write` wrote."""
-        return cls(pq.read_table(path, schema=PRODUCT_SCHEMA))
+        return cls(pq.read_table(path))
 
 
 @dataclass(frozen=True)
@@ -132,6 +137,12 @@ class Dataset:
     """Product id -> the right category where it is known: for judging only."""
     queries_are_products: bool = False
     """A query with a product's id is that product, which then is no answer to it: left out of runs and measures."""
+    taken: Understanding | None = None
+    """What the columns of the products' file were taken for, where that was found out."""
+    text_fields: tuple[str, ...] = TEXT_FIELDS
+    """What is embedded of a product, as `product_text` takes it."""
+    reports: Sequence[ReadReport] = ()
+    """What reading each of its files came to."""
 
     def split_queries(self, split: Split) -> list[Query]:
         """The queries of a split, in order; empty if it has none."""
@@ -151,8 +162,9 @@ class Dataset:
 def product_table(products: Iterable[Product]) -> pa.Table:
     """The products as columns of `PRODUCT_SCHEMA`, in their order; ids may repeat."""
     columns: list[Sequence[Any]] = list(zip(*products, strict=True)) or [()] * len(PRODUCT_SCHEMA)
-    attributes = PRODUCT_SCHEMA.get_field_index("attributes")
-    columns[attributes] = [list(pairs.items()) for pairs in columns[attributes]]
+    for name in MAPS:
+        place = PRODUCT_SCHEMA.get_field_index(name)
+        columns[place] = [list(pairs.items()) for pairs in columns[place]]
     arrays = [pa.array(column, field.type) for column, field in zip(columns, PRODUCT_SCHEMA, strict=True)]
     return pa.Table.from_arrays(arrays, schema=PRODUCT_SCHEMA)
 
@@ -164,9 +176,13 @@ def save_dataset(dataset: Dataset, path: str | Path, settings: Mapping[str, Any]
         "relevant_at": dataset.relevant_at,
         "irrelevant_grade": dataset.irrelevant_grade,
         "source": dict(settings or {}),
+        "text_fields": list(dataset.text_fields),
+        "reports": [{**report._asdict(), "file": Path(report.file).name} for report in dataset.reports],
     }
     if dataset.queries_are_products:
         header["queries_are_products"] = True
+    if dataset.taken is not None:
+        header["taken"] = dataset.taken.to_json()
     with write_artifact(path, KIND, header) as folder:
         dataset.catalogue.write(folder / "products.parquet")
         _write(folder / "queries.parquet", _query_columns(dataset))
@@ -189,6 +205,7 @@ def load_dataset(path: str | Path) -> tuple[Dataset, Artifact]:
     queries: dict[Split, list[Query]] = {split: [] for split in SPLITS}
     for row in _read(artifact, "queries"):
         queries[row["split"]].append(Query(row["id"], row["text"], row["kind"], row["frequency"]))
+    taken = artifact.settings.get("taken")
     dataset = Dataset(
         name=artifact.settings["name"],
         catalogue=Catalogue.read(artifact.file("products.parquet")),
@@ -200,6 +217,9 @@ def load_dataset(path: str | Path) -> tuple[Dataset, Artifact]:
         sessions=[tuple(row["products"]) for row in _read(artifact, "sessions")],
         true_categories={row["id"]: tuple(row["category"]) for row in _read(artifact, "true_categories")},
         queries_are_products=artifact.settings.get("queries_are_products") is True,
+        taken=Understanding.from_json(taken) if taken else None,
+        text_fields=tuple(artifact.settings.get("text_fields", TEXT_FIELDS)),
+        reports=[ReadReport(**report) for report in artifact.settings.get("reports", ())],
     )
     return dataset, artifact
 
@@ -207,8 +227,17 @@ def load_dataset(path: str | Path) -> tuple[Dataset, Artifact]:
 def _product(row: dict[str, Any]) -> Product:
     row["category"] = tuple(row["category"] or ())
     row["stores"] = tuple(row["stores"] or ())
-    row["attributes"] = dict(row["attributes"] or ())
+    for name in MAPS:
+        row[name] = dict(row[name] or ())
     return Product(**row)
+
+
+def _whole_schema(table: pa.Table) -> pa.Table:
+    """The table with every column of `PRODUCT_SCHEMA`: empty maps of numbers where it was written before there were."""
+    if "numbers" not in table.column_names:
+        numbers = pa.array([[]] * table.num_rows, PRODUCT_SCHEMA.field("numbers").type)
+        table = table.append_column("numbers", numbers)
+    return table.select(PRODUCT_SCHEMA.names).cast(PRODUCT_SCHEMA)
 
 
 def _query_columns(dataset: Dataset) -> dict[str, pa.Array]:

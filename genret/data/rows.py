@@ -8,19 +8,31 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import json
-import re
-import zlib
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, NamedTuple, NoReturn, TypeAlias, cast
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from genret.data.lines import (
+    BROKEN,
+    NUL,
+    Lines,
+    delimiter_said,
+    encoding_said,
+    known_encoding,
+    named_delimiter,
+    open_bytes,
+    readable,
+    sniff_delimiter,
+    sniff_encoding,
+)
 from genret.data.trec import qrels_fields
 from genret.data.validate import BadField, BadRows, Place
 from genret.ground.errors import GenretError
@@ -40,9 +52,32 @@ _SUFFIXES: dict[str, Format] = {
     ".trec": "trec",
 }
 WHOLE_ROW = "(whole row)"
-_BROKEN = re.compile("[\ud800-\udfff]")
-_NUL = "\ud800"  # stands in for a NUL byte, which the csv module of Python 3.10 refuses; no UTF-8 decodes to it
+SNIFFED_LINES = 50
 _TREC_COLUMNS = ("query_id", "iteration", "product_id", "grade")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How text files are written, where it is not to be found out: what stands between columns, and the encoding."""
+
+    delimiter: str | None = None
+    """One character, or comma, semicolon, tab or pipe. None: found in the first lines."""
+    encoding: str | None = None
+    """None: by the byte order mark, else UTF-8, else Windows-1252."""
+
+    def __post_init__(self) -> None:
+        if self.delimiter is not None:
+            object.__setattr__(self, "delimiter", named_delimiter(self.delimiter))
+        if self.encoding is not None:
+            object.__setattr__(self, "encoding", known_encoding(self.encoding))
+
+    def check_used(self, formats: Iterable[Format]) -> None:
+        """Raise a GenretError if the delimiter or the encoding has no use for files of these formats."""
+        kinds = set(formats)
+        if self.delimiter is not None and not kinds & {"csv", "tsv"}:
+            raise GenretError(f"--delimiter has no use for {', '.join(sorted(kinds))} files; leave it out")
+        if self.encoding is not None and kinds == {"parquet"}:
+            raise GenretError("--encoding has no use for Parquet files; leave it out")
 
 
 class Row(NamedTuple):
@@ -58,6 +93,8 @@ class Table(NamedTuple):
     file: str
     columns: tuple[str, ...] | None
     rows: Iterator[Row]
+    delimiter: str | None = None
+    """What stands between the columns of CSV and TSV."""
 
 
 def format_of(file: str | Path, format: str | None = None) -> Format:
@@ -76,24 +113,31 @@ def format_of(file: str | Path, format: str | None = None) -> Format:
     return _SUFFIXES[suffix]
 
 
-def open_table(file: str | Path, bad: BadRows, format: str | None = None, *, strict: bool = True) -> Table:
+def open_table(
+    file: str | Path, bad: BadRows, format: str | None = None, *, strict: bool = True, layout: Layout | None = None
+) -> Table:
     """The rows of `file`, read as they are asked for; bad ones go to `bad`.
 
     strict=False takes CSV as pandas does: text after a closing quote is kept instead of being a bad row.
     Raises GenretError if the file is missing, empty, not the format or not the compression that it claims.
     """
+    layout = layout or Layout()
     kind = format_of(file, format)
     name = str(file)
     bad.reading(name)
     if not Path(file).is_file():
         raise GenretError(f"{name}: {'a folder, expected a file' if Path(file).is_dir() else 'no such file'}")
     if kind == "parquet":
+        bad.reading(name, "Parquet")
         return _parquet(name, bad)
+    encoding = layout.encoding or sniff_encoding(name)
+    lines = Lines(name, encoding)
+    if kind in ("csv", "tsv"):
+        return _delimited(lines, layout.delimiter or ("," if kind == "csv" else "\t"), bad, strict, layout)
+    bad.reading(name, f"{'JSON lines' if kind == 'jsonl' else 'TREC'}, {encoding_said(encoding)}")
     if kind == "jsonl":
-        return Table(name, None, _counted(name, _json_rows(name, _Lines(name), bad), bad))
-    if kind == "trec":
-        return Table(name, _TREC_COLUMNS, _counted(name, _trec_rows(name, _Lines(name), bad), bad))
-    return _delimited(name, "," if kind == "csv" else "\t", bad, strict)
+        return Table(name, None, _counted(name, _json_rows(name, lines, bad), bad))
+    return Table(name, _TREC_COLUMNS, _counted(name, _trec_rows(name, lines, bad), bad))
 
 
 def _counted(name: str, rows: Iterator[Row | None], bad: BadRows) -> Iterator[Row]:
@@ -105,87 +149,11 @@ def _counted(name: str, rows: Iterator[Row | None], bad: BadRows) -> Iterator[Ro
             yield row
 
 
-# Bytes -> lines.
-
-
-@contextmanager
-def _readable(name: str) -> Iterator[None]:
-    """What can go wrong with a file below its rows, as one clear error."""
-    try:
-        yield
-    except gzip.BadGzipFile:
-        raise GenretError(f"{name}: named .gz, but it is not gzip; rename it, or compress it again") from None
-    except (EOFError, zlib.error) as error:
-        raise GenretError(f"{name}: its gzip data is cut short or damaged ({error}); fetch the file again") from None
-    except OSError as error:
-        raise GenretError(f"{name}: can't be read ({error.strerror or error})") from None
-
-
-def _open(name: str) -> IO[bytes]:
-    file = open(name, "rb")  # noqa: SIM115 (closed by whoever reads it)
-    magic = file.peek(2)[:2]
-    if magic in (b"\xff\xfe", b"\xfe\xff"):
-        file.close()
-        raise GenretError(f"{name}: UTF-16, expected UTF-8; save it as UTF-8")
-    if magic == b"\x1f\x8b" or name.lower().endswith(".gz"):
-        return cast(IO[bytes], gzip.GzipFile(fileobj=file))
-    return file
-
-
-class _Lines(Iterator[str]):
-    """The lines of a text file, line ends kept, with room to put lines back; `number` is that of the last one given.
-
-    Bytes that are not UTF-8 come as lone surrogates, and a NUL as `_NUL`: `_BROKEN` finds both.
-    """
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.number = 0
-        self.given: list[str] = []  # since the last `mark`
-        self._next: deque[str] = deque()
-        with _readable(name):
-            self._text = io.TextIOWrapper(
-                cast(Any, _open(name)), encoding="utf-8-sig", errors="surrogateescape", newline=""
-            )
-
-    def __next__(self) -> str:
-        if not self._next:
-            self._read()
-        line = self._next.popleft()
-        self.number += 1
-        self.given.append(line)
-        return line
-
-    def _read(self) -> None:
-        """Read some more lines; StopIteration if there are none."""
-        with _readable(self.name):
-            lines = [] if self._text.closed else self._text.readlines(1 << 16)
-        if not lines:
-            self._text.close()
-            raise StopIteration
-        self._next.extend([line.replace("\0", _NUL) if "\0" in line else line for line in lines])
-
-    def mark(self) -> int:
-        """Start a new row: forget what was given, and return the number of the line that comes next."""
-        self.given.clear()
-        return self.number + 1
-
-    def rewind(self) -> None:
-        """Put back every line given since the mark but the first."""
-        self._next.extendleft(reversed(self.given[1:]))
-        self.number -= len(self.given) - 1
-        del self.given[1:]
-
-    @property
-    def raw(self) -> str:
-        return self.given[0] if len(self.given) == 1 else "".join(self.given)
-
-
 def _broken(line: str) -> BadField | None:
     """What is wrong with a line's bytes, if anything."""
-    if line.isascii() or not (found := _BROKEN.search(line)):
+    if line.isascii() or not (found := BROKEN.search(line)):
         return None
-    got = "a NUL byte" if found.group() == _NUL else f"byte 0x{ord(found.group()) - 0xDC00:02X}"
+    got = "a NUL byte" if found.group() == NUL else f"byte 0x{ord(found.group()) - 0xDC00:02X}"
     return BadField(WHOLE_ROW, _Said(f"{got} after {line[max(0, found.start() - 20) : found.start()]!r}"), "UTF-8 text")
 
 
@@ -199,27 +167,30 @@ class _Said(str):
 # Lines -> rows.
 
 
-def _delimited(name: str, delimiter: str, bad: BadRows, strict: bool) -> Table:
-    lines = _Lines(name)
+def _delimited(lines: Lines, delimiter: str, bad: BadRows, strict: bool, layout: Layout) -> Table:
+    if layout.delimiter is None:
+        delimiter = sniff_delimiter(lines.peek(SNIFFED_LINES), delimiter)
+    name = lines.name
+    bad.reading(name, f"{delimiter_said(delimiter)} between columns, {encoding_said(lines.encoding)}")
     reader = csv.reader(lines, delimiter=delimiter, strict=strict)
-    header = _header(name, reader, lines, delimiter)
-    return Table(name, tuple(filter(None, header)), _counted(name, _csv_rows(name, header, reader, lines, bad), bad))
+    header = _header(name, reader, lines)
+    columns = tuple(filter(None, header))
+    return Table(name, columns, _counted(name, _csv_rows(name, header, reader, lines, bad), bad), delimiter)
 
 
-def _header(name: str, reader: Iterator[list[str]], lines: _Lines, delimiter: str) -> list[str]:
+def _header(name: str, reader: Iterator[list[str]], lines: Lines) -> list[str]:
     try:
         header = [column.strip() for column in next(row for row in reader if any(map(str.strip, row)))]
     except StopIteration:
         raise GenretError(f"{name}: empty, expected a header line with the names of its columns") from None
     except csv.Error as error:
         raise GenretError(f"{name}, line 1: not a header line ({error}); is the format right?") from None
-    if _BROKEN.search("".join(header)):
-        raise GenretError(f"{name}, line {lines.number}: the header is not UTF-8 text; is it a CSV or TSV file?")
+    if BROKEN.search("".join(header)):
+        raise GenretError(
+            f"{name}, line {lines.number}: the header is not {encoding_said(lines.encoding)} text; is it a CSV or TSV "
+            "file? If so, name its encoding with --encoding"
+        )
     _check_distinct(name, header)
-    other = "\t" if delimiter == "," else ","
-    if len(header) == 1 and other in header[0]:
-        wanted = "tsv" if other == "\t" else "csv"
-        raise GenretError(f"{name}: one column {header[0][:60]!r}, which looks like {wanted}; pass --format {wanted}")
     return header
 
 
@@ -230,7 +201,7 @@ def _check_distinct(name: str, columns: Sequence[str]) -> None:
 
 
 def _csv_rows(
-    name: str, header: Sequence[str], reader: Iterator[list[str]], lines: _Lines, bad: BadRows
+    name: str, header: Sequence[str], reader: Iterator[list[str]], lines: Lines, bad: BadRows
 ) -> Iterator[Row | None]:
     unnamed = "" in header  # an index column, as pandas writes it: no name, no use
     while True:
@@ -268,7 +239,7 @@ def _csv_problem(header: Sequence[str], fields: list[str], raw: str) -> BadField
     return problem
 
 
-def _unparsed(name: str, start: int, lines: _Lines, error: csv.Error, bad: BadRows) -> None:
+def _unparsed(name: str, start: int, lines: Lines, error: csv.Error, bad: BadRows) -> None:
     """Reject the row that starts at `start`; the lines that an open quote swallowed are read again on their own."""
     message = str(error)
     if "unexpected end of data" in message or "field larger" in message:
@@ -277,7 +248,7 @@ def _unparsed(name: str, start: int, lines: _Lines, error: csv.Error, bad: BadRo
     bad.reject(Place(name, start, lines.raw), BadField(WHOLE_ROW, _Said(message), "a row of CSV"))
 
 
-def _json_rows(name: str, lines: _Lines, bad: BadRows) -> Iterator[Row | None]:
+def _json_rows(name: str, lines: Lines, bad: BadRows) -> Iterator[Row | None]:
     while True:
         number = lines.mark()
         line = next(lines, None)
@@ -297,7 +268,7 @@ def _json_rows(name: str, lines: _Lines, bad: BadRows) -> Iterator[Row | None]:
 
 def _object(line: str) -> dict[str, Any]:
     try:
-        value = json.loads(line, parse_constant=_no_constant)
+        value = json.loads(line)  # NaN and Infinity as Python and pandas write them: each field's rule decides
     except (ValueError, RecursionError) as error:
         what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise BadField(WHOLE_ROW, line.strip(), f"one JSON object ({what})") from None
@@ -306,11 +277,7 @@ def _object(line: str) -> dict[str, Any]:
     return value
 
 
-def _no_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-def _trec_rows(name: str, lines: _Lines, bad: BadRows) -> Iterator[Row | None]:
+def _trec_rows(name: str, lines: Lines, bad: BadRows) -> Iterator[Row | None]:
     while True:
         number = lines.mark()
         line = next(lines, None)
@@ -329,12 +296,13 @@ def _trec_rows(name: str, lines: _Lines, bad: BadRows) -> Iterator[Row | None]:
 
 
 def _parquet(name: str, bad: BadRows) -> Table:
-    with _readable(name):
-        file: Any = _open(name)
-        source: Any = name
-        if isinstance(file, gzip.GzipFile):
-            source = pa.BufferReader(file.read())
-        file.close()
+    with readable(name):
+        source: Any = open_bytes(name)
+        if isinstance(source, gzip.GzipFile):  # Parquet is read from its end: on disk, not in memory
+            plain = tempfile.TemporaryFile()  # noqa: SIM115 (the reader closes it)
+            with source:
+                shutil.copyfileobj(source, plain, 1 << 20)
+            source = plain
     try:
         table = pq.ParquetFile(source)
         columns = tuple(table.schema_arrow.names)
@@ -359,9 +327,23 @@ def _parquet_rows(name: str, table: Any, bad: BadRows) -> Iterator[Row | None]:
 
 def _batches(name: str, table: Any) -> Iterator[Any]:
     try:
-        yield from table.iter_batches(batch_size=8192)
+        yield from map(_plain, table.iter_batches(batch_size=8192))
     except (pa.ArrowException, OSError) as error:
         raise GenretError(f"{name}: damaged Parquet ({error}); fetch or write it again") from None
+
+
+def _plain(batch: Any) -> Any:
+    """The batch with points in time as text: Python's own hold neither nanoseconds nor every year."""
+    return pa.record_batch([_timeless(column) for column in batch.columns], names=batch.schema.names)
+
+
+def _timeless(column: Any) -> Any:
+    if not pa.types.is_temporal(column.type):
+        return column
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowException:  # durations, and zones that this machine does not know
+        return pa.array([None if value is None else str(value) for value in column.to_numpy(zero_copy_only=False)])
 
 
 def _values(batch: Any) -> Iterator[dict[str, Any] | BadField]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genret.data.files import Adapt, JudgementRow, judgement_rows
-from genret.data.rows import Format
+from genret.data.rows import Format, Layout
 from genret.data.validate import BadRows
 
 
@@ -73,9 +73,17 @@ def read_scale(
     bad: BadRows,
     columns: Mapping[str, str] | None = None,
     adapt: Adapt | None = None,
+    layout: Layout | None = None,
 ) -> list[JudgementRow]:
     """The judgement rows of a file written on `scale`; `columns` goes before the scale's own."""
     columns = {**scale.columns, **(columns or {})}
     return judgement_rows(
-        path, bad, format=scale.format, columns=columns, grades=scale.grades, adapt=adapt, strict=scale.strict
+        path,
+        bad,
+        format=scale.format,
+        columns=columns,
+        grades=scale.grades,
+        adapt=adapt,
+        strict=scale.strict,
+        layout=layout,
     )

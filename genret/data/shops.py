@@ -7,38 +7,50 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from genret.data.files import JudgementRow, product_rows
+from genret.data.clean import clean_text
+from genret.data.files import JudgementRow
 from genret.data.folders import SourceSettings, find_file, need_columns, need_file, read_products
-from genret.data.judged import gather, substitute_pairs
+from genret.data.judged import gather, split_if_whole, substitute_pairs
+from genret.data.products import product_rows
 from genret.data.records import Dataset
 from genret.data.rows import open_table
 from genret.data.scales import SCALES, read_scale
-from genret.data.validate import BadField, BadRows, identifier, number
-from genret.ground.types import SPLITS, Split
+from genret.data.validate import BadField, BadRows
+from genret.data.values import identifier, is_null, number
+from genret.ground.types import SPLITS, Product, Split
 
 _CSV = (".csv",)
+_BRAND = "MFG Brand Name"
 _ATTRIBUTE = re.compile(r"^attr_[a-z]_")
 
 
 def read_homedepot(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
-    """Home Depot search relevance: products.csv, and train.csv, dev.csv, test.csv as far as they are there and judged.
+    """Home Depot search relevance, in one of two layouts; judgements in train.csv, dev.csv, test.csv as far as there.
 
+    The competition's own: products are those that train.csv and test.csv name, with product_descriptions.csv and
+    attributes.csv where they are there; its queries are drawn 80/10/10. Or with a products.csv, split as it lies.
     Grades are 1 to 3; 2.67 is the first that counts as relevant, 1 has no gain. Two products judged relevant for one
     query are substitutes for that shopper, at most `PAIRS_PER_QUERY` pairs per query. There is no taxonomy.
     """
     scale = SCALES["homedepot"]
-    names = {"id": "product_uid", "title": "product_title"}
-    products = product_rows(need_file(folder, "products", extensions=_CSV), bad, columns=names)
-    catalogue = read_products(products, settings)
     rows: dict[Split, list[JudgementRow]] = {}
+    kaggle = find_file(folder, "products", extensions=_CSV) is None and _has(folder, "train", "product_title", bad)
+    if kaggle:
+        catalogue = read_products(_competition(folder, bad), settings)
+    else:
+        names = {"id": "product_uid", "title": "product_title"}
+        catalogue = read_products(
+            product_rows(need_file(folder, "products", extensions=_CSV), bad, columns=names), settings
+        )
     for split in SPLITS:
-        file = find_file(folder, split, extensions=_CSV)
-        if file is not None and "relevance" in (open_table(file, bad).columns or ()):  # the contest's test.csv has none
-            rows[split] = read_scale(file, scale, bad)
+        if _has(folder, split, "relevance", bad):  # the contest's test.csv has none
+            rows[split] = read_scale(need_file(folder, split, extensions=_CSV), scale, bad)
     judged = gather(rows, catalogue, bad)
+    judged = split_if_whole(judged, settings.seed) if kaggle else judged
     return Dataset(
         name="homedepot",
         catalogue=catalogue,
@@ -50,6 +62,53 @@ def read_homedepot(folder: Path, settings: SourceSettings, bad: BadRows) -> Data
     )
 
 
+def _has(folder: Path, stem: str, column: str, bad: BadRows) -> bool:
+    """Whether the folder has the CSV file, with the column."""
+    file = find_file(folder, stem, extensions=_CSV)
+    return file is not None and column in (open_table(file, bad).columns or ())
+
+
+def _competition(folder: Path, bad: BadRows) -> Iterator[Product]:
+    """The competition's products, in order of their first row: a title from the queries' files, the rest beside it."""
+    descriptions = dict(_pairs(folder, "product_descriptions", ("product_uid", "product_description"), bad))
+    attributes: dict[str, dict[str, str]] = {}
+    for product_id, (name, value) in _pairs(folder, "attributes", ("product_uid", "name", "value"), bad):
+        if name and not is_null(value):
+            attributes.setdefault(product_id, {})[name] = value
+    seen: set[str] = set()
+    for stem in ("train", "test"):
+        once = BadRows("skip")  # as judgements these rows are read again, and their faults are counted then
+        for product_id, title in _pairs(folder, stem, ("product_uid", "product_title"), once):
+            if product_id not in seen:
+                seen.add(product_id)
+                said = attributes.get(product_id, {})
+                yield _competitor(product_id, title, descriptions.get(product_id, ""), said)
+
+
+def _competitor(product_id: str, title: str, description: str, said: Mapping[str, str]) -> Product:
+    bullets = [value for name, value in said.items() if name.startswith("Bullet")]
+    rest = {name: clean_text(value) for name, value in said.items() if name != _BRAND and not name.startswith("Bullet")}
+    return Product(
+        id=product_id,
+        title=clean_text(title),
+        brand=clean_text(said.get(_BRAND, "")),
+        description=clean_text(" ".join(filter(None, (description, *bullets)))),
+        attributes=rest,
+    )
+
+
+def _pairs(folder: Path, stem: str, columns: Sequence[str], bad: BadRows) -> Iterator[tuple[str, Any]]:
+    """(id, value) of each row of one of the competition's files, (id, values) of three columns; nothing without it."""
+    file = find_file(folder, stem, extensions=_CSV)
+    if file is None:
+        return
+    need_columns(file, columns, bad)
+    for row in open_table(file, bad).rows:
+        key, *values = (row.values[column] for column in columns)
+        if not is_null(key):
+            yield key, values[0] if len(values) == 1 else values
+
+
 def read_chorus(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
     """Chorus's electronics catalogue: products.jsonl, and ratings.csv (query, docid, rating 0 to 3) as the test split.
 
@@ -58,7 +117,7 @@ def read_chorus(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset
     """
     scale = SCALES["chorus"]
     file = need_file(folder, "products", "icecat-products", extensions=(".jsonl",))
-    catalogue = read_products(product_rows(file, bad, adapt=_chorus_row), settings)
+    catalogue = read_products(product_rows(file, bad, adapt=chorus_row), settings)
     ratings = find_file(folder, "ratings", extensions=_CSV)
     judged = gather({} if ratings is None else {"test": read_scale(ratings, scale, bad)}, catalogue, bad)
     return Dataset(
@@ -104,7 +163,7 @@ def read_grocerydb(folder: Path, settings: SourceSettings, bad: BadRows) -> Data
     return Dataset("grocerydb", read_products(product_rows(file, bad), settings))
 
 
-def _chorus_row(values: dict[str, Any]) -> dict[str, Any]:
+def chorus_row(values: dict[str, Any]) -> dict[str, Any]:
     """The row with its attributes called as people call them."""
     return {
         _ATTRIBUTE.sub("", name).replace("_", " ") if name[:5] == "attr_" else name: values[name] for name in values

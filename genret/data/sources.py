@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from genret.data.benchmarks import read_beir, read_esci, read_wands
 from genret.data.files import JudgementRow, query_rows
 from genret.data.folders import SourceSettings, find_queries, read_folder
 from genret.data.overlaps import queries_are_products, without_own
+from genret.data.products import ProductFile, product_rows
 from genret.data.records import Dataset
-from genret.data.rows import FORMATS, Format, format_of
+from genret.data.rows import FORMATS, Format, Layout, format_of
 from genret.data.scales import SCALES, Scale, read_scale
-from genret.data.shops import read_chorus, read_grocerydb, read_homedepot, read_instacart
+from genret.data.shops import chorus_row, read_chorus, read_grocerydb, read_homedepot, read_instacart
+from genret.data.survey import Understanding
 from genret.data.validate import BadRows, OnBadRow, ReadReport
 from genret.ground.errors import GenretError
-from genret.ground.types import Judgement, Query
+from genret.ground.types import Judgement, Product, Query
 
 SOURCES: Mapping[str, Callable[[Path, SourceSettings, BadRows], Dataset]] = {
     "homedepot": read_homedepot,
@@ -35,7 +38,7 @@ def read_dataset(
     name: str,
     path: str | Path,
     *,
-    on_bad_row: OnBadRow = "error",
+    on_bad_row: OnBadRow = "repair",
     rejects: str | Path | None = None,
     limit: int | None = None,
     locale: str = "us",
@@ -57,10 +60,25 @@ def read_dataset(
     if not folder.exists():
         raise GenretError(f"{folder}: no such folder; give the folder that holds the {name} files")
     bad = BadRows(on_bad_row, rejects)
-    dataset = SOURCES[name](folder, settings, bad)
+    dataset = replace(SOURCES[name](folder, settings, bad), reports=bad.reports)
     if reports is not None:
         reports.extend(bad.reports)
     return dataset
+
+
+def read_more(settings: Mapping[str, Any], file: ProductFile, bad: BadRows) -> list[Product]:
+    """The products of a file that comes to a run later, read as the run's own were.
+
+    settings: those of the run's data artifact, which say what its columns were taken for.
+    """
+    file.layout.check_used([format_of(file.path, file.format)])
+    taken = settings.get("taken")
+    if taken is None:  # a public set or the embedded catalogue: every column that no field claims is an attribute
+        adapt = chorus_row if settings.get("name") == "chorus" else None
+        columns, layout = file.columns, file.layout
+        return list(product_rows(file.path, bad, format=file.format, columns=columns, adapt=adapt, layout=layout))
+    own, understood = file.as_before(Understanding.from_json(taken))
+    return list(own.rows(bad, understood))
 
 
 class Attached(NamedTuple):
@@ -87,7 +105,8 @@ def attach_judgements(
     *,
     queries: str | Path | None = None,
     columns: Mapping[str, str] | None = None,
-    on_bad_row: OnBadRow = "error",
+    layout: Layout | None = None,
+    on_bad_row: OnBadRow = "repair",
     rejects: str | Path | None = None,
 ) -> Attached:
     """The queries and judgements of the file `path` that the data set's catalogue can answer.
@@ -97,7 +116,7 @@ def attach_judgements(
         By default what the file's extension says.
     queries: a file with the texts of the queries, where the judgement file names ids only; by default the file that
         the format keeps beside it (wands' query.csv, beir's queries.jsonl), else the data set's own queries.
-    columns: field -> column for csv, tsv, jsonl and parquet.
+    columns: field -> column for csv, tsv, jsonl and parquet. layout: delimiter and encoding, where not found out.
     Raises GenretError if nothing is left, saying which side does not match.
     """
     format = format_of(path) if format is None else format
@@ -105,7 +124,7 @@ def attach_judgements(
         raise GenretError(f"format={format!r} for judgements, expected one of {', '.join(JUDGEMENT_FORMATS)}")
     path, bad = Path(path), BadRows(on_bad_row, rejects)
     scale = SCALES.get(format) or Scale(dataset.relevant_at, dataset.irrelevant_grade, _as_format(format))
-    rows = read_scale(path, scale, bad, columns)
+    rows = read_scale(path, scale, bad, columns, layout=layout)
     known = _known_queries(dataset, path, format, queries, bad)
     attached = _own_left_out(_attach(dataset, rows, known, scale, bad), dataset, format)
     if not attached.judgements:

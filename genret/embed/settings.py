@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from genret.data.product_text import TEXT_FIELDS
+from genret.data.product_text import TEXT_FIELDS, is_text_field
 from genret.ground.errors import GenretError
 
 KIND = "embeddings"
@@ -32,9 +32,8 @@ class EmbedSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        unknown = set(self.fields) - set(TEXT_FIELDS)
-        if unknown or not self.fields:
-            raise GenretError(f"fields={self.fields}: expected some of {', '.join(TEXT_FIELDS)}")
+        if not self.fields or not all(map(is_text_field, self.fields)):
+            raise GenretError(f"fields={self.fields}: expected some of {', '.join(TEXT_FIELDS)}, attributes.NAME")
         for name in ("dim", "batch_size", "max_features", "steps"):
             if getattr(self, name) < 1:
                 raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")

@@ -11,6 +11,7 @@ from types import UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from genret.ground.errors import GenretError
+from genret.ground.text_files import read_text_file
 
 T = TypeVar("T")
 
@@ -36,10 +37,7 @@ def make_settings(kind: type[T], *layers: Mapping[str, Any]) -> T:
 def read_preset(path: str | Path) -> dict[str, Any]:
     """The tables of a TOML or JSON preset file; a GenretError, naming it, if it does not hold any."""
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise GenretError(f"{path}: cannot read this preset ({error.strerror})") from None
+    text = read_text_file(path)
     try:
         tables = json.loads(text) if path.suffix == ".json" else _parse_toml(text)
     except ValueError as error:

@@ -34,6 +34,8 @@ class Product(NamedTuple):
     """Stores that stock it; empty where the catalogue does not say."""
     popularity: float = 1.0
     """Relative demand, > 0: sales, clicks, or 1 where unknown."""
+    numbers: Mapping[str, float] = {}
+    """Attributes that are numbers: compared in filters and shown, not embedded as text unless asked."""
 
 
 class Query(NamedTuple):

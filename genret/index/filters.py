@@ -7,6 +7,7 @@ A condition is a small value made from columns, or parsed from text (`filter_tex
     column("category").under("Pantry > Pasta Sauces")       category under "Pantry > Pasta Sauces"
     column("stores").has("north")                           stores has "north"
     column("attributes.diet") == "vegan"                    attributes.diet = "vegan"      or diet = "vegan"
+    column("attributes.weight") < 2                         attributes.weight < 2          or weight < 2
     named("available") & ~named("store:north")              available and not store:north
 
 What a product does not say (no price, no such attribute) meets no comparison; `!=` and `not` are true of it.
@@ -41,6 +42,8 @@ COMPARE: Mapping[Operator, Callable[..., Any]] = {
     ">=": pc.greater_equal,
 }
 ATTRIBUTES = "attributes"
+NUMBERS = "numbers"
+"""The attributes that are numbers; in conditions they are called as the others are."""
 SEPARATOR = " > "
 PLAIN_NAME = re.compile(r"[^\W\d][\w.-]*(:[\w.-]+)?")
 
@@ -86,6 +89,8 @@ class Comparison(OnColumn):
 
     def mask(self, table: pa.Table) -> Bools:
         values = _values(self, table)
+        if pa.types.is_null(values.type):  # an attribute that none of these products has
+            return np.full(table.num_rows, self.op == "!=")
         if self.op not in ("=", "!=") and not pa.types.is_floating(values.type):
             raise self.error(f"{self.name} {self.op} compares numbers, but {self.name} holds {_kind(values.type)}")
         met = _bools(COMPARE[self.op](values, _scalar(self, self.value, values.type)))
@@ -103,6 +108,8 @@ class OneOf(OnColumn):
 
     def mask(self, table: pa.Table) -> Bools:
         values = _values(self, table)
+        if pa.types.is_null(values.type):
+            return np.zeros(table.num_rows, np.bool_)
         chosen = pa.array([_scalar(self, value, values.type).as_py() for value in self.values], values.type)
         return _bools(pc.is_in(values, value_set=chosen))
 
@@ -328,13 +335,16 @@ def _values(test: OnColumn, table: pa.Table) -> Any:
     attributes = _column(OnColumn(ATTRIBUTES, at=test.at), table)
     if key == ATTRIBUTES:
         raise test.error(f'name one of them: {ATTRIBUTES}.{_example(attributes)} = "..."')
-    at = np.flatnonzero(_bools(pc.equal(attributes.keys, key)))
-    if not len(at) and key == test.name:  # attributes.KEY may be absent from a slice; a bare name must mean something
+    for held in (_column(OnColumn(NUMBERS, at=test.at), table), attributes):
+        at = np.flatnonzero(_bools(pc.equal(held.keys, key)))
+        if len(at):
+            rows = np.searchsorted(_offsets(held), at, "right") - 1
+            picks = np.full(table.num_rows, -1)
+            picks[rows] = at
+            return held.items.take(pa.array(picks, mask=picks < 0))
+    if key == test.name:  # attributes.KEY may be absent from a slice; a bare name must mean something
         raise _unknown(test, table.column_names, filter(None, pc.unique(attributes.keys).to_pylist()))
-    rows = np.searchsorted(_offsets(attributes), at, "right") - 1
-    picks = np.full(table.num_rows, -1)
-    picks[rows] = at
-    return attributes.items.take(pa.array(picks, mask=picks < 0))
+    return pa.nulls(table.num_rows)
 
 
 def _scalar(test: OnColumn, value: Value, kind: pa.DataType) -> Any:

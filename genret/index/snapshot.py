@@ -25,7 +25,7 @@ from genret.ground.errors import GenretError
 from genret.ground.types import Product, SemanticId
 from genret.index.changes import LIVE, Change, Shape, read_live, whole
 from genret.index.filter_text import as_condition
-from genret.index.filters import ATTRIBUTES, Condition, resolve
+from genret.index.filters import ATTRIBUTES, NUMBERS, Condition, resolve
 from genret.index.generations import Hold
 from genret.index.idmap import IdMap
 from genret.search.bits import Bools, Ints
@@ -380,4 +380,6 @@ def taken(tables: Sequence[pa.Table], places: Ints) -> pa.Table:
 
 def attribute_names(table: pa.Table) -> frozenset[str]:
     """The names of attributes that any product of a catalogue table has."""
-    return frozenset(pc.unique(whole(table[ATTRIBUTES]).keys).to_pylist()) if table.num_rows else frozenset()
+    if not table.num_rows:
+        return frozenset()
+    return frozenset().union(*(pc.unique(whole(table[name]).keys).to_pylist() for name in (ATTRIBUTES, NUMBERS)))

@@ -44,12 +44,23 @@ class StageResult(NamedTuple):
     seconds: float
 
 
-def data_stage(run: Path, read: Callable[[], Dataset], source: Mapping[str, Any]) -> StageResult:
-    """RUN/data from `read()`; `source` says where from, and decides whether an existing one is taken as it is."""
+def data_stage(
+    run: Path, read: Callable[[], Dataset], source: Mapping[str, Any], *, replace_other: bool = True
+) -> StageResult:
+    """RUN/data from `read()`; `source` says where from, and decides whether an existing one is taken as it is.
+
+    replace_other: whether the data of another source may be replaced; a GenretError if it may not.
+    """
     folder = RunFolder(run)
     existing = folder.whole("data")
-    if existing and existing.settings.get("source") == dict(source):
+    before = existing.settings.get("source") if existing else None
+    if existing and before == dict(source):
         return StageResult(existing, True, folder.timings().get("data", 0.0))
+    if existing and before and not replace_other and _other_source(before, source):
+        raise GenretError(
+            f"{run} holds the data of another source ({existing.settings.get('name')}, {_made_of(before)}); give "
+            "another --out, or replace it and all that was made of it with --force"
+        )
     started = perf_counter()
     artifact = save_dataset(read(), folder.folder("data"), source)
     return StageResult(artifact, False, _timed(folder, "data", started))
@@ -61,6 +72,8 @@ def embed_stage(
     """RUN/embeddings from RUN/data. `recipe`: how to fine-tune the encoder, if the settings ask for `two-tower`."""
     folder = RunFolder(run)
     dataset, data = load_dataset(folder.folder("data"))
+    if settings.fields == EmbedSettings.fields:  # those that the data names, unless others are asked for
+        settings = replace(settings, fields=dataset.text_fields)
     if recipe is not None:
         recipe = replace(recipe, fields=settings.fields) if settings.model == TWO_TOWER else None
     own = settings_dict(settings) | ({"two-tower": settings_dict(recipe)} if recipe else {})
@@ -192,6 +205,15 @@ def _stage(
     make(run.folder(part), wanted, run.checkpoints(part, wanted))
     run.drop_checkpoints(part)
     return StageResult(run.artifact(part), False, _timed(run, part, started))
+
+
+def _other_source(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether the data is another, rather than the same read in another way."""
+    return before.get("format") != now.get("format") or before.get("files") != now.get("files")
+
+
+def _made_of(source: Mapping[str, Any]) -> str:
+    return f"format {source.get('format', 'unknown')}"
 
 
 def _timed(run: RunFolder, part: Part, started: float) -> float:

@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from genret.data import read_catalogue
+from genret.data.products import ProductFile
+from genret.data.sources import read_more
+from genret.data.validate import BadRows
 from genret.ground.types import Product
+from genret.pipeline.folder import RunFolder
 from genret.pipeline.stock import Put, put_products, remove_products
 from genret.server import views
 from genret.server.runs import Runs, Served
@@ -45,12 +48,19 @@ def page_of(served: Served, product_id: str) -> dict[str, Any]:
     }
 
 
-def products_in(rows: Sequence[Mapping[str, Any]]) -> list[Product]:
-    """The rows as products, read by the rules of `genret put`. A GenretError for one that breaks them."""
+def products_in(rows: Sequence[Mapping[str, Any]], run: str | Path) -> list[Product]:
+    """The rows as products, read as those of the run were. A GenretError for one that breaks the rules."""
+    read = RunFolder(run).artifact("data").settings
     with TemporaryDirectory(prefix="genret-put-") as folder:
         file = Path(folder) / "request.jsonl"
-        file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        return list(read_catalogue(file))
+        file.write_text("".join(json.dumps(_flat(row)) + "\n" for row in rows), encoding="utf-8")
+        return read_more(read, ProductFile(file), BadRows("error"))
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with its numbers among its attributes, as a file has them."""
+    attributes = {**row.get("attributes", {}), **row.get("numbers", {})}
+    return {**{name: value for name, value in row.items() if name != "numbers"}, "attributes": attributes}
 
 
 def put(runs: Runs, products: Sequence[Product]) -> Put:

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from genret import __version__
-from genret.data.validate import MAX_ID
+from genret.data.values import MAX_ID
 from genret.ground.errors import GenretError
 from genret.server import views, wire
 from genret.server.catalogue import STATIC, page_of, products_in, put, remove
@@ -144,7 +144,7 @@ def changes(service: Service) -> APIRouter:
         asked: Any = await wire.read(request, put_model)
         rows = [row.model_dump(exclude_unset=True) for row in asked.products]
         async with service.changing:
-            done = await run_in_threadpool(lambda: put(service.runs, products_in(rows)))
+            done = await run_in_threadpool(lambda: put(service.runs, products_in(rows, service.runs.get().folder)))
         return Json({"inserted": done.inserted, "updated": done.updated, "removed": 0, **_id(request)})
 
     @router.delete("/v1/products", responses={200: {"model": wire.ChangedOut}, **errors})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def product_json(product: Product) -> dict[str, Any]:
-    return {**product._asdict(), "attributes": dict(product.attributes)}
+    return {**product._asdict(), "attributes": dict(product.attributes), "numbers": dict(product.numbers)}
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:

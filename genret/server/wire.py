@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple, NoReturn, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
-from genret.data.validate import MAX_ID
+from genret.data.values import MAX_ID
 from genret.server.engine import System
 from genret.server.problem import Problem, printable, too_large
 from genret.server.settings import Batching, Limits
@@ -103,6 +103,7 @@ class ProductIn(Strict):
     available: bool = True
     stores: list[str] = Field(default=[], max_length=10_000)
     popularity: float = Field(1.0, gt=0, le=1e12, allow_inf_nan=False)
+    numbers: dict[str, float] = Field(default={}, max_length=200)
 
 
 class ProductOut(BaseModel):
@@ -116,6 +117,7 @@ class ProductOut(BaseModel):
     available: bool
     stores: list[str]
     popularity: float
+    numbers: dict[str, float] = {}
 
 
 class HitOut(BaseModel):

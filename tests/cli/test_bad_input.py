@@ -16,6 +16,7 @@ import pytest
 from genret.cli import main
 from genret.ground.artifacts import read_json, write_json
 
+CASES = Path(__file__).resolve().parents[1] / "cases"
 GOOD_CSV = "id,title,category,price\n1,Oat milk,Dairy > Plant Milk,3.5\n2,Rye bread,Bakery > Bread,4\n"
 
 
@@ -56,9 +57,62 @@ DATA = [
     Case("duplicate id", _data("products.csv", "id,title\n1,Oat milk\n1,Rye bread\n"), "products.csv|line 3|id|line 2"),
     Case("empty title", _data("products.csv", "id,title\n1,\n"), "products.csv|line 2|title"),
     Case("wrong column count", _data("products.csv", "id,title\n1,Oat milk,extra\n"), "products.csv|line 2|columns"),
-    Case("bad price", _data("products.csv", "id,title,price\n1,Oat milk,cheap\n"), "line 2|price|cheap"),
-    Case("infinite price", _data("products.csv", "id,title,price\n1,Oat milk,inf\n"), "line 2|price"),
-    Case("bad UTF-8", _data("products.csv", b"id,title\n1,Caf\xe9\n"), "line 2|UTF-8"),
+    Case(
+        "bad price",
+        _data("products.csv", "id,title,price\n1,Oat milk,cheap\n", "--on-bad-row", "error"),
+        "line 2|price|cheap",
+    ),
+    Case(
+        "infinite price",
+        _data("products.csv", "id,title,price\n1,Oat milk,inf\n", "--on-bad-row", "error"),
+        "line 2|price",
+    ),
+    Case(
+        "bad UTF-8",
+        _data("products.csv", b"id,title\n1,Caf\xe9\n", "--encoding", "utf-8"),
+        "line 2|UTF-8",
+    ),
+    Case(
+        "an encoding that can't be told",
+        _data("products.csv", "id,title\n1,овсяное молоко\n2,ржаной хлеб\n".encode("cp1251")),
+        "products.csv|--encoding",
+    ),
+    Case("unknown encoding", _data("products.csv", GOOD_CSV, "--encoding", "utf-9"), "utf-9|latin-1"),
+    Case("delimiter of two letters", _data("products.csv", GOOD_CSV, "--delimiter", "::"), "::|one character"),
+    Case(
+        "delimiter for JSON", _data("p.jsonl", '{"id": "1", "title": "a"}\n', "--delimiter", ";"), "--delimiter|jsonl"
+    ),
+    Case(
+        "ids that lost digits", lambda f: ["data", str(CASES / "float_ids.parquet"), "--out", str(f / "out")], "digits"
+    ),
+    Case("ignored column is not there", _data("products.csv", GOOD_CSV, "--ignore", "colour"), "colour|id|title"),
+    Case("text field is not there", _data("products.csv", GOOD_CSV, "--text-fields", "colour"), "colour|title"),
+    *(
+        Case(
+            f"{option} with a public set",
+            lambda f, option=option, value=value: [
+                *("data", str(CASES / "homedepot_kaggle"), "--format", "homedepot", "--out", str(f / "out")),
+                *(option, value),
+            ],
+            f"{option}|homedepot",
+        )
+        for option, value in {
+            "--queries": "q.csv",
+            "--judgements": "j.csv",
+            "--column": "title=name",
+            "--relevant-at": "2",
+            "--delimiter": ";",
+            "--encoding": "latin-1",
+            "--decimal": "comma",
+            "--separator": "/",
+            "--ignore": "name",
+            "--text-fields": "title",
+            "--locale": "es",
+        }.items()
+    ),
+    Case(
+        "a source beside grocery", lambda f: ["data", str(f), "--format", "grocery", "--out", str(f / "out")], "SOURCE"
+    ),
     Case("broken JSON line", _data("products.jsonl", '{"id": "1", "title": "a"}\n{"id": \n'), "line 2|JSON"),
     Case("JSON line is no object", _data("products.jsonl", "[1, 2]\n"), "line 1|object"),
     Case("not gzip", _data("products.csv.gz", "id,title\n"), "products.csv.gz|gzip"),
@@ -212,6 +266,6 @@ def test_skipped_rows_are_counted_and_written_out(tmp_path: Path, capfd: pytest.
     with pytest.raises(SystemExit) as exit_:
         main(["data", products, "--out", str(tmp_path / "run"), "--on-bad-row", "skip"])
     assert exit_.value.code == 0
-    assert "2 bad rows" in capfd.readouterr().err
+    assert "2 bad rows left out" in capfd.readouterr().err
     rejects = [json.loads(line) for line in (tmp_path / "run" / "rejects.jsonl").read_text().splitlines()]
     assert [(row["line"], row["field"]) for row in rejects] == [(4, "id"), (5, "title")]

@@ -15,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genret.data import ReadReport, read_catalogue, read_judgements, read_queries
-from genret.data.files import LEAST_POPULARITY, query_id_of
-from genret.data.validate import MAX_FIELD
+from genret.data.files import query_id_of
+from genret.data.products import LEAST_POPULARITY
+from genret.data.rows import Layout
+from genret.data.values import MAX_FIELD
 from genret.ground.errors import GenretError
 from genret.ground.types import Judgement, Product, Query
 
@@ -174,11 +176,10 @@ BAD_ROWS = {
     "duplicate id": ("c.csv", "id,title\n1,a\n2,b\n1,c\n", 4, "id", "taken by line 2"),
     "empty title": ("c.csv", "id,title\n1,a\n2,\n", 3, "title", "expected a title"),
     "title of spaces": ("c.csv", "id,title\n1,a\n2, &nbsp; \n", 3, "title", "expected a title"),
-    "price in words": ("c.csv", "id,title,price\n1,a,2\n2,b,cheap\n", 3, "price", "a number"),
-    "price nan": ("c.csv", "id,title,price\n1,a,2\n2,b,nan\n", 3, "price", "a number"),
-    "price inf": ("c.csv", "id,title,price\n1,a,2\n2,b,-inf\n", 3, "price", "a number"),
+    "price in words": ("c.csv", "id,title,price\n1,a,2\n2,b,cheap\n", 3, "price", "a price"),
+    "price inf": ("c.csv", "id,title,price\n1,a,2\n2,b,-inf\n", 3, "price", "a price"),
     "negative price": ("c.csv", "id,title,price\n1,a,2\n2,b,-1\n", 3, "price", "at least 0"),
-    "price as code": ("c.csv", "id,title,price\n1,a,2\n2,b,1_000\n", 3, "price", "a number"),
+    "price as code": ("c.csv", "id,title,price\n1,a,2\n2,b,1_000\n", 3, "price", "a price"),
     "availability": ("c.csv", "id,title,available\n1,a,1\n2,b,perhaps\n", 3, "available", "true or false"),
     "popularity": ("c.csv", "id,title,popularity\n1,a,1\n2,b,-3\n", 3, "popularity", "at least 0"),
     "too few columns": ("c.csv", "id,title,brand\n1,a,x\n2,b\n", 3, "(whole row)", "got 2 columns, expected 3"),
@@ -189,7 +190,13 @@ BAD_ROWS = {
     "NUL in JSON": ("c.jsonl", '{"id": "1", "title": "a"}\n{"id": "2", "title": "b\\u0000"}\n', 2, "title", "NUL"),
     "lone surrogate": ("c.jsonl", '{"id": "1", "title": "a"}\n{"id": "2", "title": "\\ud800"}\n', 2, "title", "text"),
     "invalid JSON": ("c.jsonl", '{"id": "1", "title": "a"}\n{"id": 2, \n', 2, "row", "one JSON object"),
-    "NaN in JSON": ("c.jsonl", '{"id": "1", "title": "a"}\n{"id": "2", "title": "b", "x": NaN}\n', 2, "row", "NaN"),
+    "infinity in JSON": (
+        "c.jsonl",
+        '{"id":"1","title":"a"}\n{"id":"2","title":"b","price":Infinity}\n',
+        2,
+        "price",
+        "a",
+    ),
     "JSON that nests too deep": ("c.jsonl", '{"id": "1", "title": "a"}\n' + "[" * 100_000 + "\n", 2, "row", "JSON"),
     "JSON list": ("c.jsonl", '{"id": "1", "title": "a"}\n[1, 2]\n', 2, "row", "not a list"),
     "attributes": ("c.csv", "id,title,attributes\n1,a,{}\n2,b,{oops}\n", 3, "attributes", "a JSON object"),
@@ -204,15 +211,20 @@ BAD_ROWS = {
     "over-long id": ("c.csv", f"id,title\n1,a\n{'x' * 1001},b\n", 3, "id", "at most 1,000"),
     "quote never closed": ("c.csv", 'id,title\n1,a\n2,"b\n3,c\n', 3, "(whole row)", "never closed"),
     "text after a quote": ("c.csv", 'id,title\n1,a\n2,"b"c\n', 3, "(whole row)", "a row of CSV"),
-    "after a quoted row of two lines": ("c.csv", 'id,title,price\n1,"a\nb",2\n2,c,x\n', 4, "price", "a number"),
-    "within a row of two lines": ("c.csv", 'id,title,price\n1,a,2\n2,"c\nd",x\n5,e,1\n', 3, "price", "a number"),
+    "after a quoted row of two lines": ("c.csv", 'id,title,price\n1,"a\nb",2\n2,c,x\n', 4, "price", "a price"),
+    "within a row of two lines": ("c.csv", 'id,title,price\n1,a,2\n2,"c\nd",x\n5,e,1\n', 3, "price", "a price"),
 }
+
+
+FIELD_ONLY = {"price", "available", "popularity", "attributes", "category"}
+"""Fields that a product can do without: a bad one costs the field, not the product."""
+UTF8 = Layout(encoding="utf-8")
 
 
 @pytest.mark.parametrize("kind", BAD_ROWS)
 def test_a_bad_row_is_named(tmp_path: Path, kind: str) -> None:
     name, content, line, field, expected = BAD_ROWS[kind]
-    said = refusal(write(tmp_path / name, content))
+    said = refusal(write(tmp_path / name, content), on_bad_row="error", layout=UTF8)
     assert said.startswith(f"{tmp_path / name}, line {line}, field ")
     assert field in said
     assert expected in said
@@ -221,27 +233,40 @@ def test_a_bad_row_is_named(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", BAD_ROWS)
-def test_a_bad_row_is_skipped_counted_and_kept_aside(tmp_path: Path, kind: str) -> None:
-    name, content, line, _, _ = BAD_ROWS[kind]
+def test_a_bad_field_costs_the_field_and_a_bad_row_the_row(tmp_path: Path, kind: str) -> None:
+    name, content, line, field, _ = BAD_ROWS[kind]
     reports: list[ReadReport] = []
     rejects = tmp_path / "out" / "rejects.jsonl"
     path = write(tmp_path / name, content)
-    catalogue = read_catalogue(path, on_bad_row="skip", rejects=rejects, reports=reports)
+    catalogue = read_catalogue(path, on_bad_row="skip", rejects=rejects, reports=reports, layout=UTF8)
     [report] = reports
     rejected = [json.loads(text) for text in rejects.read_text().splitlines()]
-    assert report.skipped == len(rejected) == sum(report.reasons.values()) == 1
-    assert len(catalogue) == report.rows - 1
+    cost = "field" if field in FIELD_ONLY else "row"
+    assert (report.skipped, report.repaired) == ((1, 0) if cost == "row" else (0, 1))
+    assert len(rejected) == sum(report.reasons.values()) == 1
+    assert len(catalogue) == report.rows - report.skipped
     assert catalogue.ids[0] == "1"
-    assert rejected[0].keys() == {"file", "line", "field", "reason", "raw"}
-    assert (rejected[0]["file"], rejected[0]["line"]) == (str(path), line)
+    assert rejected[0].keys() == {"file", "line", "field", "reason", "cost", "raw"}
+    assert (rejected[0]["file"], rejected[0]["line"], rejected[0]["cost"]) == (str(path), line, cost)
     assert rejected[0]["raw"].splitlines()[0][:50] in content if isinstance(content, str) else rejected[0]["raw"]
+
+
+def test_by_default_few_bad_rows_are_left_out_and_many_are_not(tmp_path: Path) -> None:
+    good = "".join(f"{i},item {i}\n" for i in range(40))
+    reports: list[ReadReport] = []
+    catalogue = read_catalogue(write(tmp_path / "few.csv", f"id,title\n{good},nameless\n"), reports=reports)
+    assert (len(catalogue), reports[0].skipped) == (40, 1)
+    said = refusal(write(tmp_path / "many.csv", f"id,title\n{good}" + ",nameless\n" * 3))
+    assert "line 42, field id: got '', expected an id; 3 of 43 rows are bad, this one first" in said
+    assert "--on-bad-row skip" in said
+    assert len(read_catalogue(tmp_path / "many.csv", on_bad_row="skip")) == 40
 
 
 def test_parquet_names_the_row(tmp_path: Path) -> None:
     path = tmp_path / "c.parquet"
-    pq.write_table(pa.table({"id": ["1", "2"], "title": ["a", "b"], "price": [1.0, float("nan")]}), path)
-    assert f"{path}, row 2, field price: got nan, expected a number" in refusal(path)
-    assert read_catalogue(path, on_bad_row="skip").ids == ["1"]
+    pq.write_table(pa.table({"id": ["1", "2"], "title": ["a", "b"], "price": [1.0, float("inf")]}), path)
+    assert f"{path}, row 2, field price: got inf, expected a price" in refusal(path, on_bad_row="error")
+    assert [product.price for product in read_catalogue(path)] == [1.0, None]
 
 
 def test_parquet_with_bad_utf8_names_the_row(tmp_path: Path) -> None:
@@ -255,7 +280,7 @@ def test_parquet_with_bad_utf8_names_the_row(tmp_path: Path) -> None:
 def test_nan_in_an_attribute_column_of_parquet_is_no_attribute(tmp_path: Path) -> None:
     path = tmp_path / "c.parquet"
     pq.write_table(pa.table({"id": ["1"], "title": ["a"], "rating": [float("nan")], "size": [2.0]}), path)
-    assert read_catalogue(path)[0].attributes == {"size": "2"}
+    assert (read_catalogue(path)[0].attributes, read_catalogue(path)[0].numbers) == ({}, {"size": 2.0})
 
 
 def test_rows_after_an_open_quote_are_not_lost(tmp_path: Path) -> None:
@@ -271,7 +296,7 @@ def test_a_long_open_quote_is_caught_before_the_end_of_the_file(tmp_path: Path) 
     rows = [f"{i},{'word ' * 40}" for i in range(2_000)]
     rows[3] = '3,"open'
     path = write(tmp_path / "c.csv", "id,title\n" + "\n".join(rows))
-    assert ", line 5, " in refusal(path)
+    assert ", line 5, " in refusal(path, on_bad_row="error")
     assert len(read_catalogue(path, on_bad_row="skip")) == 1_999
 
 
@@ -302,8 +327,7 @@ def test_the_file_itself_is_not_taken_for_its_rejects(tmp_path: Path) -> None:
         ("c.csv", "1,Soda\n2,Pop\n", "no column for id"),
         ("c.csv", "id,brand\n1,x\n", "no column for title; its columns: 'id', 'brand'; name one with --column title="),
         ("c.csv", "id,title,title\n1,a,b\n", "'title' stands twice"),
-        ("c.csv", "id\ttitle\n1\ta\n", "pass --format tsv"),
-        ("c.csv", b"\xff\xfei\x00d\x00", "UTF-16"),
+        ("c.csv", b"\xff\xfei\x00d\x00", "no column for title"),
         ("c.csv", b"\x89PNG\x00\x01,\xff\n1\n", "not UTF-8"),
         ("c.xlsx", "id,title\n", "unknown extension '.xlsx'"),
         ("c", "id,title\n", "unknown extension ''"),
@@ -351,8 +375,8 @@ def test_parquet_cut_short(tmp_path: Path) -> None:
         ({"format": "xml"}, "format='xml', expected one of csv, tsv, jsonl, parquet"),
         ({"columns": {"name": "title"}}, "no field 'name'"),
         ({"columns": {"title": "headline"}}, "no column 'headline' (named for title); its columns: 'id', 'title'"),
-        ({"on_bad_row": "ignore"}, "expected 'error' or 'skip'"),
-        ({"rejects": "r.jsonl"}, "pass --on-bad-row skip"),
+        ({"on_bad_row": "ignore"}, "expected 'repair', 'skip', 'error'"),
+        ({"on_bad_row": "error", "rejects": "r.jsonl"}, "pass --on-bad-row skip"),
     ],
 )
 def test_a_bad_option_is_one_clear_error(tmp_path: Path, options: dict[str, object], expected: str) -> None:
@@ -385,7 +409,7 @@ def test_a_log_without_ids_counts_its_texts(tmp_path: Path) -> None:
     ],
 )
 def test_bad_queries(tmp_path: Path, content: str, expected: str) -> None:
-    assert expected in refusal(write(tmp_path / "q.csv", content), read=read_queries)
+    assert expected in refusal(write(tmp_path / "q.csv", content), read=read_queries, on_bad_row="error")
 
 
 @pytest.mark.parametrize(
@@ -454,6 +478,7 @@ PRODUCTS = st.lists(
         available=st.booleans(),
         stores=st.lists(st.sampled_from(["north", "south"]), unique=True).map(tuple),
         popularity=st.floats(0.01, 1e6),
+        numbers=st.just({}),
     ),
     max_size=8,
     unique_by=lambda product: product.id,
@@ -466,7 +491,7 @@ def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, products: list
     path = tmp_path_factory.mktemp("round") / "c.csv.gz"
     with gzip.open(path, "wt", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow([*Product._fields, "colour"])
+        writer.writerow([*Product._fields[:-1], "colour"])
         for product in products:
             row = product._replace(
                 category=" > ".join(product.category),
@@ -474,5 +499,5 @@ def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, products: list
                 stores="|".join(product.stores),
                 price="" if product.price is None else repr(product.price),
             )
-            writer.writerow([*row, product.attributes.get("colour", "")])
+            writer.writerow([*row[:-1], product.attributes.get("colour", "")])
     assert list(read_catalogue(path)) == products

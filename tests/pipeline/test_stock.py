@@ -110,5 +110,5 @@ def test_bad_rows_stop_the_command_or_are_left_out(run_copy: Path, tmp_path: Pat
     run, command = CliRunner().invoke, ["put", str(run_copy), str(file), "--format", "csv"]
     assert "line 3, field title" in str(run(cli, command).exception)
     assert "new-0" not in ids_of(run_copy)
-    assert run(cli, [*command, "--on-bad-row", "skip"]).output.startswith("1 products inserted")
+    assert run(cli, [*command, "--on-bad-row", "skip"]).output.startswith("1 bad rows left out")
     assert "new-1" in (run_copy / "rejects.jsonl").read_text(encoding="utf-8")

@@ -1,0 +1,356 @@
+"""What the columns of a product file hold: a first pass over its rows, which decides what each is taken for.
+
+`survey` returns an `Understanding`: the column of each field, which columns are attributes, which of those are numbers,
+which are left out and why, each column's decimal sign, and what separates the levels of a category. It is stored with
+the run, so that rows which come later are read as the first ones were.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+from genret.data import values as rules
+from genret.data.columns import PRODUCT_ALIASES, Columns, key_of, words_of
+from genret.data.rows import Row, Table
+from genret.data.validate import BadField
+from genret.data.values import DecimalSign
+from genret.ground.errors import GenretError
+
+Decimal: TypeAlias = Literal["auto", "point", "comma"]
+
+SURVEYED = 100_000
+"""Rows looked at, the first ones of the file."""
+SAMPLED = 10_000
+"""Values of a column whose kind is looked at; how many are distinct is counted over all of them."""
+ENOUGH = 20
+"""Rows from which on "constant" and "nearly unique" say something about a column."""
+SHOWN = 60
+"""Characters of a value that are shown as an example."""
+_URL = re.compile(r"""[\s\["'{]*(?:(?:https?|ftp|s3|gs)://|www\.|//[\w-]+\.\w|data:image/)""", re.IGNORECASE)
+_IMAGE = re.compile(r"\.(?:jpe?g|png|gif|webp|svg|avif|bmp|tiff?)(?:[?#].*)?[\s\]\"']*$", re.IGNORECASE)
+_PATH = re.compile(r"/[\w%~.-]+(?:/[\w%~.,+&=?-]*)*")
+_HASH = re.compile(
+    r"(?=.*\d)(?:[0-9a-f]{16,128}|[0-9A-F]{16,128}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
+)
+_LINKS = {"url", "urls", "uri", "link", "links", "href", "permalink", "slug", "page"}
+_IMAGES = {"image", "images", "img", "imgs", "photo", "photos", "picture", "pictures", "thumbnail", "thumb", "icon"}
+_CODES = {"id", "ids", "code", "codes", "sku", "ean", "upc", "gtin", "gtin13", "barcode", "isbn", "mpn", "asin", "uid"}
+_CODES |= {"pid", "uuid", "guid", "index", "unnamed", "no", "nr", "number", "uniq", "handle", "hash", "key", "row"}
+_TIMES = {"timestamp", "created", "updated", "modified", "scraped", "crawl", "crawled", "date", "time", "at"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a product file is read, where that is not to be found out from the file itself."""
+
+    decimal: Decimal = "auto"
+    """The sign before decimals, in all columns."""
+    separator: str | None = None
+    """What stands between the levels of a category, instead of what is recognised."""
+    ignore: tuple[str, ...] = ()
+    """Columns to leave out."""
+    text_fields: tuple[str, ...] = ()
+    """Fields and columns whose words are embedded, besides the title; empty: all fields and text attributes. A column
+    named here is read as text, whatever it holds."""
+
+    def __post_init__(self) -> None:
+        if self.decimal not in ("auto", "point", "comma"):
+            raise GenretError(f"decimal={self.decimal!r}, expected 'auto', 'point' or 'comma'")
+        if self.separator is not None and not self.separator.strip():
+            raise GenretError("separator='', expected what stands between the levels of a category, such as '>'")
+
+
+@dataclass(frozen=True)
+class Understanding:
+    """What each column of a product file is taken for."""
+
+    fields: Mapping[str, str]
+    """Field -> its column."""
+    levels: tuple[str, ...] = ()
+    """Columns with the levels of a category below the first."""
+    texts: tuple[str, ...] = ()
+    """Attributes that are text."""
+    numbers: tuple[str, ...] = ()
+    """Attributes that are numbers: compared in filters, not embedded."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Column -> why."""
+    decimals: Mapping[str, DecimalSign] = field(default_factory=dict)
+    """Column -> its decimal sign, where that is not the point."""
+    separators: tuple[str, ...] = ()
+    """What stands between the levels of a category; `>` and its like do in any case."""
+    currencies: Mapping[str, int] = field(default_factory=dict)
+    """How often each currency is written in the price column."""
+    examples: Mapping[str, str] = field(default_factory=dict)
+    """Column -> the first value that it holds."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "fields": dict(self.fields)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Understanding:
+        """What `to_json` gave, also after it was stored as JSON."""
+        lists = {name: tuple(value[name]) for name in ("levels", "texts", "numbers", "separators")}
+        return cls(**{**value, **lists})
+
+    def sign_of(self, name: str) -> DecimalSign:
+        """The decimal sign of a field's column."""
+        return self.decimals.get(self.fields.get(name, ""), "point")
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Column -> `text`, `number`, or why it is left out, for those that no field has."""
+        return {**dict.fromkeys(self.texts, "text"), **dict.fromkeys(self.numbers, "number"), **self.left_out}
+
+    def as_before(self, before: Understanding) -> Understanding:
+        """This file's columns, those that an earlier file had too taken for what they were there."""
+        roles = {**self.roles, **{column: role for column, role in before.roles.items() if column in self.roles}}
+        return replace(
+            self,
+            **_by_role(roles),
+            decimals={**before.decimals, **self.decimals},
+            separators=tuple(dict.fromkeys((*before.separators, *self.separators))),
+        )
+
+
+@dataclass
+class Seen:
+    """What was seen of one column."""
+
+    filled: int = 0
+    example: str = ""
+    sampled: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    signs: Counter[str] = field(default_factory=Counter)
+    currencies: Counter[str] = field(default_factory=Counter)
+    distinct: set[Any] = field(default_factory=set)
+    words: int = 0
+    lowest: float = float("inf")
+    highest: float = float("-inf")
+
+    def look(self, value: Any) -> None:
+        """Take one value into account."""
+        if rules.is_null(value):
+            return
+        self.filled += 1
+        if self.filled == 1:
+            self.example = " ".join(str(value)[:200].split())[:SHOWN]
+        shown = value if isinstance(value, (str, int, float)) else str(value)
+        self.distinct.add(shown if len(str(shown)) < 100 else hash(shown))
+        if self.sampled < SAMPLED:
+            self.sampled += 1
+            self._sort(value)
+
+    def share(self, kind: str) -> float:
+        """Of the values looked at."""
+        return self.kinds[kind] / max(self.sampled, 1)
+
+    @property
+    def near_unique(self) -> bool:
+        return self.filled >= ENOUGH and len(self.distinct) > 0.9 * self.filled
+
+    def _sort(self, value: Any) -> None:
+        if isinstance(value, bytes):
+            self.kinds["bytes"] += 1
+            return
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        shown = shown[:1000].strip()
+        self.words += len(shown.split())
+        checks = {
+            "url": bool(_URL.match(shown)),
+            "image": bool(_IMAGE.search(shown)) and " " not in shown,
+            "path": bool(_PATH.fullmatch(shown)),
+            "one": " " not in shown,
+            "hash": bool(_HASH.fullmatch(shown)),
+            "date": rules.is_date(value),
+            "zeros": isinstance(value, str) and bool(re.fullmatch(r"0\d+", shown)),
+        }
+        self.kinds.update(name for name, met in checks.items() if met)
+        self._count(value)
+
+    def _count(self, value: Any) -> None:
+        """What the value is as a number, a price or a flag."""
+        if isinstance(value, bool):
+            self.kinds["flag"] += 1
+            return
+        plain = value.strip().removesuffix("%") if isinstance(value, str) else value
+        if sign := rules.decimal_evidence(plain):
+            self.signs[sign] += 1
+        if coin := rules.currency(plain):
+            self.currencies[coin] += 1
+        try:
+            found = rules.number("", plain, money=True)
+        except BadField:
+            found = None
+        if found is not None:
+            self.kinds["number"] += 1
+            self.kinds["whole"] += found.is_integer()
+            self.lowest, self.highest = min(self.lowest, found), max(self.highest, found)
+        try:
+            rules.flag("", value)
+            self.kinds["flag"] += 1
+        except BadField:
+            pass
+
+
+def survey(table: Table, columns: Columns, reading: Reading) -> Understanding:
+    """What the columns of the table are taken for, by their names and by what the first `SURVEYED` rows hold.
+
+    `columns` are the names that were given and known; what they claim stands, but for a price, stock or popularity
+    that holds nothing of the kind, which becomes an attribute.
+    """
+    seen: dict[str, Seen] = {column: Seen() for column in table.columns or ()}
+    paths: dict[str, Counter[str]] = {}
+    rows = 0
+    for row in _first(table.rows):
+        rows += 1
+        for column, value in flat(row.values, columns).items():
+            seen.setdefault(column, Seen()).look(value)
+            if isinstance(value, str) and len(value) < 500:
+                paths.setdefault(column, Counter())[value] += 1
+    plan = columns.plan(tuple(seen))
+    fields = _sane_fields(dict(plan.fields), seen, columns)
+    free = [column for column in seen if column not in fields.values() and column not in plan.levels]
+    roles = {column: _role(column, seen[column], rows, reading) for column in free}
+    sorted_out = _by_role(roles)
+    counted = [
+        *sorted_out["numbers"],
+        *(fields[name] for name in ("price", "popularity", "available") if name in fields),
+    ]
+    signs = {column: _sign(seen[column].signs, reading.decimal, table.delimiter) for column in counted}
+    levels = [paths.get(column, Counter()) for column in (fields.get("category", ""), *plan.levels)]
+    return Understanding(
+        fields,
+        plan.levels if "category" in fields else (),
+        **sorted_out,
+        decimals={column: sign for column, sign in signs.items() if sign != "point"},
+        separators=(reading.separator.strip(),) if reading.separator else _separators(levels),
+        currencies=dict(seen[fields["price"]].currencies) if "price" in fields else {},
+        examples={column: one.example for column, one in seen.items() if one.filled},
+    )
+
+
+def _by_role(roles: Mapping[str, str]) -> dict[str, Any]:
+    """Column -> role, as the fields of an `Understanding`."""
+    return {
+        "texts": tuple(column for column, role in roles.items() if role == "text"),
+        "numbers": tuple(column for column, role in roles.items() if role == "number"),
+        "left_out": {column: role for column, role in roles.items() if role not in ("text", "number")},
+    }
+
+
+def flat(values: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
+    """The row with the members of its `attributes` object beside its other columns, which go before them."""
+    holder = columns.plan(values).fields.get("attributes")
+    if holder is None:
+        return dict(values)
+    try:
+        members = rules.mapping(holder, values[holder])
+    except BadField:
+        return dict(values)
+    return {**members, **{column: value for column, value in values.items() if column != holder}}
+
+
+def _first(rows: Iterable[Row]) -> Iterable[Row]:
+    return (row for row, _ in zip(rows, range(SURVEYED), strict=False))
+
+
+def _sane_fields(fields: dict[str, str], seen: Mapping[str, Seen], columns: Columns) -> dict[str, str]:
+    """The fields without those whose column holds something else; an id that is one, where another column is none."""
+    for name, kind in (("price", "number"), ("popularity", "number"), ("available", "flag")):
+        column = fields.get(name)
+        if column and name not in columns.chosen and seen[column].filled >= ENOUGH and seen[column].share(kind) < 0.5:
+            del fields[name]
+    unique = fields.get("id")
+    if unique and "id" not in columns.chosen and not _is_key(seen[unique]):
+        known = {key_of(name): rank for rank, name in enumerate(PRODUCT_ALIASES["id"])}
+        others = [column for column in seen if key_of(column) in known and _is_key(seen[column])]
+        if others:
+            fields["id"] = min(others, key=lambda column: known[key_of(column)])
+    return fields
+
+
+def _is_key(column: Seen) -> bool:
+    return column.filled < ENOUGH or len(column.distinct) > 0.98 * column.filled
+
+
+def _role(column: str, seen: Seen, rows: int, reading: Reading) -> str:
+    """text, number, or why the column is left out."""
+    words = set(words_of(column))
+    single = seen.share("one") > 0.8
+    if column in reading.ignore:
+        return "as told"
+    if column in reading.text_fields:
+        return "text"
+    if not seen.filled:
+        return "empty"
+    if seen.kinds["bytes"]:
+        return "bytes"
+    if seen.share("image") > 0.5 or (words & _IMAGES and (single or seen.share("url") > 0.5)):
+        return "images"
+    if seen.share("url") > 0.5 or (single and (words & _LINKS or seen.share("path") > 0.8)):
+        return "URLs"
+    if seen.share("hash") > 0.9:
+        return "hashes"
+    if seen.share("date") > 0.9 or (words & _TIMES and seen.share("number") > 0.9 and seen.lowest > 1e8):
+        return "timestamps"
+    if rows >= ENOUGH and len(seen.distinct) == 1 and seen.filled > 0.95 * rows:
+        return "constant"
+    if seen.share("number") >= 0.98 and not seen.kinds["zeros"]:
+        return "nearly unique codes" if _is_code(words, seen) else "number"
+    if seen.near_unique and seen.share("one") > 0.9:
+        return "nearly unique codes"
+    if seen.filled >= ENOUGH and words & _CODES and single and len(seen.distinct) > 0.5 * seen.filled:
+        return "nearly unique codes"
+    return "text"
+
+
+def _is_code(words: set[str], seen: Seen) -> bool:
+    """Whether whole numbers name the row rather than measure it."""
+    if not seen.near_unique or seen.share("whole") < 1:
+        return False
+    consecutive = seen.highest - seen.lowest + 1 <= 1.05 * len(seen.distinct)
+    return bool(words & _CODES) or consecutive or seen.lowest >= 1e7
+
+
+def _sign(signs: Counter[str], told: Decimal, delimiter: str | None) -> DecimalSign:
+    """The decimal sign of a column, by the numbers that show it; else by how the file separates its columns."""
+    if told != "auto":
+        return told
+    points, commas = signs["point"], signs["comma"]
+    if points > 19 * commas or commas > 19 * points:
+        return "point" if points > commas else "comma"
+    if points and commas:
+        return "mixed"
+    return "comma" if delimiter == ";" else "point"
+
+
+def _separators(columns: Sequence[Counter[str]]) -> tuple[str, ...]:
+    """What stands between levels in these columns' values: `>`, `>>`, `|` and `;` where they occur, and `/` where it
+    shows a hierarchy rather than a name such as `Salt/Pepper`."""
+    found: list[str] = []
+    for counts in columns:
+        clean = [rules.text("category", value) for value in counts if len(value) < rules.MAX_FIELD]
+        found += [">>"] if any(">>" in value for value in clean) else []
+        found += [">"] if any(">" in value.replace(">>", "") for value in clean) else []
+        found += [sign for sign in ("|", ";") if any(sign in value for value in clean)]
+        slashed = [value for value in clean if "/" in value]
+        if slashed and _is_hierarchy(slashed, clean):
+            found.append("/")
+    return tuple(dict.fromkeys(found))
+
+
+def _is_hierarchy(slashed: Sequence[str], all_values: Sequence[str]) -> bool:
+    """Whether `/` separates levels: paths begin with it, most have three levels, first levels recur, or the same path
+    is written with another separator too."""
+    paths = [tuple(part.strip() for part in value.strip("/ ").split("/")) for value in slashed]
+    if all(value.startswith("/") for value in slashed) or sum(len(path) > 2 for path in paths) > 0.5 * len(paths):
+        return True
+    others = {tuple(re.split(r"\s*[>|;]+\s*", value)) for value in all_values if "/" not in value}
+    if any(path in others for path in paths):
+        return True
+    often = len(slashed) > 0.3 * len(all_values)
+    return often and len(slashed) >= 4 and len({path[0] for path in paths}) <= len(slashed) / 2
