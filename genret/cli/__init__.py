@@ -30,6 +30,8 @@ COMMANDS = {
     "compact": ("genret.cli.stock:compact", "Write an index anew with all its changes in it."),
     "serve": ("genret.cli.serve:serve", "A run over HTTP, with the beam explorer at /."),
     "eval": ("genret.cli.evaluate:evaluate", "Recall, nDCG and MRR beside BM25 and dense; substitutes."),
+    "judge": ("genret.cli.judge:judge", "Pool answers into a sheet to grade by hand, and read it back."),
+    "compare": ("genret.cli.judge:compare", "Two runs side by side: where their answers differ most."),
     "info": ("genret.cli.about:info", "What a run is made of, its health and the next step."),
     "export": ("genret.cli.about:export", "Products and their semantic IDs as Parquet, CSV or JSONL."),
     "settings": ("genret.cli.about:settings", "Every setting, its default and what it does."),

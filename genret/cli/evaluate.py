@@ -56,7 +56,8 @@ def evaluate(
     """Recall@10/50/100, nDCG@10 and MRR@10 of RUN beside BM25 and dense, with intervals and paired tests.
 
     Writes TREC run and qrels files, JSON and Markdown. Where there is a second run with λ = 0 (--against, or
-    RUN/lambda0), also whether true substitutes share codes and beams.
+    RUN/lambda0), also whether true substitutes share codes and beams. A run without any judgement is asked for
+    products by parts of their own titles, and the table says so.
     """
     from genret.eval.evaluation import evaluate_run
     from genret.eval.studies.contrast import check_contrast
@@ -69,6 +70,11 @@ def evaluate(
     if against:
         check_contrast(against, run)
     asked, grading = _given(folder, judgements, format_name, queries, layout) if judgements else (None, None)
+    note = ""
+    if judgements is None and split is None and not folder.dataset().judgements:
+        from genret.eval.studies.known_item import NOTE, known_items
+
+        (asked, grading), note = known_items(folder.dataset()), NOTE
     split = split or _last_split(folder)
     settings = SystemSettings(
         beam_width=_own_width(folder) if beam_width is None else beam_width, lexical_weight=lexical_weight
@@ -85,11 +91,13 @@ def evaluate(
         progress=lambda line: click.echo(line, err=True),
     )
     click.echo(result.markdown())
+    if note:
+        click.echo(f"\n{note}")
     if result.leaked:
         click.echo(f"{result.leaked} of the queries were trained on; --drop-leaks leaves them out", err=True)
-    report = result.to_json()
+    report = result.to_json() | ({"note": note} if note else {})
     against = against or (run / BASELINE if RunFolder(run / BASELINE).has("tokenizer") else None)
-    if against and judgements is None:
+    if against and asked is None:
         from genret.eval.studies.contrast import contrast_runs
 
         contrast = contrast_runs(against, run, split)
