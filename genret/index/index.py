@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy.typing as npt
 
@@ -20,7 +20,7 @@ from genret.ground.artifacts import Artifact
 from genret.ground.errors import GenretError
 from genret.ground.types import Product, SemanticId
 from genret.index import generations
-from genret.index.build import Contents, Written, allocated, build_index, opened, written_generation
+from genret.index.build import Contents, allocated, build_index, opened, written_generation
 from genret.index.changes import Change, Ints, decoded, encoded
 from genret.index.filter_text import as_condition
 from genret.index.filters import Condition
@@ -32,12 +32,15 @@ from genret.search.trie import Allowed, Trie
 __all__ = ["Changing", "Compacted", "Index", "build_index"]
 
 
+Outcome: TypeAlias = Literal["written", "nothing to do", "another process is writing"]
+
+
 class Compacted(NamedTuple):
     """What a compaction came to."""
 
     artifact: Artifact
     """The current generation."""
-    outcome: Literal["written", "nothing to do", "another process is writing"]
+    outcome: Outcome
 
 
 class Changing:
@@ -105,7 +108,8 @@ class Index:
         self._lineage = read.state.lineage
         self.superseded = False
         """Whether the index was built anew from other inputs since: this one stays as it was, and takes no changes."""
-        self._base, self._pending, self._last, self._stale = base, Pending(base), read.state.base, True
+        self._base, self._pending, self._last = base, Pending(base), read.state.base
+        self._snapshot: Snapshot | None = None  # of now, once it was asked for
         self._apply(read)
 
     @classmethod
@@ -142,9 +146,8 @@ class Index:
         """The index as it is now, with every change that any process has finished; it stays so."""
         with self._lock:
             self._look()
-            if self._stale:
+            if self._snapshot is None:
                 self._snapshot = self._pending.snapshot(dict(self._names))
-                self._stale = False
             return self._snapshot
 
     @property
@@ -182,7 +185,7 @@ class Index:
         with self._lock:
             self.snapshot().compile(condition)
             self._names[name] = condition
-            self._stale = True
+            self._snapshot = None
 
     @contextmanager
     def changing(self) -> Iterator[Changing]:
@@ -211,7 +214,7 @@ class Index:
             with self._lock:
                 if self._last == before and change.changes:  # else a reader has taken it in already
                     self._pending.replay(change.changes)
-                    self._last, self._stale = transaction.state.last, True
+                    self._last, self._snapshot = transaction.state.last, None
 
     def insert(
         self, products: Iterable[Product], codes: npt.ArrayLike, embeddings: npt.ArrayLike | None = None
@@ -250,19 +253,9 @@ class Index:
         with generations.written_alone(self.folder, wait=False) as alone:
             if not alone:
                 return Compacted(self.artifact, "another process is writing")
-            self.refresh()
-            with self._lock:
-                base, last, frozen = self._base, self._last, self._pending.freeze()
-            state = self._store.state()
-            if state.lineage != self._lineage or state.generation != base.number or last == state.base:
-                return Compacted(self.artifact, "nothing to do")
-            with self._writing:
-                number = allocated(self._store)
-            contents, sizes = Contents(*frozen.contents(), frozen.live()), base.trie.codebook_sizes
-            written = written_generation(self.folder, number, contents, sizes, state.inputs)
-            done = self._flip(written, base.number, last)
+            outcome = self._compacted()
             generations.sweep(self.folder, self._store.state().generation)
-            return done
+            return Compacted(self.artifact, outcome)
 
     def refresh(self) -> None:
         """Take in what other processes have changed; every `snapshot` does so too."""
@@ -293,7 +286,7 @@ class Index:
         if read.state.lineage != self._lineage:
             self.superseded = True
             return
-        self._base, self._pending, self._last, self._stale = base, Pending(base), read.state.base, True
+        self._base, self._pending, self._last, self._snapshot = base, Pending(base), read.state.base, None
         self._apply(read)
         generations.remove_unused(self.folder, base.number)
 
@@ -302,7 +295,7 @@ class Index:
         if read.rows:
             shape = self._base.shape
             self._pending.replay(decoded(row.kind, row.body, shape) for row in read.rows)
-            self._last, self._stale = read.state.last, True
+            self._last, self._snapshot = read.state.last, None
 
     def _append(self, transaction: Transaction, change: Changing) -> None:
         shape = self._base.shape
@@ -310,12 +303,21 @@ class Index:
             for piece in one.pieces():
                 transaction.append(piece.kind, encoded(piece, shape))
 
-    def _flip(self, written: Written, old: int, last: int) -> Compacted:
-        """Make the generation, which holds the changes up to `last`, the current one, if `old` still is."""
+    def _compacted(self) -> Outcome:
+        self.refresh()
+        with self._lock:
+            base, last, frozen = self._base, self._last, self._pending.freeze()
+        state = self._store.state()
+        if state.lineage != self._lineage or state.generation != base.number or last == state.base:
+            return "nothing to do"
+        with self._writing:
+            number = allocated(self._store)
+        contents = Contents(*frozen.contents(), frozen.live())
+        written = written_generation(self.folder, number, contents, base.trie.codebook_sizes, state.inputs)
         with self._writing, self._store.writing() as transaction:
-            if transaction.state.generation != old:  # only where the system has no locks to keep others from it
-                return Compacted(self.artifact, "another process is writing")
+            if transaction.state.generation != base.number:  # only where the system has no locks to keep others out
+                return "another process is writing"
             transaction.forget(last)
             transaction.set(written.current(transaction.state, last))
         self.refresh()
-        return Compacted(self.artifact, "written")
+        return "written"
