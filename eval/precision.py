@@ -22,11 +22,11 @@ import torch
 from genret.eval.measures import evaluate
 from genret.eval.runs import RankedList, ranked
 from genret.ground.artifacts import write_json
+from genret.ground.hardware import multiplies_bf16
 from genret.model.seq2seq import GenretForConditionalGeneration
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
 from genret.search.beam import BeamSettings, beam_search
-from genret.training.trainer import use_bf16
 
 RESULTS = Path(__file__).parent / "results" / "precision"
 BATCH = 16
@@ -40,7 +40,7 @@ def variants(model: GenretForConditionalGeneration) -> dict[str, GenretForCondit
         found["int8"].decoder = torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
             found["int8"].decoder, {torch.nn.Linear}, dtype=torch.qint8
         )
-    if use_bf16("auto"):
+    if multiplies_bf16():
         found["bf16"] = copy.deepcopy(model).to(torch.bfloat16)
     return found
 

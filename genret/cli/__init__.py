@@ -14,7 +14,9 @@ from typing import NoReturn
 import click
 
 from genret import __version__
-from genret.ground.errors import GenretError
+from genret.ground.errors import GenretError, failed_write
+from genret.ground.hardware import prepare_threads
+from genret.ground.ranks import is_main, rank, world_size
 
 COMMANDS = {
     "demo": ("genret.cli.demo:demo", "The whole story on the embedded grocery catalogue, with a report."),
@@ -40,6 +42,10 @@ COMMANDS = {
 }
 
 
+SHARED = {"build", "data", "embed", "tokenize", "train", "index"}
+"""Commands whose work the ranks of a `torchrun` share."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called, so that `genret --help` answers at once."""
 
@@ -49,6 +55,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        if world_size() > 1 and cmd_name not in SHARED:
+            raise GenretError(f"genret {cmd_name} is for one process; torchrun is for {', '.join(sorted(SHARED))}")
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
@@ -72,6 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 if all went well, 2 for what the user can put right, 130 if interrupted."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # bars for loading 50 small tensors are noise
     try:
+        prepare_threads()
+        if not is_main():
+            os.environ["TQDM_DISABLE"] = "1"
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # one rank speaks, to the end
         code = cli.main(None if arguments is None else list(arguments), prog_name="genret", standalone_mode=False)
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
@@ -91,9 +103,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
-        _fail(f"{error.filename or 'file system'}: {error.strerror or error}")
+        full = failed_write(error)
+        _fail(f"{error.filename or 'file system'}: {full + ROOM if full else error.strerror or error}")
+    except Exception as error:
+        full = failed_write(error)
+        if full is None:
+            raise
+        _fail(f"{full}{ROOM}")
+
+
+ROOM = "; make room, then run the same command again to go on from there"
 
 
 def _fail(message: str) -> NoReturn:
-    click.echo(f"genret: error: {message}", err=True)
+    speaker = "genret" if is_main() else f"genret (rank {rank()})"
+    click.echo(f"{speaker}: error: {message}", err=True)
     sys.exit(2)

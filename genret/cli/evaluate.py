@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genret.cli.options import json_option, run_argument
+from genret.cli.options import device_option, json_option, run_argument
 from genret.cli.source import layout_options, named_columns
 from genret.eval.demo import BASELINE
 from genret.ground.artifacts import write_json
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--lexical-weight", default=1.0, show_default=True, help="Of BM25 in fusions, against 1 for the others.")
 @click.option("--drop-leaks", is_flag=True, help="Leave out queries whose text is one of the train split's.")
 @click.option("--out", type=click.Path(path_type=Path), help="Where runs, qrels and tables go. Default: RUN/eval.")
+@device_option
 @json_option
 def evaluate(
     run: Path,

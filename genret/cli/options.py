@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from genret.ground.errors import GenretError
+from genret.ground.hardware import DEVICE, check_device
 from genret.ground.settings import make_settings, read_preset
 
 T = TypeVar("T")
@@ -51,6 +53,23 @@ def settings_options(command: F) -> F:
         help="TOML or JSON file with a table of settings a section.",
     )
     return preset(command)
+
+
+def device_option(command: F) -> F:
+    """Add `--device`, which says what `auto` stands for, in this process and in those that it starts."""
+
+    def decide(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            check_device("--device", value)
+            os.environ[DEVICE] = value
+
+    return click.option(
+        "--device",
+        expose_value=False,
+        callback=decide,
+        metavar="auto|cpu|cuda[:N]",
+        help="Where encoders, training and search run; auto: a GPU, if there is one, for all but search.",
+    )(command)
 
 
 class Layers:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genret.cli.options import ENCODING_REMEDY
+from genret.cli.options import ENCODING_REMEDY, device_option
 from genret.ground.errors import GenretError
 from genret.ground.text_files import read_lines
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a query, for machines.")
 @click.option("--queries-file", type=click.Path(path_type=Path), help="One query a line, after those given.")
 @click.option("--encoding", help="Of the queries' file. Default: UTF-8, or UTF-16 by its mark.")
+@device_option
 def search(
     queries: tuple[str, ...],
     run: Path,

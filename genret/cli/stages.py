@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genret.cli.options import Layers, run_argument, settings_options
+from genret.cli.options import Layers, device_option, run_argument, settings_options
 from genret.cli.source import Source, read_source, say, source_options
-from genret.ground.errors import GenretError
+from genret.ground.errors import GenretError, require_extras
+from genret.ground.hardware import Precision, describe
 from genret.pipeline.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def data(source: Path | None, layers: Layers, **options: Any) -> None:
     "--model", help="towers (the default), lsa, two-tower, or a sentence-transformers model: hub name or folder."
 )
 @click.option("--dim", type=int, help="Width of towers and lsa.")
+@device_option
 @settings_options
 def embed(run: Path, layers: Layers, model: str | None, dim: int | None) -> None:
     """Embed the products of RUN/data into RUN/embeddings."""
@@ -41,6 +43,8 @@ def embed(run: Path, layers: Layers, model: str | None, dim: int | None) -> None
     from genret.pipeline.stages import embed_stage
 
     settings = layers.make(EmbedSettings, "embed", {"model": model, "dim": dim})
+    require_extras(*_extras_of(settings))
+    tell_hardware(embedding=settings.resolved().precision)
     say("embed", embed_stage(run, settings, _two_tower(layers, settings)))
 
 
@@ -69,14 +73,20 @@ def tokenize(run: Path, layers: Layers, lam: float | None, codebook_sizes: str |
 @click.option("--batch-size", type=int)
 @click.option("--lr", type=float)
 @click.option("--seed", type=int)
+@device_option
 @settings_options
 def train(run: Path, layers: Layers, encoder: str | None, **flags: Any) -> None:
     """Train the seq2seq model that spells semantic IDs, RUN/model. Goes on from its last checkpoint."""
     from genret.pipeline.stages import train_stage
     from genret.training.settings import ModelSettings, TrainSettings
 
-    model = layers.make(ModelSettings, "model", {"encoder": encoder})
-    say("train", train_stage(run, model, layers.make(TrainSettings, "train", flags)))
+    model, training = (
+        layers.make(ModelSettings, "model", {"encoder": encoder}),
+        layers.make(TrainSettings, "train", flags),
+    )
+    require_extras("train")
+    tell_hardware(training=training.precision)
+    say("train", train_stage(run, model, training))
 
 
 changes_option = click.option(
@@ -102,6 +112,7 @@ def index(run: Path, changes: OnChanges | None) -> None:
 @click.option("--encoder", help="Warm-start the encoder from this local or hub checkpoint.")
 @click.option("--lam", type=float, help="λ, the weight of the contrastive term.")
 @click.option("--max-steps", type=int, help="Training steps of the model.")
+@device_option
 @changes_option
 @source_options
 @settings_options
@@ -127,6 +138,8 @@ def build(
     tokenizer = layers.make(TokenizerSettings, "tokenizer", {"lam": lam})
     seq2seq = layers.make(ModelSettings, "model", {"encoder": encoder})
     training = layers.make(TrainSettings, "train", {"max_steps": max_steps})
+    require_extras("train", *_extras_of(embedding))
+    tell_hardware(embedding=embedding.resolved().precision, training=training.precision)
     found = Source.of(source, options)
     run = found.run
     if not read_source(found, layers):
@@ -139,6 +152,16 @@ def build(
     say("train", train_stage(run, seq2seq, training))
     say("index", index_stage(run, changes))
     click.echo(f'\nnext:\n  genret search "..." --run {run}\n  genret eval {run}')
+
+
+def tell_hardware(**precisions: Precision) -> None:
+    """One line: the device, and the precision of each part of the work."""
+    click.echo(f"{'hardware':9s} {describe(**precisions)}")
+
+
+def _extras_of(settings: EmbedSettings) -> tuple[str, ...]:
+    """The extras that embedding with these settings needs."""
+    return () if settings.model in ("lsa", "towers") else ("embed",)
 
 
 def tell_coverage(run: Path) -> None:

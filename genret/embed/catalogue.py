@@ -11,7 +11,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -25,6 +25,8 @@ from genret.embed.settings import KIND, LSA, TOWERS, TWO_TOWER, EmbedSettings
 from genret.ground.artifacts import Artifact, read_artifact, read_json, write_artifact
 from genret.ground.errors import GenretError
 from genret.ground.files import whole_file
+from genret.ground.hardware import Arithmetic, choose_device, choose_precision, record
+from genret.ground.ranks import is_main, rank, wait, world_size
 from genret.ground.settings import settings_dict
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ def fit_embedder(
 
         return tune_encoder(dataset, settings, recipe, scratch, progress)
     if settings.model not in (LSA, TOWERS):
-        return SentenceEmbedder(settings.model, settings.batch_size)
+        return SentenceEmbedder(settings.model, settings.batch_size, choose_precision(settings.precision))
     texts = [product_text(product, settings.fields) for product in dataset.catalogue]
     if settings.model == LSA:
         return LsaEmbedder.fit(texts, settings)
@@ -64,6 +66,11 @@ def fit_embedder(
     if not any(re.search(r"\w", text) for text in texts):
         raise no_words(texts, settings)
     return train_towers(dataset, texts, settings.dim, settings.steps, settings.seed, progress)
+
+
+def _precision(config: Mapping[str, Any]) -> Arithmetic:
+    """The arithmetic that the products went through; artifacts from before it was recorded count as fp32."""
+    return choose_precision(config.get("precision", "fp32"))
 
 
 def load_embedder(path: str | Path) -> Embedder:
@@ -77,9 +84,9 @@ def load_embedder(path: str | Path) -> Embedder:
     if config["kind"] == TWO_TOWER:
         from genret.embed.fine_tuned import TunedEmbedder
 
-        return TunedEmbedder.load(artifact.path, config["batch_size"], config["bag_share"])
+        return TunedEmbedder.load(artifact.path, config["batch_size"], config["bag_share"], _precision(config))
     if config["kind"] != LSA:
-        return SentenceEmbedder(config["model"], config["batch_size"])
+        return SentenceEmbedder(config["model"], config["batch_size"], _precision(config))
     return LsaEmbedder.load(artifact.path)
 
 
@@ -95,18 +102,28 @@ def embed_catalogue(
 ) -> Artifact:
     """Write the embeddings artifact at `path`: `embeddings.npy` (N, D) float32 in catalogue order, and the embedder.
 
-    Chunks are kept in a folder beside `path` as they are finished; the same call continues after an interruption.
-    `recipe` and `scratch`: see `fit_embedder`.
+    Chunks are kept in a folder beside `path` as they are finished; the same call continues after an interruption, and
+    the ranks of a `torchrun` share them out. `recipe` and `scratch`: see `fit_embedder`.
     """
-    path = Path(path)
+    path, settings = Path(path), settings.resolved()
     embedder = fit_embedder(dataset, settings, progress, recipe, scratch)
     texts = [product_text(product, settings.fields) for product in dataset.catalogue]
-    vectors = _encode_resumably(embedder, texts, _chunk_folder(path, texts, settings, recipe), progress)
-    with write_artifact(path, KIND, settings_dict(settings), inputs) as folder:
+    size = CHUNK if world_size() == 1 else _shared_chunk(len(texts), settings.batch_size)
+    vectors = _encode_resumably(embedder, texts, size, _chunk_folder(path, texts, settings, recipe), progress)
+    if is_main():
+        _save(path, embedder, vectors, settings, inputs)
+    wait()
+    return read_artifact(path, KIND, verify=False)
+
+
+def _save(
+    path: Path, embedder: Embedder, vectors: Vectors, settings: EmbedSettings, inputs: Mapping[str, str] | None
+) -> None:
+    made = record("cpu" if settings.model in (LSA, TOWERS) else choose_device(), choose_precision(settings.precision))
+    with write_artifact(path, KIND, settings_dict(settings), inputs, hardware=made) as folder:
         np.save(folder / "embeddings.npy", vectors)
         embedder.save(folder)
     shutil.rmtree(path.with_name(f".{path.name}.chunks"), ignore_errors=True)
-    return read_artifact(path, KIND, verify=False)
 
 
 def load_embeddings(path: str | Path) -> tuple[Vectors, Artifact]:
@@ -115,21 +132,27 @@ def load_embeddings(path: str | Path) -> tuple[Vectors, Artifact]:
     return np.load(artifact.file("embeddings.npy"), mmap_mode="c"), artifact
 
 
-def _encode_resumably(embedder: Embedder, texts: Sequence[str], chunks: Path, progress: bool) -> Vectors:
-    """(N, D) rows in the order of `texts`, encoded shortest first so that a batch pads little."""
+def _encode_resumably(embedder: Embedder, texts: Sequence[str], size: int, chunks: Path, progress: bool) -> Vectors:
+    """(N, D) rows in the order of `texts`, encoded shortest first so that a batch pads little, `size` at a time."""
     order = np.argsort([len(text) for text in texts], kind="stable")
     vectors = np.empty((len(texts), embedder.dim), np.float32)
     chunks.mkdir(parents=True, exist_ok=True)
     with tqdm(total=len(texts), desc="embed", unit="text", disable=not progress) as bar:
-        for start in range(0, len(texts), CHUNK):
-            rows = order[start : start + CHUNK]
-            file = chunks / f"{start}.npy"
-            if not file.exists():
+        for number, start in enumerate(range(0, len(texts), size)):
+            rows, file = order[start : start + size], chunks / f"{start}-{size}.npy"
+            if number % world_size() == rank() and not file.exists():
                 with whole_file(file) as temporary:
                     np.save(temporary, embedder.encode_products([texts[row] for row in rows]))
-            vectors[rows] = np.load(file)
             bar.update(len(rows))
+    wait()
+    for start in range(0, len(texts), size):
+        vectors[order[start : start + size]] = np.load(chunks / f"{start}-{size}.npy")
     return vectors
+
+
+def _shared_chunk(count: int, batch: int) -> int:
+    """Texts of a chunk where ranks share them: an equal part each, in whole batches, so that no batch is another."""
+    return min(CHUNK, -(-count // (world_size() * batch)) * batch)
 
 
 def _chunk_folder(path: Path, texts: Sequence[str], settings: EmbedSettings, recipe: TwoTowerRecipe | None) -> Path:

@@ -19,6 +19,8 @@ from genret.embed.towers import TowerEmbedder, train_towers
 from genret.ground.artifacts import Artifact, write_json
 from genret.ground.errors import GenretError
 from genret.ground.files import whole_folder
+from genret.ground.hardware import Arithmetic, choose_precision
+from genret.ground.ranks import agreed, main_alone
 
 ENCODER = "encoder"
 BAG = "bag"
@@ -53,14 +55,14 @@ class TunedEmbedder:
         shutil.copytree(self.encoder.model, folder / ENCODER, ignore=shutil.ignore_patterns("two_tower.json"))
         if self.bag is not None:
             _save_bag(self.bag, folder / BAG)
-        own = {"batch_size": self.encoder.batch_size, "bag_share": self.bag_share}
-        write_json(folder / "embedder.json", {"kind": TWO_TOWER, **own})
+        encoder = {"batch_size": self.encoder.batch_size, "precision": self.encoder.precision}
+        write_json(folder / "embedder.json", {"kind": TWO_TOWER, "bag_share": self.bag_share, **encoder})
 
     @classmethod
-    def load(cls, folder: Path, batch_size: int, bag_share: float) -> TunedEmbedder:
+    def load(cls, folder: Path, batch_size: int, bag_share: float, precision: Arithmetic = "fp32") -> TunedEmbedder:
         """The embedder whose encoder, and bag if it has a share, are in `folder`."""
         bag = TowerEmbedder.load(folder / BAG) if bag_share else None
-        return cls(SentenceEmbedder(str(folder / ENCODER), batch_size), bag, bag_share)
+        return cls(SentenceEmbedder(str(folder / ENCODER), batch_size, precision), bag, bag_share)
 
     def _beside(self, encoded: Vectors, bagged: Vectors | None) -> Vectors:
         if bagged is None:
@@ -80,12 +82,17 @@ def tune_encoder(
 ) -> TunedEmbedder:
     """Fine-tune the encoder, and its bag if the recipe asks for one, in `scratch`, going on where it was cut off."""
     folder = train_two_tower(two_tower_pairs(dataset, recipe), recipe.train, scratch / ENCODER, progress)
-    if recipe.bag_share and not (scratch / BAG).exists():
+
+    def train_bag() -> None:
         texts = [product_text(product, settings.fields) for product in dataset.catalogue]
         tokens = load_text_tokenizer(folder)  # the encoder's own, so that one model can read a query for both
         bag = train_towers(dataset, texts, recipe.bag_dim, recipe.bag_steps, settings.seed, progress, tokens)
         _save_bag(bag, scratch / BAG)
-    return TunedEmbedder.load(scratch, settings.batch_size, recipe.bag_share)
+
+    if recipe.bag_share and not agreed((scratch / BAG).exists):
+        main_alone(train_bag)
+    precision = choose_precision(settings.precision)
+    return TunedEmbedder.load(scratch, settings.batch_size, recipe.bag_share, precision)
 
 
 def tuned_encoder(embeddings: Artifact) -> Path:

@@ -7,6 +7,7 @@ weights and moments as safetensors. Products that are known to answer a query ne
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,8 +25,10 @@ from genret.data.records import Dataset
 from genret.ground.artifacts import read_json, write_json
 from genret.ground.errors import GenretError, require
 from genret.ground.files import whole_folder
+from genret.ground.hardware import choose_device
 from genret.ground.pretrained import model_folder
-from genret.ground.settings import make_settings, settings_dict
+from genret.ground.ranks import agreed, gathered, is_main, main_alone, share_of, sum_gradients, wait
+from genret.ground.settings import check_range, make_settings, settings_dict
 from genret.ground.types import Judgement, Split
 
 CHUNK = 32
@@ -64,10 +67,8 @@ class TwoTowerSettings:
         for name in ("epochs", "batch_size", "max_tokens", "checkpoint_every"):
             if getattr(self, name) < 1:
                 raise GenretError(f"two-tower {name}={getattr(self, name)}: expected at least 1")
-        if self.temperature <= 0 or self.learning_rate <= 0:
-            raise GenretError(
-                f"two-tower temperature={self.temperature}, learning_rate={self.learning_rate}: expected both above 0"
-            )
+        for name in ("temperature", "learning_rate"):
+            check_range(f"two-tower {name}", getattr(self, name), 0, above=True)
         if not 0 <= self.warmup < 1:
             raise GenretError(f"two-tower warmup={self.warmup}: expected a share of the steps, from 0 to below 1")
 
@@ -142,25 +143,35 @@ def training_pairs(
 def train_two_tower(pairs: Sequence[Pair], settings: TwoTowerSettings, out: str | Path, progress: bool = True) -> Path:
     """Fine-tune the encoder on `pairs` and save it as a sentence-transformers folder at `out`; returns `out`.
 
-    A run that was cut off goes on from `out`.checkpoint; a finished one with the same settings is left as it is.
+    A run that was cut off goes on from `out`.checkpoint; a finished one with the same settings is left as it is. The
+    ranks of a `torchrun` encode a part of each batch each, and one writes.
     """
     out, checkpoint = Path(out), Path(f"{out}.checkpoint")
     if len({pair.product_id for pair in pairs}) < 2:
         raise GenretError(f"a two-tower needs pairs of at least 2 products to have negatives, got {len(pairs)} pairs")
     recipe = {**settings_dict(settings), "pairs": len(pairs)}
-    if (out / "two_tower.json").exists() and read_json(out / "two_tower.json") == recipe:
+    if agreed(lambda: (out / "two_tower.json").exists() and bool(read_json(out / "two_tower.json") == recipe)):
         return out
     model = _load(settings)
     trainer = _Trainer(model, pairs, settings)
     start = trainer.resume(checkpoint, recipe)
+    wait()
     for step in tqdm(range(start, trainer.steps), "two-tower", trainer.steps, initial=start, disable=not progress):
-        trainer.step(step)
-        if (step + 1) % settings.checkpoint_every == 0 and step + 1 < trainer.steps:
+        loss = trainer.step(step)
+        if not math.isfinite(loss):
+            raise GenretError(f"the loss is {loss} at step {step}; lower learning_rate={settings.learning_rate}")
+        if (step + 1) % settings.checkpoint_every == 0 and step + 1 < trainer.steps and is_main():
             trainer.save(checkpoint, step + 1, recipe)
+    main_alone(lambda: _finish(model, out, checkpoint, recipe))
+    return out
+
+
+def _finish(model: Any, out: Path, checkpoint: Path, recipe: dict[str, Any]) -> None:
+    """The encoder's folder; `two_tower.json`, the last file of it, says that it is whole."""
+    (out / "two_tower.json").unlink(missing_ok=True)
     model.save(str(out), create_model_card=False)
     write_json(out / "two_tower.json", recipe)
     shutil.rmtree(checkpoint, ignore_errors=True)
-    return out
 
 
 def in_batch_loss(queries: Tensor, products: Tensor, known: Tensor, weights: Tensor, temperature: float) -> Tensor:
@@ -181,7 +192,7 @@ def in_batch_loss(queries: Tensor, products: Tensor, known: Tensor, weights: Ten
 
 def _load(settings: TwoTowerSettings) -> Any:
     st = require("sentence_transformers", "embed")
-    model = st.SentenceTransformer(model_folder(settings.base), device="cuda" if torch.cuda.is_available() else "cpu")
+    model = st.SentenceTransformer(model_folder(settings.base), device=choose_device())
     model.max_seq_length = settings.max_tokens
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
@@ -190,7 +201,10 @@ def _load(settings: TwoTowerSettings) -> Any:
 
 
 class _Trainer:
-    """The model, its optimizer and the order of the pairs: all that a step needs, all of it a function of the seed."""
+    """The model, its optimizer and the order of the pairs: all that a step needs, all of it a function of the seed.
+
+    In a `torchrun` a rank encodes its part of the batch; each has the loss of the whole, and gradients are summed.
+    """
 
     def __init__(self, model: Any, pairs: Sequence[Pair], settings: TwoTowerSettings) -> None:
         self.model, self.pairs, self.settings = model, pairs, settings
@@ -223,6 +237,7 @@ class _Trainer:
         loss = in_batch_loss(queries, products, known, weights, self.settings.temperature)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        sum_gradients(self.parameters.values())
         torch.nn.utils.clip_grad_norm_(self.parameters.values(), 1.0)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * _schedule(step, self.steps, self.settings.warmup)
@@ -230,7 +245,12 @@ class _Trainer:
         return float(loss.detach())
 
     def _embed(self, texts: list[str]) -> Tensor:
-        """(B, D) unit rows. Texts of like length go through together, which saves most of the padding."""
+        """(B, D) unit rows, those of other ranks without gradients."""
+        mine = share_of(len(texts))
+        return gathered(self._encode(texts[mine]), len(texts))
+
+    def _encode(self, texts: list[str]) -> Tensor:
+        """(b, D) unit rows. Texts of like length go through together, which saves most of the padding."""
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         parts = []
         for start in range(0, len(order), CHUNK):

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from genret.embed.embedder import Vectors, unit_rows
 from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError, require
+from genret.ground.hardware import Arithmetic, choose_device, torch_dtype
 from genret.ground.pretrained import model_folder
 
 
 class SentenceEmbedder:
-    """A sentence-transformers model: hub name, local folder or `package:PKG/FOLDER`. Artifacts name it, no more."""
+    """A sentence-transformers model: hub name, local folder or `package:PKG/FOLDER`. Artifacts name it, no more.
 
-    def __init__(self, model: str, batch_size: int) -> None:
+    Products and queries go through the same `precision`, which the artifact records, on whatever machine.
+    """
+
+    def __init__(self, model: str, batch_size: int, precision: Arithmetic = "fp32") -> None:
         library = require("sentence_transformers", "embed")
         local = Path(model_folder(model)).expanduser()
-        self.model, self.batch_size = model, batch_size
+        self.model, self.batch_size, self.precision = model, batch_size, precision
+        device, dtype = choose_device(), torch_dtype(precision)
         try:
             self._encoder = library.SentenceTransformer(
-                str(local) if local.exists() else model, model_kwargs={"torch_dtype": _fast_dtype()}
+                str(local) if local.exists() else model, device=device, model_kwargs={"torch_dtype": dtype}
             )
         except Exception as error:  # the libraries below raise a dozen kinds
             raise GenretError(
@@ -49,16 +53,5 @@ class SentenceEmbedder:
         return None
 
     def save(self, folder: Path) -> None:
-        write_json(
-            folder / "embedder.json",
-            {"kind": "sentence-transformers", "model": self.model, "batch_size": self.batch_size},
-        )
-
-
-def _fast_dtype() -> Any:
-    """bfloat16 where the hardware multiplies it, else float32: emulated, it is a hundred times slower."""
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
+        own = {"model": self.model, "batch_size": self.batch_size, "precision": self.precision}
+        write_json(folder / "embedder.json", {"kind": "sentence-transformers", **own})

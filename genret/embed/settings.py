@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from genret.data.product_text import TEXT_FIELDS, is_text_field
 from genret.ground.errors import GenretError
+from genret.ground.hardware import Precision, check_precision, choose_precision
 
 KIND = "embeddings"
 LSA = "lsa"
@@ -30,6 +31,9 @@ class EmbedSettings:
     steps: int = 450
     """Training steps of `towers`."""
     seed: int = 0
+    precision: Precision = "auto"
+    """Arithmetic of a sentence-transformers model, for products and, as the artifact records it, for queries later:
+    fp32, or bf16 where it is asked for. `lsa` and `towers` are sums in fp32."""
 
     def __post_init__(self) -> None:
         if not self.fields or not all(map(is_text_field, self.fields)):
@@ -37,7 +41,14 @@ class EmbedSettings:
         for name in ("dim", "batch_size", "max_features", "steps"):
             if getattr(self, name) < 1:
                 raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
+        check_precision("precision", self.precision)
+        if self.precision == "bf16" and self.model in (LSA, TOWERS):
+            raise GenretError(f"precision='bf16' is for sentence-transformers models; {self.model} is computed in fp32")
         if not self.model:
             raise GenretError(
                 "model='': expected lsa, towers, two-tower, or the name or folder of a sentence-transformers model"
             )
+
+    def resolved(self) -> EmbedSettings:
+        """The same with the precision that `auto` stands for."""
+        return replace(self, precision="fp32" if self.model in (LSA, TOWERS) else choose_precision(self.precision))

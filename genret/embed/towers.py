@@ -8,8 +8,7 @@ only knows which words occur together, the log teaches the towers what shoppers 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,6 +26,7 @@ from genret.embed.embedder import QueryBag
 from genret.embed.subwords import load_text_tokenizer, tokenize, train_text_tokenizer
 from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
+from genret.ground.hardware import one_thread
 
 KIND = "towers"
 QUERY_TOKENS, PRODUCT_TOKENS = 32, 64
@@ -144,26 +144,17 @@ def train_towers(
     towers = nn.ModuleList([Tower(start), Tower(start)])
     scale = nn.Parameter(torch.tensor(2.7))  # log of the inverse temperature
     optimizer = torch.optim.Adam([*towers.parameters(), scale], lr=RATE)
-    with _one_thread():
+    with one_thread():
         for step in tqdm(range(steps), desc="towers", unit="step", disable=not progress, mininterval=1.0):
             for group in optimizer.param_groups:
                 group["lr"] = RATE * (1 - step / steps)
             loss = _step(towers, scale, products, parts, rng)
+            if not torch.isfinite(loss):
+                raise GenretError(f"the loss of the towers is {float(loss)} at step {step}; embed with another seed")
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
     return TowerEmbedder(text_tokenizer, towers[0].table(), towers[1].table())  # type: ignore[operator]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One thread for many small steps: a second gains little, and on a busy machine the two wait for each other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _step(

@@ -20,6 +20,7 @@ from genret.data.grocery import GrocerySettings, make_grocery
 from genret.embed.settings import EmbedSettings
 from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
+from genret.ground.hardware import THREADS, cores
 from genret.ground.settings import settings_dict
 from genret.pipeline.folder import KINDS, RunFolder
 from genret.pipeline.stages import StageResult, data_stage, embed_stage
@@ -132,9 +133,9 @@ def _next(out: Path) -> list[str]:
 
 
 def _build_side_by_side(builds: Sequence[_Build], say: Say) -> None:
-    """Run `genret build` for each, the cores shared out among them; a GenretError with its last line if one fails."""
-    threads = str(max(1, _cores() // len(builds)))
-    environment = {**os.environ, "OMP_NUM_THREADS": threads, "TOKENIZERS_PARALLELISM": "false"}
+    """Run `genret build` for each, the cores shared out among them; a GenretError with its error if one fails."""
+    threads = os.environ.get(THREADS) or str(max(1, cores() // len(builds)))
+    environment = {**os.environ, THREADS: threads, "TOKENIZERS_PARALLELISM": "false"}
     processes = []
     for build in builds:
         with build.log.open("w", encoding="utf-8") as log:
@@ -154,7 +155,7 @@ def _wait(builds: Sequence[_Build], processes: Sequence[subprocess.Popen[bytes]]
     while any(process.poll() is None for process in processes):
         for build, process in zip(builds, processes, strict=True):
             if process.poll():
-                raise GenretError(f"building {build.run} failed: {_last_line(build.log)} (whole log: {build.log})")
+                raise _failure(build)
         sleep(0.5)
         if monotonic() - told > TICK:
             told = monotonic()
@@ -162,21 +163,30 @@ def _wait(builds: Sequence[_Build], processes: Sequence[subprocess.Popen[bytes]]
                 say(f"  {build.label:7s} {_last_line(build.log)}")
     for build, process in zip(builds, processes, strict=True):
         if process.returncode:
-            raise GenretError(f"building {build.run} failed: {_last_line(build.log)} (whole log: {build.log})")
+            raise _failure(build)
         for line in build.log.read_text(encoding="utf-8").splitlines():
             if re.match(r"(tokenize|train|index) ", line):
                 say(f"  {build.label:7s} {line}")
 
 
+def _failure(build: _Build) -> GenretError:
+    """The child's own error: its "genret: error:" line, or the last line of its traceback; never a progress bar."""
+    lines = _lines(build.log)
+    said = [line.partition("error: ")[2] for line in lines if re.match(r"genret( \(rank \d+\))?: error: ", line)]
+    raised = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Interrupt|Exit)\b", line)]
+    why = said[-1] if said else raised[-1] if raised else lines[-1] if lines else "it said nothing"
+    return GenretError(f"building {build.run} failed: {why} (whole log: {build.log})")
+
+
 def _last_line(log: Path) -> str:
     """The last thing that a process said; a progress bar redraws its line, so carriage returns end lines too."""
+    return next(reversed(_lines(log)), "starting")[:160]
+
+
+def _lines(log: Path) -> list[str]:
     lines = [line.strip() for line in re.split(r"[\r\n]+", log.read_text(encoding="utf-8", errors="replace"))]
-    return next((line for line in reversed(lines) if line), "starting")[:160]
+    return [line for line in lines if line]
 
 
 def _ended(result: StageResult) -> str:
     return "up to date, reused" if result.reused else f"done in {result.seconds:.1f} s"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -16,14 +16,23 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from genret.ground.errors import GenretError
+from genret.ground.errors import GenretError, failed_write
 from genret.ground.files import write_text
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "dataset": ("products.parquet", "queries.parquet", "judgements.parquet"),
+    "embeddings": ("embeddings.npy", "embedder.json"),
+    "tokenizer": ("codes.npy", "config.json", "*.safetensors"),
+    "model": ("model/config.json", "model/tokenizer*", "model/*.safetensors"),
+    "index": ("products.parquet", "*trie.json"),
+}
+"""Files that an artifact of a kind cannot do without, as patterns. One that lacks them is never written, nor read."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,9 @@ class Artifact:
     """Name of each input -> its fingerprint."""
     files: Mapping[str, Mapping[str, Any]]
     fingerprint: str
+    hardware: Mapping[str, Any]
+    """Device, precision, threads and processor of the machine that made it, where they matter; no part of the
+    fingerprint, so that an artifact is reused wherever it is taken."""
 
     def file(self, name: str) -> Path:
         """The path of one of its files; a GenretError if the manifest does not list it."""
@@ -55,11 +67,13 @@ def write_artifact(
     inputs: Mapping[str, str] | None = None,
     *,
     durable: bool = False,
+    hardware: Mapping[str, Any] | None = None,
 ) -> Iterator[Path]:
     """A temporary folder to fill; when the block ends without error it becomes the artifact at `path`, whole.
 
     An artifact already at `path` is replaced only then. If the block fails, `path` is as it was before. `durable`
-    has everything on the disk (fsync) before the old one goes, so that a power cut can't take both.
+    has everything on the disk (fsync) before the old one goes, so that a power cut can't take both. `hardware`: see
+    `genret.ground.hardware.record`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +86,8 @@ def write_artifact(
     try:
         yield temporary
         manifest = _manifest(temporary, kind, dict(settings or {}), dict(inputs or {}))
+        _check_whole(path, kind, manifest["files"])
+        manifest["hardware"] = dict(hardware or {})
         write_json(temporary / MANIFEST, manifest)
         if durable:
             for file in [*temporary.rglob("*"), temporary]:
@@ -79,6 +95,11 @@ def write_artifact(
         _replace(temporary, path)
         if durable:
             sync(path.parent)
+    except Exception as error:
+        reason = failed_write(error)
+        if reason is None:
+            raise
+        raise GenretError(f"{path}: cannot write it ({reason}); make room, then run the same command again") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -106,9 +127,11 @@ def read_artifact(path: str | Path, kind: str, *, verify: bool = True) -> Artifa
         raise GenretError(f"{path}: a {manifest['kind']} artifact, expected a {kind} artifact")
     if manifest["fingerprint"] != _fingerprint(manifest):
         raise GenretError(f"{manifest_path}: changed since it was written; make the artifact again")
+    _check_whole(path, kind, manifest["files"])
     for name, expected in manifest["files"].items():
         _check_file(path / name, expected, verify)
-    return Artifact(path, kind, manifest["settings"], manifest["inputs"], manifest["files"], manifest["fingerprint"])
+    settings, inputs, hardware = manifest["settings"], manifest["inputs"], manifest.get("hardware", {})
+    return Artifact(path, kind, settings, inputs, manifest["files"], manifest["fingerprint"], hardware)
 
 
 def check_lineage(artifact: Artifact, name: str, expected: Artifact) -> None:
@@ -155,8 +178,15 @@ def _manifest(folder: Path, kind: str, settings: dict[str, Any], inputs: dict[st
 
 
 def _fingerprint(manifest: Mapping[str, Any]) -> str:
-    content = {key: value for key, value in manifest.items() if key != "fingerprint"}
+    content = {key: value for key, value in manifest.items() if key not in ("fingerprint", "hardware")}
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _check_whole(path: Path, kind: str, files: Mapping[str, Any]) -> None:
+    """A GenretError unless all that an artifact of this kind cannot do without is among its files."""
+    for pattern in NEEDED.get(kind, ()):
+        if not any(fnmatchcase(name, pattern) for name in files):
+            raise GenretError(f"{path}: this {kind} artifact lacks {pattern}; make it again")
 
 
 def _check_file(path: Path, expected: Mapping[str, Any], verify: bool) -> None:

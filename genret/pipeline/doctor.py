@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import tempfile
@@ -18,7 +17,8 @@ from time import perf_counter
 from typing import Any
 
 from genret import __version__
-from genret.ground.errors import GenretError
+from genret.ground.errors import GenretError, install_line
+from genret.ground.hardware import choose_device, choose_precision, cores, processor, record
 
 CORE = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "pyarrow", "marisa-trie", "scipy")
 LEAST_DISK = 2 * 2**30
@@ -48,7 +48,7 @@ class Report:
         """The report for people, one fact per line."""
         lines = [f"{name:<18} {number}" for name, number in self.versions.items()]
         for extra, missing in self.extras.items():
-            without = f"lacks {', '.join(missing)}; pip install 'genret[{extra}]'" if missing else "installed"
+            without = f"lacks {', '.join(missing)}; {install_line(extra)}" if missing else "installed"
             lines.append(f"{'extra ' + extra:<18} {without}")
         lines += [f"{name:<18} {value}" for name, value in self.machine.items()]
         lines += [f"{'self-test: ' + name:<18} {value}" for name, value in self.self_test.items()]
@@ -113,24 +113,10 @@ def _installed(distribution: str) -> bool:
 
 
 def _machine() -> dict[str, Any]:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    found: dict[str, Any] = {"processor": _processor(), "cores": cores}
+    found: dict[str, Any] = {"processor": processor(), "cores": cores()}
     if find_spec("torch"):
-        import torch
-
-        found["torch threads"] = torch.get_num_threads()
-        found["device"] = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu"
+        found |= record(choose_device(), choose_precision())
     return found
-
-
-def _processor() -> str:
-    """The processor's name, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def _build_and_search(folder: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from genret.embed.embedder import Embedder
 from genret.ground.checks import path, shown
 from genret.ground.clock import timed
 from genret.ground.errors import GenretError
+from genret.ground.hardware import choose_device
 from genret.ground.types import Hit, SearchResult
 from genret.index.filters import Condition
 from genret.index.index import Index
@@ -72,14 +73,16 @@ class Retriever:
         return f"Retriever({len(self.index):,} products, codebooks {codes}, {start} start, index {made.path.name})"
 
     @classmethod
-    def load(cls, folder: str | Path, *, device: str = "cpu") -> Retriever:
-        """The retriever of a run folder (its `model/` and `index/`), on the given torch device.
+    def load(cls, folder: str | Path, *, device: str = "auto") -> Retriever:
+        """The retriever of a run folder (its `model/` and `index/`), on a device: cpu, cuda or cuda:N.
 
-        Raises GenretError if an artifact is missing, damaged, or made from another tokenizer than the other.
+        `auto` is the CPU, unless GENRET_DEVICE says otherwise: a query is small. In fp32, whatever the model was
+        trained in. Raises GenretError if an artifact is missing, damaged, or made from another tokenizer than the
+        other, or if there is no such device.
         """
         run = RunFolder.existing(path("folder", folder))
         model, text_tokenizer, index, width = run.searchable()
-        return cls(model.to(device), text_tokenizer, index, run, width)
+        return cls(model.to(choose_device(device, gpu=False)), text_tokenizer, index, run, width)
 
     @overload
     def search(  # type: ignore[overload-overlap]  # a string is a sequence of strings, and is not meant as one

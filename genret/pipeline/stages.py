@@ -19,9 +19,10 @@ from genret.data.records import Dataset, load_dataset, save_dataset
 from genret.embed.catalogue import embed_catalogue
 from genret.embed.embedder import QueryBag
 from genret.embed.fine_tuned import tuned_encoder
-from genret.embed.settings import TOWERS, TWO_TOWER, EmbedSettings
+from genret.embed.settings import LSA, TOWERS, TWO_TOWER, EmbedSettings
 from genret.ground.artifacts import Artifact
 from genret.ground.errors import GenretError
+from genret.ground.ranks import agreed, is_main, main_alone, wait
 from genret.ground.settings import settings_dict
 from genret.pipeline.folder import Part, RunFolder
 
@@ -52,25 +53,29 @@ def data_stage(
     replace_other: whether the data of another source may be replaced; a GenretError if it may not.
     """
     folder = RunFolder(run)
-    existing = folder.whole("data")
-    before = existing.settings.get("source") if existing else None
-    if existing and before == dict(source):
-        return StageResult(existing, True, folder.timings().get("data", 0.0))
-    if existing and before and not replace_other and _other_source(before, source):
-        raise GenretError(
-            f"{run} holds the data of another source ({existing.settings.get('name')}, {_made_of(before)}); give "
-            "another --out, or replace it and all that was made of it with --force"
-        )
+
+    def is_made() -> bool:
+        existing = folder.whole("data")
+        before = existing.settings.get("source") if existing else None
+        if existing and before and not replace_other and _other_source(before, source):
+            raise GenretError(
+                f"{run} holds the data of another source ({existing.settings.get('name')}, {_made_of(before)}); give "
+                "another --out, or replace it and all that was made of it with --force"
+            )
+        return existing is not None and before == dict(source)
+
+    if agreed(is_made):
+        return StageResult(folder.artifact("data"), True, folder.timings().get("data", 0.0))
     started = perf_counter()
-    artifact = save_dataset(read(), folder.folder("data"), source)
-    return StageResult(artifact, False, _timed(folder, "data", started))
+    main_alone(lambda: save_dataset(read(), folder.folder("data"), source))
+    return StageResult(folder.artifact("data"), False, _timed(folder, "data", started))
 
 
 def embed_stage(
     run: Path, settings: EmbedSettings, recipe: TwoTowerRecipe | None = None, *, progress: bool = True
 ) -> StageResult:
     """RUN/embeddings from RUN/data. `recipe`: how to fine-tune the encoder, if the settings ask for `two-tower`."""
-    folder = RunFolder(run)
+    folder, settings = RunFolder(run), settings.resolved()
     dataset, data = load_dataset(folder.folder("data"))
     if settings.fields == EmbedSettings.fields:  # those that the data names, unless others are asked for
         settings = replace(settings, fields=dataset.text_fields)
@@ -81,7 +86,8 @@ def embed_stage(
     def make(out: Path, inputs: Mapping[str, str], scratch: Path) -> None:
         embed_catalogue(dataset, settings, out, inputs, recipe=recipe, scratch=scratch, progress=progress)
 
-    return _stage(folder, "embeddings", {"dataset": data.fingerprint}, own, make)
+    shared = settings.model not in (LSA, TOWERS)
+    return _stage(folder, "embeddings", {"dataset": data.fingerprint}, own, make, shared=shared)
 
 
 def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = True) -> StageResult:
@@ -109,11 +115,11 @@ def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = T
 
 
 def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageResult:
-    """RUN/model from RUN/data and RUN/tokenizer. An interrupted training goes on from its last checkpoint."""
+    """RUN/model from RUN/data and RUN/tokenizer. An interrupted training goes on from its last whole checkpoint."""
     from genret.tokenizer.tokenizer import id_sizes
     from genret.training.trainer import TrainingData, save_model, train_model
 
-    folder = RunFolder(run)
+    folder, train = RunFolder(run), train.resolved()
     dataset, vectors, tokenizer, codes, fingerprints = folder.tokenized()
 
     def make(out: Path, inputs: Mapping[str, str], scratch: Path) -> None:
@@ -122,10 +128,12 @@ def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageR
             own = replace(model, encoder=str(tuned_encoder(embeddings)))
         data = TrainingData(dataset, codes, id_sizes(codes, tokenizer.codebook_sizes), vectors)
         trained = train_model(data, own, train, scratch, _query_bag(folder, embeddings, model))
-        save_model(trained._replace(model_settings=model), out, inputs)
+        if is_main():
+            save_model(trained._replace(model_settings=model), out, inputs)
 
     inputs = {kind: fingerprints[kind] for kind in ("dataset", "tokenizer")}
-    return _stage(folder, "model", inputs, {"model": settings_dict(model), "train": settings_dict(train)}, make)
+    settings = {"model": settings_dict(model), "train": settings_dict(train)}
+    return _stage(folder, "model", inputs, settings, make, shared=True)
 
 
 def _query_bag(run: RunFolder, embeddings: Artifact, model: ModelSettings) -> QueryBag | None:
@@ -192,18 +200,34 @@ def _stage(
     inputs: Mapping[str, str],
     settings: Mapping[str, Any],
     make: Callable[[Path, Mapping[str, str], Path], None],
+    *,
+    shared: bool = False,
 ) -> StageResult:
     """Run `make(out, inputs, scratch)` unless the artifact that it would write is there.
 
-    Settings count as an input, by their hash. `scratch` holds checkpoints until the artifact is whole.
+    Settings count as an input, by their hash. `scratch` holds checkpoints until the artifact is whole. In a `torchrun`
+    every rank takes part in a `shared` stage, whose `make` writes on rank 0; the others are rank 0's alone.
     """
     wanted = {**inputs, "settings": hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()}
-    existing = run.whole(part)
-    if existing and dict(existing.inputs) == wanted:
-        return StageResult(existing, True, run.timings().get(part, 0.0))
+
+    def is_made() -> bool:
+        existing = run.whole(part)
+        return existing is not None and dict(existing.inputs) == wanted
+
+    if agreed(is_made):
+        return StageResult(run.artifact(part), True, run.timings().get(part, 0.0))
     started = perf_counter()
-    make(run.folder(part), wanted, run.checkpoints(part, wanted))
-    run.drop_checkpoints(part)
+
+    def make_here() -> None:
+        make(run.folder(part), wanted, run.checkpoints(part, wanted))
+
+    if shared:
+        make_here()
+        wait()
+    else:
+        main_alone(make_here)
+    if is_main():
+        run.drop_checkpoints(part)
     return StageResult(run.artifact(part), False, _timed(run, part, started))
 
 
@@ -218,5 +242,6 @@ def _made_of(source: Mapping[str, Any]) -> str:
 
 def _timed(run: RunFolder, part: Part, started: float) -> float:
     seconds = round(perf_counter() - started, 2)
-    run.note_time(part, seconds)
+    if is_main():
+        run.note_time(part, seconds)
     return seconds

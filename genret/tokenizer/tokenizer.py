@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from genret.ground.artifacts import Artifact, read_artifact, read_json, write_artifact, write_json
 from genret.ground.errors import GenretError
+from genret.ground.hardware import record
 from genret.ground.settings import make_settings, settings_dict
 from genret.tokenizer.rqvae import RQVAE
 from genret.tokenizer.settings import TokenizerSettings
@@ -120,7 +121,7 @@ def save_tokenizer(
         "id_sizes": list(id_sizes(array, tokenizer.codebook_sizes)),
         "history": tokenizer.history,
     }
-    with write_artifact(path, KIND, settings_dict(tokenizer.settings), inputs) as folder:
+    with write_artifact(path, KIND, settings_dict(tokenizer.settings), inputs, hardware=record()) as folder:
         state = {name: tensor.contiguous() for name, tensor in tokenizer.model.state_dict().items()}
         save_file(state, folder / "model.safetensors")
         write_json(folder / "config.json", config)

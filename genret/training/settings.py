@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Literal
 
 from genret.ground.errors import GenretError
+from genret.ground.hardware import Precision, check_precision, choose_precision
 
 Start = Literal["cold", "dense"]
-Precision = Literal["auto", "fp32", "bf16"]
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class TrainSettings:
     freeze_encoder: bool = False
     """Leave the encoder as it is, as suits one that was fine-tuned for the embeddings; a step is then far cheaper."""
     precision: Precision = "auto"
-    """`auto`: bf16 where the hardware multiplies it, else fp32."""
+    """Of the products within a step; weights and their moments are fp32 always. `auto`: fp32 on every machine."""
     eval_every: int = 0
     """Steps between two measurements of the dev loss; 0 measures none."""
     patience: int = 0
@@ -112,6 +113,9 @@ class TrainSettings:
         for name in ("batch_size", "accumulate", "log_every", "own_products"):
             if getattr(self, name) < 1:
                 raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
+        for name in ("lr", "weight_decay", "teacher_temperature", "frequency_power", "grade_power"):
+            if not isfinite(getattr(self, name)):
+                raise GenretError(f"{name}={getattr(self, name)}: expected a finite number")
         for name in ("pseudo_share", "pseudo_noise", "warmup", "own_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise GenretError(f"{name}={getattr(self, name)}: expected a share from 0 to 1")
@@ -121,7 +125,10 @@ class TrainSettings:
         for name in ("lr", "teacher_temperature"):
             if getattr(self, name) <= 0:
                 raise GenretError(f"{name}={getattr(self, name)}: expected more than 0")
-        if self.precision not in ("auto", "fp32", "bf16"):
-            raise GenretError(f"precision={self.precision!r}: expected auto, fp32 or bf16")
+        check_precision("precision", self.precision)
         if self.patience and not self.eval_every:
             raise GenretError(f"patience={self.patience} needs a dev loss to watch; set eval_every as well")
+
+    def resolved(self) -> TrainSettings:
+        """The same with the precision that `auto` stands for."""
+        return replace(self, precision=choose_precision(self.precision))

@@ -7,7 +7,9 @@ choice in `settings.py`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from transformers import EarlyStoppingCallback, Trainer, TrainingArguments, set_seed
-from transformers.trainer_utils import get_last_checkpoint
 
 from genret.data.product_text import product_text
 from genret.data.records import Dataset
@@ -23,14 +24,17 @@ from genret.embed.embedder import QueryBag
 from genret.embed.subwords import load_text_tokenizer, tokenize, train_text_tokenizer
 from genret.ground.artifacts import Artifact, read_artifact, write_artifact
 from genret.ground.errors import GenretError, require
+from genret.ground.hardware import choose_device, choose_precision, record
+from genret.ground.ranks import agreed, is_main, wait, world_size
 from genret.ground.settings import settings_dict
 from genret.model.dense_start import additive_codebooks, bag_of_vectors, centred_codebooks
 from genret.model.prefix import PrefixTable
 from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration, encoder_config, warm_start
 from genret.search.vocab import Vocab
+from genret.training.checkpoints import PREFIX, last_whole, sealed
 from genret.training.examples import Collator, Examples, Schedule, join
 from genret.training.practice import OwnTeacher, log_examples, make_examples
-from genret.training.settings import ModelSettings, Precision, TrainSettings
+from genret.training.settings import ModelSettings, TrainSettings
 
 KIND = "model"
 FOLDER = "model"
@@ -97,14 +101,17 @@ def train_model(
         eval_dataset=_dev_schedule(examples, train, dev, train_settings),
         callbacks=[EarlyStoppingCallback(train_settings.patience)] if train_settings.patience and len(dev) else [],
     )
-    trainer.train(resume_from_checkpoint=get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None)
-    return Trained(model.eval(), text_tokenizer, model_settings, train_settings)
+    last = agreed(lambda: str(last_whole(checkpoints) or ""))
+    trainer.train(resume_from_checkpoint=last or None)
+    _check_finite(model, train_settings)
+    return Trained(model.eval().to("cpu"), text_tokenizer, model_settings, train_settings)
 
 
 def save_model(trained: Trained, path: str | Path, inputs: Mapping[str, str]) -> Artifact:
     """Write the model artifact at `path`: a Hugging Face folder `model/` that holds weights and text tokenizer."""
     settings = {"model": settings_dict(trained.model_settings), "train": settings_dict(trained.train_settings)}
-    with write_artifact(path, KIND, settings, inputs) as folder:
+    made = record(choose_device(), choose_precision(trained.train_settings.precision))
+    with write_artifact(path, KIND, settings, inputs, hardware=made) as folder:
         trained.model.save_pretrained(folder / FOLDER)
         trained.text_tokenizer.save_pretrained(folder / FOLDER)
     return read_artifact(path, KIND, verify=False)
@@ -219,28 +226,56 @@ def _dev_schedule(examples: Examples, train: Examples, dev: Examples, settings: 
 
 
 class _LevelTrainer(Trainer):
-    """The Trainer, taking the schedule in its own order."""
+    """The Trainer, taking the schedule in its own order; its checkpoints are whole, and it stops where it diverges."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> torch.utils.data.Sampler[int]:
         return torch.utils.data.SequentialSampler(self.train_dataset)
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
+        loss: torch.Tensor = super().training_step(model, inputs, num_items_in_batch)
+        if not torch.isfinite(loss):
+            raise GenretError(
+                f"the loss is {float(loss)} at step {self.state.global_step}; lower train.lr={self.args.learning_rate}"
+            )
+        return loss
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        folder = Path(self._get_output_dir(trial)) / f"{PREFIX}{self.state.global_step}"
+        with sealed(folder) if is_main() else nullcontext():
+            super()._save_checkpoint(model, trial)
+            wait()  # for what the other ranks put into it
+
+
+def _check_finite(model: GenretForConditionalGeneration, settings: TrainSettings) -> None:
+    for name, weight in model.named_parameters():
+        if not torch.isfinite(weight).all():
+            raise GenretError(f"after training, {name} holds NaN or infinity; lower train.lr={settings.lr}")
 
 
 def _arguments(settings: TrainSettings, checkpoints: Path, dev: bool) -> TrainingArguments:
     evaluate = dev and settings.eval_every > 0
     keep_best = evaluate and settings.patience > 0
     save_every = settings.eval_every if keep_best else settings.save_every
-    return TrainingArguments(
+    device = choose_device()
+    if device != "cpu":
+        os.environ["ACCELERATE_TORCH_DEVICE"] = device  # how the Trainer is told which GPU
+    else:
+        os.environ.pop("ACCELERATE_TORCH_DEVICE", None)
+    ranks = world_size()
+    if settings.batch_size % ranks:
+        raise GenretError(f"batch_size={settings.batch_size} cannot be shared by {ranks} processes; take a multiple")
+    args = TrainingArguments(
         output_dir=str(checkpoints),
         max_steps=settings.max_steps,
-        per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=settings.batch_size,
+        per_device_train_batch_size=settings.batch_size // ranks,
+        per_device_eval_batch_size=settings.batch_size // ranks,
         gradient_accumulation_steps=settings.accumulate,
         learning_rate=settings.lr,
         warmup_steps=round(settings.warmup * settings.max_steps),
         lr_scheduler_type="cosine",
         weight_decay=settings.weight_decay,
         optim="adamw_torch_fused",
-        bf16=use_bf16(settings.precision),
+        bf16=choose_precision(settings.precision) == "bf16",
         seed=settings.seed,
         eval_strategy="steps" if evaluate else "no",
         eval_steps=settings.eval_every or None,
@@ -254,15 +289,10 @@ def _arguments(settings: TrainSettings, checkpoints: Path, dev: bool) -> Trainin
         report_to=["tensorboard"],
         prediction_loss_only=True,
         remove_unused_columns=False,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        use_cpu=not torch.cuda.is_available(),
+        restore_callback_states_from_checkpoint=True,  # the patience of early stopping
+        dataloader_pin_memory=device != "cpu",
+        use_cpu=device == "cpu",
     )
-
-
-def use_bf16(precision: Precision) -> bool:
-    """bf16 where the hardware multiplies it; emulated, it is a hundred times slower than fp32."""
-    if precision != "auto":
-        return precision == "bf16"
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    if args.n_gpu > 1:  # several GPUs are for several processes; one process takes one
+        args._n_gpu = 1
+    return args

@@ -120,5 +120,6 @@ def test_other_embeddings_make_other_cells(tmp_path):
     for number in range(2):
         with write_artifact(tmp_path / str(number) / "embeddings", "embeddings", {"dim": number}, {}) as folder:
             (folder / "embeddings.npy").write_bytes(bytes([number]))
+            (folder / "embedder.json").write_text("{}")
         folders.append(cell.folder(tmp_path / str(number), {}).name)
     assert folders[0] != folders[1]

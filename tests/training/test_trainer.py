@@ -318,6 +318,7 @@ def test_a_model_that_lacks_weights_is_refused(tmp_path):
     trained = train(tmp_path / "work", save_every=0, max_steps=0)
     with write_artifact(tmp_path / "model", "model") as folder:
         trained.model.save_pretrained(folder / "model")
+        trained.text_tokenizer.save_pretrained(folder / "model")
         tensors = load_file(folder / "model" / "model.safetensors")
         tensors.pop("decoder.norm.weight")
         save_file(tensors, folder / "model" / "model.safetensors", metadata={"format": "pt"})
