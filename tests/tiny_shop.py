@@ -1,4 +1,4 @@
-"""A shop so small that a whole build through the command line takes seconds: for tests of other machines and of kills."""
+"""A shop so small that a whole build takes seconds: for tests of precisions, of several processes, and of kills."""
 
 from __future__ import annotations
 

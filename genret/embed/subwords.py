@@ -69,6 +69,15 @@ def load_text_tokenizer(path: str | Path) -> Any:
     return tokenizer
 
 
+def save_text_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Write a tokenizer, the same bytes whatever it was last used for: that leaves lengths and padding in it."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is not None:
+        backend.no_truncation()
+        backend.no_padding()
+    tokenizer.save_pretrained(folder)
+
+
 def tokenize(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> tuple[Tokens, npt.NDArray[np.int64]]:
     """(n, T) int32 token ids, padded on the right, and (n,) lengths; longer texts are cut to `max_tokens`."""
     ids = tokenizer(list(texts), truncation=True, max_length=max_tokens)["input_ids"] if len(texts) else []

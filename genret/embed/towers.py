@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 from genret.data.pseudo_queries import make_pseudo_queries
 from genret.data.records import Dataset
 from genret.embed.embedder import QueryBag
-from genret.embed.subwords import load_text_tokenizer, tokenize, train_text_tokenizer
+from genret.embed.subwords import load_text_tokenizer, save_text_tokenizer, tokenize, train_text_tokenizer
 from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
 from genret.ground.hardware import one_thread
@@ -107,7 +107,7 @@ class TowerEmbedder:
     def save(self, folder: Path) -> None:
         write_json(folder / "embedder.json", {"kind": KIND})
         save_file({"query": self.query, "product": self.product}, folder / "embedder.safetensors")
-        self.text_tokenizer.save_pretrained(folder / "text")
+        save_text_tokenizer(self.text_tokenizer, folder / "text")
 
     @classmethod
     def load(cls, folder: Path) -> TowerEmbedder:

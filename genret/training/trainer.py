@@ -21,7 +21,7 @@ from transformers import EarlyStoppingCallback, Trainer, TrainingArguments, set_
 from genret.data.product_text import product_text
 from genret.data.records import Dataset
 from genret.embed.embedder import QueryBag
-from genret.embed.subwords import load_text_tokenizer, tokenize, train_text_tokenizer
+from genret.embed.subwords import load_text_tokenizer, save_text_tokenizer, tokenize, train_text_tokenizer
 from genret.ground.artifacts import Artifact, read_artifact, write_artifact
 from genret.ground.errors import GenretError, require
 from genret.ground.hardware import choose_device, choose_precision, record
@@ -113,7 +113,7 @@ def save_model(trained: Trained, path: str | Path, inputs: Mapping[str, str]) ->
     made = record(choose_device(), choose_precision(trained.train_settings.precision))
     with write_artifact(path, KIND, settings, inputs, hardware=made) as folder:
         trained.model.save_pretrained(folder / FOLDER)
-        trained.text_tokenizer.save_pretrained(folder / FOLDER)
+        save_text_tokenizer(trained.text_tokenizer, folder / FOLDER)
     return read_artifact(path, KIND, verify=False)
 
 
@@ -141,7 +141,9 @@ def make_model(
     vocab, bag_share = Vocab(sizes), query_bag.share if query_bag else 0.0
     token_vectors = torch.from_numpy(query_bag.vectors) if query_bag else None
     warm = bool(settings.encoder)
-    encoder = encoder_config(settings.encoder) if warm else small_encoder(settings, len(text_tokenizer))
+    encoder: Any = encoder_config(settings.encoder) if warm else small_encoder(settings, len(text_tokenizer))
+    if warm:
+        encoder.name_or_path = ""  # where it lay is no part of the model; the settings say what it was
     dense = settings.start == "dense"
     config = GenretConfig(
         encoder=encoder,
