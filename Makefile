@@ -5,12 +5,18 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 DEMO   ?= runs/demo
 HOMEDEPOT ?= ../shared/data/homedepot
+# fp32 or bf16, for what is "auto" in `make demo` and `make test`; a path or option of pytest; where torch comes from:
+# TORCH_INDEX=https://download.pytorch.org/whl/cpu leaves gigabytes of CUDA out.
+PRECISION   ?= $(GENRET_PRECISION)
+TESTS       ?=
+TORCH_INDEX ?=
+export GENRET_PRECISION = $(PRECISION)
 
 .PHONY: demo docs homedepot test test-slow check lint types notebooks clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt 'torch==2.13.0'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(TORCH_INDEX:%=--index-url %) 'torch==2.13.0'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
@@ -21,8 +27,8 @@ homedepot: $(READY)      ## the Home Depot recipe from the raw files to the tabl
 	$(BIN)/genret build $(HOMEDEPOT) --format homedepot --out runs/homedepot --preset eval/recipes/homedepot.toml
 	$(BIN)/python eval/recall.py eval/presets/homedepot.toml --data $(HOMEDEPOT) --run runs/homedepot
 
-test: $(READY)           ## the default suite: offline, CPU, under ten minutes
-	$(BIN)/python -m pytest
+test: $(READY)           ## the default suite: offline, CPU, under ten minutes; in bf16: make test PRECISION=bf16
+	$(BIN)/python -m pytest $(TESTS)
 
 test-slow: $(READY)      ## the long runs that the default suite leaves out
 	$(BIN)/python -m pytest -m slow
@@ -34,7 +40,7 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 
-check: lint types test   ## what CI runs, and more
+check: lint types test
 
 docs: $(READY)           ## the documentation site, in site/
 	$(BIN)/python docs/generate.py

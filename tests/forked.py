@@ -65,8 +65,10 @@ def _preload() -> None:
     import sklearn
     import tensorboard
 
+    import genret.cli.search
     import genret.cli.stages
     import genret.embed.fine_tuning
+    import genret.pipeline.retriever
     import genret.pipeline.stages
     import genret.tokenizer.learning.train
     import genret.training.trainer  # noqa: F401

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from uvicorn.supervisors import Multiprocess
 
 from genret.ground.errors import GenretError
+from genret.ground.hardware import cores
 from genret.pipeline.folder import RunFolder
 from genret.server.metrics import MULTIPROCESS
 from genret.server.settings import VARIABLE, ServeSettings
@@ -103,5 +104,4 @@ def _check_run(run: Path) -> None:
 
 def _share(workers: int) -> int:
     """Each worker's share of the cores that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // workers)
+    return max(1, cores() // workers)

@@ -11,14 +11,13 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from forked import Commands, Done
 from safetensors.numpy import load_file
-from tiny_shop import build_arguments, write_shop
+from tiny_shop import build_arguments
 
 from genret.ground.artifacts import read_artifact
 from genret.pipeline.folder import KINDS, RunFolder
@@ -27,31 +26,6 @@ KILLS = int(os.environ.get("GENRET_TEST_KILLS", "100"))
 """Of the long campaign."""
 SIZES = tuple(range(64, 704, 64))
 """Kilobytes of the disks that the long campaign fills; a run takes some 800."""
-
-
-@pytest.fixture(scope="module")
-def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
-    if not hasattr(os, "fork"):
-        pytest.skip("this system cannot fork")
-    commands = Commands(tmp_path_factory.mktemp("log") / "log")
-    yield commands
-    commands.close()
-
-
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("shop")
-    write_shop(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def whole(shop: Path, commands: Commands) -> tuple[Path, int]:
-    """A run that nothing happened to, and how often making it changed a file."""
-    run = shop / "whole"
-    done = commands.run(build_arguments(shop, run), run)
-    assert done.codes == [0], done.output
-    return run, done.changes
 
 
 def bytes_of(run: Path) -> dict[str, str]:

@@ -21,6 +21,7 @@ from genret.ground.errors import GenretError
 from genret.ground.types import Judgement, Product, Query
 from genret.model.dense_start import additive_codebooks, bag_of_vectors, centred_codebooks
 from genret.search.vocab import Vocab
+from genret.training.checkpoints import SEAL, last_whole
 from genret.training.examples import Collator, Examples, Schedule, Visit, join
 from genret.training.teacher import Neighbours
 from genret.training.trainer import (
@@ -289,6 +290,51 @@ def test_a_resumed_training_ends_where_an_uninterrupted_one_does(tmp_path):
     assert same(train(tmp_path), whole)
 
 
+@pytest.mark.parametrize("damage", ["no seal", "a file cut short", "a file gone", "a file changed", "empty"])
+def test_a_checkpoint_that_is_not_whole_is_removed_and_the_one_before_taken(tmp_path, damage):
+    whole = train(tmp_path)
+    last = tmp_path / "checkpoint-8"
+    assert last_whole(tmp_path) == last
+    if damage == "no seal":
+        (last / SEAL).unlink()
+    elif damage == "a file cut short":
+        (last / "optimizer.pt").write_bytes((last / "optimizer.pt").read_bytes()[:100])
+    elif damage == "a file gone":
+        (last / "trainer_state.json").unlink()
+    elif damage == "a file changed":
+        weights = bytearray((last / "model.safetensors").read_bytes())
+        weights[-1] ^= 1
+        (last / "model.safetensors").write_bytes(weights)
+    else:
+        shutil.rmtree(last)
+        last.mkdir()
+    assert last_whole(tmp_path) == tmp_path / "checkpoint-4"
+    assert not last.exists()
+    assert same(train(tmp_path), whole)
+
+
+def test_early_stopping_keeps_its_patience_across_an_interruption(tmp_path):
+    """Cut off after any measurement, a training stops where the whole one did."""
+    options = {"max_steps": 40, "lr": 3.0, "warmup": 0.0, "eval_every": 2, "patience": 3}
+    whole = train(tmp_path / "whole", **options)
+    steps = sorted(int(folder.name.split("-")[1]) for folder in (tmp_path / "whole").glob("checkpoint-*"))
+    assert steps[-1] < 40
+    shutil.copytree(tmp_path / "whole", tmp_path / "cut")
+    shutil.rmtree(tmp_path / "cut" / f"checkpoint-{steps[-1]}")
+    again = train(tmp_path / "cut", **options)
+    ended = sorted(int(folder.name.split("-")[1]) for folder in (tmp_path / "cut").glob("checkpoint-*"))
+    assert ended == steps
+    assert same(again, whole)
+
+
+@pytest.mark.parametrize("lr", [1e38, 1e300])
+@pytest.mark.parametrize("start", ["cold", "dense"])
+def test_a_training_that_diverges_says_so_and_writes_nothing_that_counts(tmp_path, start, lr):
+    settings = ModelSettings(**{**MODEL.__dict__, "start": start})
+    with pytest.raises(GenretError, match=r"the loss is (nan|inf) at step \d+; lower train\.lr|holds NaN or infinity"):
+        train(tmp_path, settings, lr=lr, warmup=0.0)
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("start", ["cold", "dense"])
 def test_every_start_trains_in_either_precision_on_any_machine(start, precision, tmp_path):
@@ -396,6 +442,9 @@ def test_a_catalogue_without_a_log_trains_on_pseudo_queries(tmp_path):
         (TrainSettings, {"own_share": 1.5}, "own_share=1.5: expected a share"),
         (TrainSettings, {"pseudo_share": 1.5}, "pseudo_share=1.5: expected a share"),
         (TrainSettings, {"lr": 0.0}, "lr=0.0: expected more than 0"),
+        (TrainSettings, {"lr": float("inf")}, "lr=inf: expected a finite number"),
+        (TrainSettings, {"lr": float("nan")}, "lr=nan: expected a finite number"),
+        (TrainSettings, {"weight_decay": float("nan")}, "weight_decay=nan: expected a finite number"),
         (TrainSettings, {"precision": "fp8"}, "precision='fp8'"),
         (TrainSettings, {"patience": 3}, "patience=3 needs a dev loss to watch; set eval_every"),
         (TrainSettings, {"save_every": -1}, "save_every=-1: expected 0 or more"),
