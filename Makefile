@@ -12,7 +12,7 @@ TESTS       ?=
 TORCH_INDEX ?=
 export GENRET_PRECISION = $(PRECISION)
 
-.PHONY: demo docs homedepot test test-slow check lint types notebooks clean
+.PHONY: demo docs homedepot test test-notebooks test-slow check lint types notebooks clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -32,6 +32,9 @@ test: $(READY)           ## the default suite: offline, CPU, under ten minutes; 
 
 test-slow: $(READY)      ## the long runs that the default suite leaves out
 	$(BIN)/python -m pytest -m slow
+
+test-notebooks: $(READY) ## every notebook from a clean kernel
+	$(BIN)/python -m pytest -m "slow or not slow" tests/test_notebooks.py
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -49,6 +49,7 @@ def shop(built_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     new = ["id,title,category,brand,price", "p10,barley milk,Food > Milk,Acme,3", "p11,rye milk,Food > Milk,Acme,3"]
     (tmp_path / "new.csv").write_text("\n".join(new))
     (tmp_path / "prices.csv").write_text(f"id,price\n{load_dataset(built_run / 'data')[0].catalogue.ids[0]},9.99\n")
+    (tmp_path / "asked.txt").write_text("oat milk\nrye bread\n")
     (tmp_path / "sold_out.txt").write_text("p11\n")
     (tmp_path / "queries.csv").write_text("id,text,split\nq1,oat milk,train\nq2,rye bread,test\n")
     (tmp_path / "judgements.csv").write_text("query_id,product_id,grade\nq1,p0,1\nq2,p1,1\n")
