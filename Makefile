@@ -27,8 +27,8 @@ homedepot: $(READY)      ## the Home Depot recipe from the raw files to the tabl
 	$(BIN)/genret build $(HOMEDEPOT) --format homedepot --out runs/homedepot --preset eval/recipes/homedepot.toml
 	$(BIN)/python eval/recall.py eval/presets/homedepot.toml --data $(HOMEDEPOT) --run runs/homedepot
 
-test: $(READY)           ## the default suite: offline, CPU, under ten minutes; in bf16: make test PRECISION=bf16
-	$(BIN)/python -m pytest $(TESTS)
+test: $(READY)           ## the default suite: offline, CPU, two processes, under ten minutes; bf16: make test PRECISION=bf16
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 test-slow: $(READY)      ## the long runs that the default suite leaves out
 	$(BIN)/python -m pytest -m slow

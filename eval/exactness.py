@@ -30,7 +30,8 @@ from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
-from genret.search.beam import BeamResult, BeamSettings, Decoder, beam_search
+from genret.search.beam import BeamResult, BeamSettings, beam_search
+from genret.search.decoder import Decoder
 from genret.search.exact import rank_all, score_ids
 from genret.search.trie import Allowed, Trie
 from genret.search.vocab import PAD, Vocab

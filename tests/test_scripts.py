@@ -53,7 +53,7 @@ def test_the_ablation_reports_one_small_cell(tmp_path: Path) -> None:
 
 
 def test_training_speed_is_told(tmp_path: Path) -> None:
-    small = ("steps=4", "codebook_sizes=8,8", "batch_size=64", "max_dead=1", "max_share=1", "max_collisions=1")
+    small = ("steps=4", "codebook_sizes=[8,8]", "batch_size=64", "max_dead=1", "max_share=1", "max_collisions=1")
     options = [part for setting in small for part in ("--set", setting)]
     script = str(ROOT / "tokenizer" / "training_speed.py")
     out = run(script, "--products", "300", "--dim", "8", *options, cwd=tmp_path)

@@ -18,8 +18,9 @@ from genret.pipeline.folder import RunFolder
 
 if TYPE_CHECKING:
     from genret.data.sources import Attached
-    from genret.eval.result import Grading
-    from genret.ground.types import Query, Split
+    from genret.eval.evaluation import Asked
+    from genret.eval.result import EvalResult
+    from genret.ground.types import Split
 
 
 @click.command("eval")
@@ -60,58 +61,73 @@ def evaluate(
     RUN/lambda0), also whether true substitutes share codes and beams. A run without any judgement is asked for
     products by parts of their own titles, and the table says so.
     """
-    from genret.eval.evaluation import evaluate_run
+    from genret.eval.evaluation import EvalPlan, evaluate_run
     from genret.eval.studies.contrast import check_contrast
     from genret.eval.systems.bench import STANDARD, SystemSettings
 
-    if judgements is None and any(layout[name] for name in ("columns", "delimiter", "encoding")):
-        raise GenretError("--column, --delimiter and --encoding say how --judgements are written; give those too")
+    _refuse_ignored(judgements, format_name, queries, against, layout)
     folder = RunFolder.existing(run)
-    _refuse_ignored(judgements, format_name, queries, against)
     if against:
         check_contrast(against, run)
-    asked, grading = _given(folder, judgements, format_name, queries, layout) if judgements else (None, None)
-    note = ""
+    asked, note = _given(folder, judgements, format_name, queries, layout) if judgements else None, ""
     if judgements is None and split is None and not folder.dataset().judgements:
-        from genret.eval.studies.known_item import NOTE, known_items
-
-        (asked, grading), note = known_items(folder.dataset()), NOTE
+        asked, note = _known_items(folder)
     split = split or _last_split(folder)
-    settings = SystemSettings(
-        beam_width=_own_width(folder) if beam_width is None else beam_width, lexical_weight=lexical_weight
-    )
+    width = _own_width(folder) if beam_width is None else beam_width
     result = evaluate_run(
         run,
         split,
-        queries=asked,
-        grading=grading,
         systems=tuple(systems.split(",")) if systems else STANDARD,
-        settings=settings,
-        drop_leaks=drop_leaks,
+        settings=SystemSettings(beam_width=width, lexical_weight=lexical_weight),
+        plan=EvalPlan(asked, drop_leaks=drop_leaks),
         out=out or folder.eval,
         progress=lambda line: click.echo(line, err=True),
     )
+    report = _tell(result, note)
+    against = against or (run / BASELINE if RunFolder(run / BASELINE).has("tokenizer") else None)
+    if against and asked is None:
+        report["substitutes"] = _contrast(against, run, split)
+    if json_file:
+        write_json(json_file, report)
+
+
+def _tell(result: EvalResult, note: str) -> dict[str, Any]:
+    """Print the result; and what of it goes into a JSON file."""
     click.echo(result.markdown())
     if note:
         click.echo(f"\n{note}")
     if result.leaked:
         click.echo(f"{result.leaked} of the queries were trained on; --drop-leaks leaves them out", err=True)
-    report = result.to_json() | ({"note": note} if note else {})
-    against = against or (run / BASELINE if RunFolder(run / BASELINE).has("tokenizer") else None)
-    if against and asked is None:
-        from genret.eval.studies.contrast import contrast_runs
+    return result.to_json() | ({"note": note} if note else {})
 
-        contrast = contrast_runs(against, run, split)
-        click.echo(f"\n{contrast.markdown()}")
-        report["substitutes"] = contrast.to_json()
-    if json_file:
-        write_json(json_file, report)
+
+def _contrast(before: Path, after: Path, split: Split) -> dict[str, Any]:
+    """The substitutes check of two runs, printed."""
+    from genret.eval.studies.contrast import contrast_runs
+
+    contrast = contrast_runs(before, after, split)
+    click.echo(f"\n{contrast.markdown()}")
+    return contrast.to_json()
+
+
+def _known_items(run: RunFolder) -> tuple[Asked, str]:
+    """What a run without judgements is asked, and a note that says so."""
+    from genret.eval.evaluation import Asked
+    from genret.eval.studies.known_item import NOTE, known_items
+
+    return Asked(*known_items(run.dataset())), NOTE
 
 
 def _refuse_ignored(
-    judgements: Path | None, format_name: str | None, queries: Path | None, against: Path | None
+    judgements: Path | None,
+    format_name: str | None,
+    queries: Path | None,
+    against: Path | None,
+    layout: Mapping[str, Any],
 ) -> None:
     """A GenretError for options that would change nothing."""
+    if judgements is None and any(layout[name] for name in ("columns", "delimiter", "encoding")):
+        raise GenretError("--column, --delimiter and --encoding say how --judgements are written; give those too")
     if judgements is None and (format_name or queries):
         name = "--format" if format_name else "--queries"
         raise GenretError(
@@ -136,11 +152,12 @@ def _last_split(run: RunFolder) -> Split:
 
 def _given(
     run: RunFolder, judgements: Path, format_name: str | None, queries: Path | None, layout: Mapping[str, Any]
-) -> tuple[list[Query], Grading]:
+) -> Asked:
     """Queries and grading from a judgement file, over the run's catalogue."""
     from genret.data import attach_judgements
     from genret.data.columns import columns_for
     from genret.data.rows import Layout
+    from genret.eval.evaluation import Asked
     from genret.eval.result import Grading
 
     named = named_columns(layout["columns"])
@@ -161,4 +178,4 @@ def _given(
             err=True,
         )
     own = found.queries_are_products
-    return found.queries, Grading(found.judgements, found.relevant_at, found.irrelevant_grade, own)
+    return Asked(found.queries, Grading(found.judgements, found.relevant_at, found.irrelevant_grade, own))

@@ -82,7 +82,7 @@ def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any
     with the trie and without, collisions, substitutes by λ, codebook health by λ, recall by kind of query, and one
     beam.
     """
-    from genret.eval.evaluation import evaluate_run
+    from genret.eval.evaluation import EvalPlan, evaluate_run
     from genret.eval.reports.report import write_report
     from genret.eval.studies.contrast import contrast_runs
     from genret.pipeline.explain import beam_tree, tree_json
@@ -92,7 +92,9 @@ def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any
     say("eval        generative, BM25, dense and fused, on the test split")
     result = evaluate_run(out, out=run.eval, progress=lambda line: say(f"  {line}"))
     say("eval        the same with λ = 0, and the substitutes of both")
-    plain = evaluate_run(out / BASELINE, systems=("generative",), baseline="generative", free_decode=False)
+    plain = evaluate_run(
+        out / BASELINE, systems=("generative",), plan=EvalPlan(baselines=("generative",), free_decode=False)
+    )
     contrast = contrast_runs(out / BASELINE, out)
     retriever = Retriever.load(out)
     answer, trace = retriever.explain(QUERY)

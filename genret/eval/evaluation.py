@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,75 +27,82 @@ BATCH = 64
 """Queries decoded without a trie at a time."""
 
 
+class Asked(NamedTuple):
+    """Queries of the caller's own over a run's catalogue, and how their answers are graded."""
+
+    queries: Sequence[Query]
+    grading: Grading
+
+
+@dataclass(frozen=True)
+class EvalPlan:
+    """What an evaluation asks and checks beside the systems that it compares."""
+
+    asked: Asked | None = None
+    """In place of a split of the run's own data."""
+    baselines: tuple[str, ...] = ("bm25", "bm25-tuned")
+    """The systems that every other one is tested against."""
+    free_decode: bool = True
+    """Count the IDs that do not exist: of those in the constrained beams (none, or a defect), and of the top 10 of
+    beams that nothing holds to the catalogue."""
+    drop_leaks: bool = False
+    """Leave out queries whose text the train split has; they are counted either way."""
+
+
 def evaluate_run(
     folder: str | Path,
     split: Split = "test",
     *,
-    queries: Sequence[Query] | None = None,
-    grading: Grading | None = None,
     systems: Sequence[str] = STANDARD,
-    baseline: str | Sequence[str] = ("bm25", "bm25-tuned"),
     settings: SystemSettings | None = None,
-    free_decode: bool = True,
-    drop_leaks: bool = False,
+    plan: EvalPlan | None = None,
     out: str | Path | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> EvalResult:
-    """Every system's measures on a split of the run's own data, or on other `queries` graded by `grading`.
+    """Every system's measures on a split of the run's own data, or on the queries that the plan asks.
 
-    With `out`, TREC runs, qrels, JSON and Markdown are written there. `free_decode` adds how many IDs do not exist: of
-    those in the constrained beams (none, or a defect), and of the top 10 of beams that nothing holds to the catalogue.
-    `drop_leaks` leaves out queries whose text the train split has; they are counted either way.
-    Raises GenretError where there is nothing to judge.
+    With `out`, TREC runs, qrels, JSON and Markdown are written there. Raises GenretError where nothing can be judged.
     """
-    run = RunFolder(folder)
+    run, plan = RunFolder(folder), plan or EvalPlan()
     dataset = run.dataset()
-    if (queries is None) != (grading is None):
-        raise GenretError("queries and their grading go together; give both, or neither for the run's own split")
-    name = split if queries is None else "judgements given"
-    queries = dataset.split_queries(split) if queries is None else queries
-    grading = grading or own_grading(dataset, split)
-    queries = answerable(queries, grading)
-    if drop_leaks:
+    name = "judgements given" if plan.asked else split
+    given, grading = plan.asked or Asked(dataset.split_queries(split), own_grading(dataset, split))
+    queries = answerable(given, grading)
+    if plan.drop_leaks:
         leaked = {query.id for query in trained_on(dataset, queries)}
         queries = [query for query in queries if query.id not in leaked]
     if not queries:
         raise GenretError(
             f"{folder}: no query of {name!r} has a product graded at least {grading.relevant_at:g}"
-            f"{' and a text that train lacks' * drop_leaks}; give another split, or judgements over this catalogue"
+            f"{' and a text that train lacks' * plan.drop_leaks}; give another split, or judgements over this catalogue"
         )
     own = grading.queries_are_products
     chosen = settings or SystemSettings()
     bench = Bench(dataset, queries, chosen, run, progress=progress, queries_are_products=own)
-    return evaluate_bench(bench, grading, name, systems, baseline, free_decode, out)
+    return evaluate_bench(bench, grading, name, systems, plan.baselines, plan.free_decode, out)
 
 
 def evaluate_bench(
     bench: Bench,
     grading: Grading,
     split: str,
-    systems: Sequence[str],
-    baseline: str | Sequence[str],
+    names: Sequence[str],
+    baselines: Sequence[str],
     free_decode: bool = False,
     out: str | Path | None = None,
 ) -> EvalResult:
-    """Run the systems of a bench, score and test them against one baseline or several; written if `out` is given."""
-    baselines = (baseline,) if isinstance(baseline, str) else tuple(baseline)
-    answers = {name: bench.answer(name) for name in dict.fromkeys(systems)}
+    """Run the systems of a bench, score and test them against the baselines; written if `out` is given."""
+    answers = {name: bench.answer(name) for name in dict.fromkeys(names)}
     runs = {name: answer.run for name, answer in answers.items()}
     generative = [name for name in runs if name.startswith("generative")]
     ids = semantic_ids(bench.retriever, bench.dataset) if generative else {}
     flattering = {
         name: id_level_recall(runs[name], grading.judgements, ids, grading.relevant_at) for name in generative
     }
-    scored = score_runs(
-        runs,
-        grading,
-        baselines=baselines,
-        queries=bench.queries,
-        seed=bench.settings.seed,
-        settings={name: answer.settings for name, answer in answers.items()},
-        id_level=flattering,
+    scored = score_runs(runs, grading, baselines=baselines, queries=bench.queries, seed=bench.settings.seed)
+    systems = tuple(
+        replace(one, settings=answers[one.name].settings, id_level=flattering.get(one.name, {}))
+        for one in scored.systems
     )
     asked = {query.id for query in bench.queries}
     judged = {j.query_id for j in grading.judgements}
@@ -110,7 +118,7 @@ def evaluate_bench(
         irrelevant_grade=grading.irrelevant_grade,
         leaked=0 if split == "train" else len(trained_on(bench.dataset, bench.queries)),
         baselines=tuple(name for name in baselines if name in runs),
-        systems=scored.systems,
+        systems=systems,
         comparisons=scored.comparisons,
         details=_id_details(bench, free_decode) if generative else {},
         seconds={name: round(answer.seconds, 3) for name, answer in answers.items()},

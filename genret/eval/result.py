@@ -159,8 +159,6 @@ def score_runs(
     queries: Sequence[Query],
     measures: Sequence[str] = TESTED,
     seed: int = 0,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
-    id_level: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Scored:
     """Each run's measures, and the comparisons on `measures` with those of the `baselines` that are among the runs."""
     asked = {query.id for query in queries}
@@ -173,9 +171,7 @@ def score_runs(
         SystemResult(
             name,
             {m: next(intervals) for m in MEASURES},
-            dict((settings or {}).get(name, {})),
-            mean_by_group(found.per_query["recall@10"], kinds) if any(kinds.values()) else {},
-            dict((id_level or {}).get(name, {})),
+            by_kind=mean_by_group(found.per_query["recall@10"], kinds) if any(kinds.values()) else {},
         )
         for name, found in scores.items()
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -86,8 +86,7 @@ def build_index(
     inputs: Mapping[str, str] | None = None,
     embeddings: npt.ArrayLike | None = None,
     *,
-    carry: Carry | None = None,
-    forget: bool = False,
+    changes: Carry | Literal["forget"] | None = None,
 ) -> Artifact:
     """Write the index of a catalogue's N products, with their (N, L) codes, at `path`, and return its generation.
 
@@ -95,9 +94,11 @@ def build_index(
     id. `embeddings` (N, D) float32 or float16 are kept in the same order. A catalogue of no products makes an index
     that finds nothing.
 
-    In place of an index that is there; where products came or went since that was built, `carry` takes them over, or
-    `forget` drops them: without either, it is a GenretError.
+    In place of an index that is there; where products came or went since that was built, `changes` takes them over, or
+    drops them if it is "forget": without it, that is a GenretError.
     """
+    forget = changes == "forget"
+    carry = None if changes == "forget" else changes
     array, folder = np.asarray(codes), Path(path)
     if array.ndim != 2 or len(array) != len(catalogue):
         raise GenretError(f"codes of shape {array.shape} for {len(catalogue)} products; expected one row per product")

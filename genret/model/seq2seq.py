@@ -28,8 +28,8 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutputWithPooling, Seq2SeqLMOutput
 
 from genret.ground.errors import GenretError
-from genret.ground.pretrained import model_folder
 from genret.model.decoder import CodewordDecoder, KeyValue, StepDecoder
+from genret.model.encoders import load_encoder, own_config, without_pooler
 from genret.model.prefix import PrefixTable
 from genret.search.vocab import PAD, START, Vocab
 
@@ -74,7 +74,7 @@ class GenretConfig(PreTrainedConfig):
     ) -> None:
         if pooling not in POOLINGS:
             raise GenretError(f"pooling={pooling!r}: expected one of {', '.join(POOLINGS)}")
-        self.encoder = _encoder_config(encoder)
+        self.encoder = own_config(encoder)
         self.codebook_sizes = list(Vocab(codebook_sizes).codebook_sizes)
         self.d_model, self.layers, self.heads, self.ffn, self.dropout = d_model, layers, heads, ffn, dropout
         self.d_code, self.pooling, self.query_scale = d_code, pooling, query_scale
@@ -93,7 +93,7 @@ class QueryEncoder(nn.Module):
 
     def __init__(self, config: GenretConfig) -> None:
         super().__init__()
-        self.text = _without_pooler(AutoModel.from_config(config.encoder))
+        self.text = without_pooler(AutoModel.from_config(config.encoder))
         self.plain = config.encoder.model_type == "bert" and config.encoder.num_hidden_layers == 0
         self.pooled = config.d_code is not None and config.pooling != "bag"
         self.bag_share = config.bag_share
@@ -332,48 +332,7 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
 def warm_start(config: GenretConfig, checkpoint: str | Path) -> GenretForConditionalGeneration:
     """A model of `config` (whose encoder is the checkpoint's) with the encoder's weights from a local or hub one."""
     model = GenretForConditionalGeneration(config)
-    model.encoder.text = _without_pooler(_load(AutoModel, checkpoint))
-    return model
-
-
-def encoder_config(checkpoint: str | Path) -> PreTrainedConfig:
-    """The configuration of an encoder checkpoint, local or on the hub."""
-    return _load(AutoConfig, checkpoint)
-
-
-def _load(kind: Any, checkpoint: str | Path) -> Any:
-    try:
-        return kind.from_pretrained(model_folder(str(checkpoint)))
-    except (OSError, ValueError) as error:
-        raise GenretError(
-            f"cannot load the encoder {str(checkpoint)!r} ({str(error)[:160]}); "
-            "give a transformers folder, or a hub name that can be reached"
-        ) from error
-
-
-def _encoder_config(encoder: PreTrainedConfig | Mapping[str, Any] | None) -> PreTrainedConfig:
-    if isinstance(encoder, PreTrainedConfig):
-        return encoder
-    fields = {"model_type": "bert", **_SMALL_BERT, **(encoder or {})}
-    return AutoConfig.for_model(fields.pop("model_type"), **fields)
-
-
-_SMALL_BERT: dict[str, Any] = {
-    "vocab_size": 4096,
-    "hidden_size": 128,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 4,
-    "intermediate_size": 512,
-    "max_position_embeddings": 64,
-}
-
-
-def _without_pooler(model: Any) -> Any:
-    """Encoders only, and without BERT's pooler, whose weights would never be used or trained."""
-    if getattr(model.config, "is_encoder_decoder", False):
-        model = model.get_encoder()
-    if getattr(model, "pooler", None) is not None:
-        model.pooler = None
+    model.encoder.text = load_encoder(checkpoint)
     return model
 
 

@@ -28,6 +28,7 @@ from genret.pipeline.folder import Part, RunFolder
 
 if TYPE_CHECKING:
     from genret.embed.fine_tuning import TwoTowerRecipe
+    from genret.index.build import Carry
     from genret.index.store import State
     from genret.tokenizer.settings import TokenizerSettings
     from genret.training.settings import ModelSettings, TrainSettings
@@ -162,9 +163,10 @@ def index_stage(run: Path, changes: OnChanges | None = None) -> StageResult:
 
     def make(out: Path, inputs: Mapping[str, str], scratch: Path) -> None:
         before = check_changes(folder, changes)
-        sizes, carry = id_sizes(codes, tokenizer.codebook_sizes), before and carried(folder, before)
-        forget = changes == "drop"
-        build_index(dataset.catalogue, codes, sizes, out, inputs, vectors, carry=carry, forget=forget)
+        carry = before and carried(folder, before)
+        sizes = id_sizes(codes, tokenizer.codebook_sizes)
+        taken: Carry | Literal["forget"] | None = "forget" if changes == "drop" else carry
+        build_index(dataset.catalogue, codes, sizes, out, inputs, vectors, changes=taken)
 
     return _stage(folder, "index", fingerprints, {}, make)
 

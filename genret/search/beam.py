@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from torch import Tensor
 
 from genret.ground.checks import flag, whole
 from genret.ground.errors import GenretError
+from genret.search.decoder import Decoder as Decoder
 from genret.search.pruning import NEVER, Dropped, Kept, keep_above, keep_beam
 from genret.search.ranking import FullGroups, product_span, rank_products
 
@@ -43,34 +44,6 @@ MOST = 0.4
 ROWS_AT_ONCE = 512
 """Decoder rows that an exact pass aims at in one call. The query that needs most sets the rows of all that are decoded
 with it, so queries are put together while all of them need few, and one that needs this many goes alone."""
-
-
-class Decoder(Protocol):
-    """Q encoded queries, ready to be decoded level by level. `model.py` makes one; `beam.search` drives it.
-
-    A decoder carries its own cache. A call at level 0 starts anew; a call at level l > 0 continues the rows of the
-    call before it, reordered by `parents`. B may differ from call to call; rows that the search has no use for carry
-    any valid parent and code, and what comes back for them is not read.
-    """
-
-    @property
-    def num_queries(self) -> int: ...
-
-    @property
-    def codebook_sizes(self) -> tuple[int, ...]: ...
-
-    def select(self, queries: Tensor) -> Decoder:
-        """The same decoder for the queries at the given (Q',) int64 positions only, its cache empty."""
-        ...
-
-    def step(self, level: int, codes: Tensor | None, parents: Tensor | None) -> Tensor:
-        """(Q, B, K_level) float32 log-probabilities of the codes of `level`, normalised over that level's codes.
-
-        Level 0: `codes` and `parents` are None and B is 1. Level l > 0: `codes` (Q, B) int64 are the codes chosen at
-        level l - 1, `parents` (Q, B) int64 the row of the previous call that each of them continues. The caller may
-        write into what it gets.
-        """
-        ...
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from genret.search.beam import BeamResult, BeamSettings, Decoder
+from genret.search.beam import BeamResult, BeamSettings
+from genret.search.decoder import Decoder
 from genret.search.ranking import rank_products
 
 if TYPE_CHECKING:

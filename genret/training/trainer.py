@@ -28,8 +28,9 @@ from genret.ground.hardware import choose_device, choose_precision, record
 from genret.ground.ranks import agreed, is_main, wait, world_size
 from genret.ground.settings import settings_dict
 from genret.model.dense_start import additive_codebooks, bag_of_vectors, centred_codebooks
+from genret.model.encoders import encoder_config
 from genret.model.prefix import PrefixTable
-from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration, encoder_config, warm_start
+from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration, warm_start
 from genret.search.vocab import Vocab
 from genret.training.checkpoints import PREFIX, last_whole, sealed
 from genret.training.examples import Collator, Examples, Schedule, join

@@ -14,7 +14,7 @@ from genret.cli import main
 from genret.data import load_dataset, read_dataset, read_files_dataset
 from genret.data.overlaps import leaks, queries_are_products, without_leaks
 from genret.data.records import Catalogue, Dataset
-from genret.eval.evaluation import evaluate_run
+from genret.eval.evaluation import EvalPlan, evaluate_run
 from genret.eval.measures import evaluate
 from genret.eval.runs import RankedList, ranked, read_qrels, read_trec_run
 from genret.eval.systems.bench import STANDARD, Bench, SystemSettings
@@ -151,7 +151,9 @@ def test_a_querys_own_document_is_left_out_by_every_system(own_run: Path, tmp_pa
     data, _ = load_dataset(own_run / "data")
     assert data.queries_are_products
     systems = (*STANDARD, "generative~dense")
-    found = evaluate_run(own_run, systems=systems, settings=SystemSettings(k=11), free_decode=False, out=tmp_path)
+    found = evaluate_run(
+        own_run, systems=systems, settings=SystemSettings(k=11), plan=EvalPlan(free_decode=False), out=tmp_path
+    )
     for system in systems:
         run = read_trec_run(tmp_path / f"{system}.run")
         assert all(query not in ranking.products for query, ranking in run.items()), system

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM
 
 from genret.ground.errors import GenretError
+from genret.model.encoders import encoder_config
 from genret.model.prefix import UNKNOWN, PrefixTable
-from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration, empty_cache, encoder_config, warm_start
+from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration, empty_cache, warm_start
 from genret.search.vocab import PAD, START, Vocab
 
 SIZES = (5, 4, 6)

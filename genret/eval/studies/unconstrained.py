@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from genret.ground.errors import GenretError
-from genret.search.beam import Decoder
+from genret.search.decoder import Decoder
 from genret.search.trie import Trie
 
 
