@@ -8,11 +8,13 @@
                | column ["not"] "in" "(" value ("," value)* ")"
                | column ["not"] "under" text         category under "Pantry > Pasta Sauces"
                | column ["not"] "has" text           stores has "north"
+                 each with "nocase" after it where upper and lower case are one: brand = "acme" nocase
     column    := a name, or attributes.NAME          attributes.diet, or just diet; attributes."screen size"
     name      := a named filter                      available, store:north, store:"North Side"
     value     := text in single or double quotes, a number, true, false
 
-Words may be written in capitals (AND, NOT, IN). Inside quotes, \\" and \\\\ stand for " and \\.
+Words may be written in capitals (AND, NOT, IN). Inside quotes, \\" and \\\\ stand for " and \\, and in a path \\> for a
+`>` that separates nothing. Time grows with the length of the text, which is limited; nesting is not.
 """
 
 from __future__ import annotations
@@ -20,11 +22,24 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, NoReturn
 
+from genret.ground.checks import plain_text, shown
 from genret.ground.errors import GenretError
-from genret.index.filters import Comparison, Condition, Has, Named, OneOf, Operator, Under, Value, split_path
+from genret.index.conditions import (
+    Comparison,
+    Condition,
+    Has,
+    Named,
+    OneOf,
+    Operator,
+    Under,
+    all_of,
+    any_of_these,
+)
+from genret.index.filter_columns import Value, cut
 
 KEYWORDS = {"and", "or", "not", "in", "under", "has", "true", "false"}
-MAX_DEPTH = 100
+MAX_LENGTH = 20_000
+"""Characters of a condition as text."""
 OPERATORS: dict[str, Operator] = {
     "=": "=", "==": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="
 }  # fmt: skip
@@ -33,7 +48,7 @@ TOKEN = re.compile(
     (?P<store>store:(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[\w.-]+))
   | (?P<attribute>attributes\.(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'))
   | (?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-  | (?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))
+  | (?P<number>[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?(?![\w.]))
   | (?P<word>[^\W\d][\w.-]*)
   | (?P<operator><=|>=|==|!=|<>|[=<>])
   | (?P<mark>[(),])
@@ -52,10 +67,13 @@ class Token(NamedTuple):
 
 def parse(text: str) -> Condition:
     """The condition that the text states. A GenretError, with the column, where it does not parse."""
-    parser = _Parser(_tokens(text))
-    condition = parser.any()
-    parser.expect("end", "`and`, `or` or the end")
-    return condition
+    text = plain_text("where", text)
+    if len(text) > MAX_LENGTH:
+        raise GenretError(
+            f"where has {len(text):,} characters, at most {MAX_LENGTH:,} are read; "
+            "give a long list of values in Python, as column('id').isin([...])"
+        )
+    return _Parser(_tokens(text)).condition()
 
 
 def as_condition(where: Condition | str) -> Condition:
@@ -64,7 +82,7 @@ def as_condition(where: Condition | str) -> Condition:
         return parse(where)
     if isinstance(where, Condition):
         return where
-    raise GenretError(f"where={where!r}: expected text or a condition, like column('price') < 5")
+    raise GenretError(f"where={shown(where)}: expected text or a condition, like column('price') < 5")
 
 
 def _tokens(text: str) -> list[Token]:
@@ -74,7 +92,7 @@ def _tokens(text: str) -> list[Token]:
         match = TOKEN.match(text, at)
         if match is None:
             start = at + len(text[at:]) - len(text[at:].lstrip())
-            problem = "a quote that is never closed" if text[start] in "\"'" else f"{text[start:][:12]!r}"
+            problem = "a quote that is never closed" if text[start] in "\"'" else f"{text[start : start + 12]!r}"
             _fail(start + 1, f"cannot read {problem}; write a column, an operator and a value, like price < 5")
         kind = str(match.lastgroup)
         tokens.append(_keyword(Token(kind, match.group(kind), match.start(kind) + 1)))
@@ -87,11 +105,33 @@ def _keyword(token: Token) -> Token:
     return Token(word, word, token.at) if token.kind == "word" and word in KEYWORDS else token
 
 
+class _Group:
+    """What is read of the inside of one pair of parentheses."""
+
+    def __init__(self) -> None:
+        self.alternatives: list[Condition] = []
+        self.factors: list[Condition] = []
+        self.negated = False
+        """Whether an odd number of `not` stands before what comes next."""
+
+    def add(self, condition: Condition) -> None:
+        self.factors.append(~condition if self.negated else condition)
+        self.negated = False
+
+    def next_alternative(self) -> None:
+        self.alternatives.append(all_of(self.factors))
+        self.factors = []
+
+    def whole(self) -> Condition:
+        self.next_alternative()
+        return any_of_these(self.alternatives)
+
+
 class _Parser:
-    """Recursive descent over the tokens."""
+    """Reads the tokens from left to right, with a stack of open parentheses."""
 
     def __init__(self, tokens: list[Token]) -> None:
-        self._tokens, self._next, self._depth = tokens, 0, 0
+        self._tokens, self._next = tokens, 0
 
     @property
     def token(self) -> Token:
@@ -108,37 +148,40 @@ class _Parser:
     def expect(self, kind: str, what: str) -> Token:
         token = self.take(kind)
         if token is None:
-            got = "the end" if self.token.kind == "end" else f"`{self.token.text}`"
+            got = "the end" if self.token.kind == "end" else f"`{cut(self.token.text, 40)}`"
             _fail(self.token.at, f"expected {what}, got {got}")
         return token
 
-    def any(self) -> Condition:
-        condition = self.all()
-        while self.take("or"):
-            condition = condition | self.all()
-        return condition
+    def condition(self) -> Condition:
+        """The condition that all the tokens make."""
+        open_groups = [_Group()]
+        while True:
+            if self.take("not"):
+                open_groups[-1].negated = not open_groups[-1].negated
+            elif self.take("("):
+                open_groups.append(_Group())
+            else:
+                open_groups[-1].add(self.one())
+                if self.closed(open_groups):
+                    return open_groups[0].whole()
 
-    def all(self) -> Condition:
-        condition = self.one()
-        while self.take("and"):
-            condition = condition & self.one()
-        return condition
+    def closed(self, open_groups: list[_Group]) -> bool:
+        """Read what may follow a condition; whether that is the end."""
+        while True:
+            if self.take("and"):
+                return False
+            if self.take("or"):
+                open_groups[-1].next_alternative()
+                return False
+            if len(open_groups) == 1:
+                self.expect("end", "`and`, `or` or the end")
+                return True
+            self.expect(")", "`)`")
+            inside = open_groups.pop().whole()
+            open_groups[-1].add(inside)
 
     def one(self) -> Condition:
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            _fail(self.token.at, f"more than {MAX_DEPTH} `not` and `(` inside each other; write it flatter")
-        condition = self.one_inside()
-        self._depth -= 1
-        return condition
-
-    def one_inside(self) -> Condition:
-        if self.take("not"):
-            return ~self.one()
-        if self.take("("):
-            condition = self.any()
-            self.expect(")", "`)`")
-            return condition
+        """A test, or a named filter."""
         store = self.take("store")
         if store is not None:
             name = store.text.removeprefix("store:")
@@ -156,11 +199,12 @@ class _Parser:
             return ~condition if negated else condition
         operator = None if negated else self.take("operator")
         if operator is not None:
-            return Comparison(name.text, OPERATORS[operator.text], self.value(), at=name.at)
+            value = self.value()
+            return Comparison(name.text, OPERATORS[operator.text], value, at=name.at, nocase=self.nocase())
         if negated:
-            self.expect("in", f"in, under or has after {name.text} not")
+            self.expect("in", f"in, under or has after {cut(name.text)} not")
         if self.token.kind not in ("and", "or", "end") and self.token.text != ")":
-            self.expect("operator", f"an operator (= != < <= > >= in under has) after {name.text}")
+            self.expect("operator", f"an operator (= != < <= > >= in under has) after {cut(name.text)}")
         return Named(name.text, at=name.at)
 
     def list_test(self, name: Token) -> Condition | None:
@@ -170,15 +214,22 @@ class _Parser:
             while self.take(","):
                 values.append(self.value())
             self.expect(")", "`,` or `)`")
-            return OneOf(name.text, tuple(values), at=name.at)
+            return OneOf(name.text, tuple(values), at=name.at, nocase=self.nocase())
         if self.take("under"):
-            return Under(name.text, split_path(self.text()), at=name.at)
+            path = _path(self.text_token().text[1:-1])
+            return Under(name.text, path, at=name.at, nocase=self.nocase())
         if self.take("has"):
-            return Has(name.text, self.text(), at=name.at)
+            value = _unquoted(self.text_token().text)
+            return Has(name.text, value, at=name.at, nocase=self.nocase())
         return None
 
-    def text(self) -> str:
-        return _unquoted(self.expect("text", 'text in quotes, "like this"').text)
+    def nocase(self) -> bool:
+        """Whether the word stands here that makes upper and lower case one."""
+        said = self.token.kind == "word" and self.token.text.lower() == "nocase"
+        return said and self.take("word") is not None
+
+    def text_token(self) -> Token:
+        return self.expect("text", 'text in quotes, "like this"')
 
     def value(self) -> Value:
         token = self.take("text", "number", "true", "false")
@@ -187,6 +238,13 @@ class _Parser:
         if token.kind == "number":
             return float(token.text)
         return token.kind == "true" if token.kind in ("true", "false") else _unquoted(token.text)
+
+
+def _path(text: str) -> tuple[str, ...]:
+    """The names of a path between its `>`; an escaped one belongs to the name."""
+    parts = re.findall(r"(?:[^>\\]|\\.)+", text, flags=re.DOTALL)
+    names = (re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL).strip() for part in parts)
+    return tuple(name for name in names if name)
 
 
 def _unquoted(text: str) -> str:

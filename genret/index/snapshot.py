@@ -24,8 +24,10 @@ from genret.ground.artifacts import Artifact
 from genret.ground.errors import GenretError
 from genret.ground.types import Product, SemanticId
 from genret.index.changes import LIVE, Change, Shape, read_live, whole
+from genret.index.filter_columns import ATTRIBUTES, NUMBERS
 from genret.index.filter_text import as_condition
-from genret.index.filters import ATTRIBUTES, NUMBERS, Condition, resolve
+from genret.index.filter_values import check_values
+from genret.index.filters import Condition, resolve
 from genret.index.generations import Hold
 from genret.index.idmap import IdMap
 from genret.search.bits import Bools, Ints
@@ -232,6 +234,11 @@ class Snapshot:
             return self.base.compile(condition)
         text = str(condition)
         return self._filters.get(text) or self._filters.put(text, self._compiled(condition))
+
+    def check_values(self, where: Condition | str) -> None:
+        """A GenretError, naming the nearest, for a text in the condition that no product has where it is asked for."""
+        condition = resolve(as_condition(where), self.names, self._attributes)
+        check_values(condition, [self.base.catalogue.table, *(() if self.delta is None else self.delta.tables)])
 
     def products(self, positions: npt.ArrayLike) -> list[Product]:
         """The products at (n,) positions, in their order."""

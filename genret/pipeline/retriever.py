@@ -21,6 +21,7 @@ from genret.ground.clock import timed
 from genret.ground.errors import GenretError
 from genret.ground.hardware import choose_device
 from genret.ground.types import Hit, SearchResult
+from genret.index.filter_text import as_condition
 from genret.index.filters import Condition
 from genret.index.index import Index
 from genret.index.snapshot import Base, Delta, Snapshot
@@ -33,6 +34,8 @@ from genret.search.trie import Allowed
 
 MAX_ROWS = 8192
 """Rows (queries x beams) decoded at once: bounds memory, whatever the number of queries."""
+MAX_LOOKED_UP = 1000
+"""Conditions remembered as asking for values that products have."""
 
 
 class Batch(NamedTuple):
@@ -64,6 +67,7 @@ class Retriever:
         self.beam_width = beam_width
         self._embedder: Embedder | None = None
         self._grown: tuple[Base, Delta | None, PrefixTable] | None = None
+        self._looked_up: tuple[Base | None, set[str]] = None, set()
 
     def __repr__(self) -> str:
         """Products, codebooks, where the model begins, and the index's generation."""
@@ -150,7 +154,7 @@ class Retriever:
     ) -> Iterator[Batch]:
         """The beam search itself, batch after batch, as arrays of positions in the index (for evaluation)."""
         index = self.index.snapshot()
-        allowed = index.compile(where)
+        allowed = self._allowed(index, where)
         queries = check_queries(queries).texts
         if not isinstance(settings, BeamSettings):
             raise GenretError(f"settings={shown(settings)}: expected BeamSettings")
@@ -168,7 +172,7 @@ class Retriever:
         query = check_query(query)
         options = self._options(k, beam_width)
         settings = BeamSettings(options.k, options.beam_width)
-        result = self._beam([query], index, settings, index.compile(where), trace)
+        result = self._beam([query], index, settings, self._allowed(index, where), trace)
         return next(_results(Batch([query], result, index))), trace
 
     def decoder(self, queries: Sequence[str], index: Snapshot | None = None) -> Decoder:
@@ -191,6 +195,19 @@ class Retriever:
             ids = torch.from_numpy(np.concatenate([trie.all_ids() for trie in tries]))
             self._grown = grown = index.base, index.delta, own.extended(ids)
         return grown[2]
+
+    def _allowed(self, index: Snapshot, where: Condition | str | None) -> Allowed | None:
+        """The filter of a search; a condition's values are looked up once per generation of the index."""
+        if where is None:
+            return index.compile()
+        condition = as_condition(where)
+        text = str(condition)
+        if self._looked_up[0] is not index.base or len(self._looked_up[1]) >= MAX_LOOKED_UP:
+            self._looked_up = index.base, set()
+        if text not in self._looked_up[1]:
+            index.check_values(condition)
+            self._looked_up[1].add(text)
+        return index.compile(condition)
 
     def tokens(self, queries: Sequence[str]) -> tuple[Tensor, Tensor]:
         """(Q, T) text tokens, and the mask that tells them from padding: what the model reads."""

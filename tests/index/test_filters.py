@@ -14,6 +14,7 @@ from genret.data.records import Catalogue
 from genret.ground.errors import GenretError
 from genret.ground.types import Product
 from genret.index.filter_text import parse
+from genret.index.filter_values import check_values
 from genret.index.filters import (
     AllOf,
     AnyOf,
@@ -125,7 +126,9 @@ def test_text_selects(text: str, met: str) -> None:
         ("price ~ 3", 7, "cannot read '~ 3'"),
         ("true", 1, "got `true`"),
         ("and", 1, "got `and`"),
-        ("(" * 200, 101, "more than 100"),
+        ("(" * 200, 201, "expected a column"),
+        ("price < 5 nocase 3", 18, "or the end"),
+        ("nocase = 3", 1, "no column or attribute 'nocase'"),
     ],
 )
 def test_errors_name_the_column(text: str, at: int, words: str) -> None:
@@ -269,3 +272,154 @@ def test_any_value_survives_its_text_form(name: str, value: str) -> None:
 
 def test_split_path_drops_blanks() -> None:
     assert split_path(" A >  B> ") == ("A", "B")
+
+
+# Length, depth, spelling, and values that no product has.
+
+
+@pytest.mark.parametrize("text", ["(" * 9000 + "price < 5" + ")" * 9000, "not " * 4001 + "price < 5"])
+def test_depth_needs_no_recursion(text: str) -> None:
+    condition = parse(text)
+    assert condition.mask(TABLE).tolist() == [(text[0] == "n") != met for met in parse("price < 5").mask(TABLE)]
+    assert parse(str(condition)) == condition
+
+
+def test_conditions_made_in_python_may_be_as_deep_as_they_like() -> None:
+    condition: Condition = column("price") < 5
+    for number in range(1500):
+        condition = ~(condition & (column("price") != number)) | named("available")
+    assert condition.mask(TABLE).shape == (4,)
+    resolved = resolve(condition, {}, ())
+    assert resolved == resolve(condition, {}, ()) != condition
+    assert hash(resolved) != hash(condition)
+    assert len(str(condition)) > 50_000
+    assert "price" in repr(condition)
+
+
+def test_text_that_is_too_long_is_refused_with_a_way_out() -> None:
+    ids = ", ".join(f'"{number}"' for number in range(5000))
+    with pytest.raises(GenretError, match=r"at most 20,000.*isin"):
+        parse(f"id in ({ids})")
+    assert column("id").isin(map(str, range(5000))).mask(TABLE).shape == (4,)
+
+
+@pytest.mark.parametrize(
+    "text", ["9" * 19_000 + "a", "price < " + "9" * 19_000 + "z", '"' + "a" * 19_000, "x" * 20_000]
+)
+def test_an_error_quotes_at_most_a_line(text: str) -> None:
+    for condition in (text, f"{text} = 3"):
+        with pytest.raises(GenretError) as caught:
+            parse(condition[:20_000]).mask(TABLE)
+        assert len(str(caught.value)) < 300
+
+
+def test_values_are_spelled_as_the_catalogues_text_is() -> None:
+    shop = [
+        Product("e\u0301", "t", ("Caf\u00e9",), "Caf\u00e9 Noir", "", {"origin": "C\u00f4te"}, stores=("Z\u00fcrich",))
+    ]
+    table = Catalogue.from_products(shop).table
+    for text in (
+        'brand = "Cafe\u0301  Noir"',
+        'brand in ("x", "Cafe\u0301 Noir")',
+        'category under "Cafe\u0301"',
+        'stores has "Zu\u0308rich"',
+        'origin = "Co\u0302te"',
+        'brand = "CAF\u00c9 noir" nocase',
+        'brand in ("CAF\u00c9 noir") nocase',
+        'category under "CAFE\u0301" nocase',
+        'stores has "Z\u00dcRICH" nocase',
+        'store:"Zu\u0308rich"',
+        'id = "e\u0301"',
+    ):
+        assert parse(text).mask(table).all(), text
+        assert parse(str(parse(text))) == parse(text)
+    for text in ('brand = "CAF\u00c9 noir"', 'id = "\u00e9"', 'stores has "Z\u00dcRICH"'):
+        assert not parse(text).mask(table).any(), text
+    assert (column("brand", nocase=True) == "CAF\u00c9 NOIR").mask(table).all()
+
+
+def test_one_name_with_a_separator_in_it_is_not_two_names() -> None:
+    one, two = column("category").under(["A > B"]), column("category").under(["A", "B"])
+    assert str(one) != str(two)
+    assert parse(str(one)) == one
+    assert parse(str(two)) == two == column("category").under("A > B")
+    table = Catalogue.from_products([Product("1", "t", ("A > B",)), Product("2", "t", ("A", "B"))]).table
+    assert (one.mask(table).tolist(), two.mask(table).tolist()) == ([True, False], [False, True])
+    assert str(AllOf(())) != str(AnyOf(()))
+
+
+def test_a_value_that_no_product_has_names_the_nearest() -> None:
+    for text, words in (
+        ('brand = "Amce"', 'column 1: no product has brand "Amce"; the nearest is "Acme"'),
+        ('price < 5 and brand != "acme"', 'column 15: no product has brand "acme"; the nearest is "Acme"'),
+        ('brand in ("Amce", "Roa\'s")', 'the nearest is "Acme"'),
+        ('not category under "Pantry > Pasta Souces"', '"Pantry > Pasta Sauces"'),
+        ('category = "Pantri"', 'the nearest is "Pantry"'),
+        ('stores has "South Sid"', '"South Side"'),
+        ("store:nort", '"north"'),
+        ('attributes.diet = "vegn"', 'no product has diet "vegn"; the nearest is "vegan"'),
+        ('attributes.dit = "vegan"', "no product has an attribute 'dit'; the nearest is \"diet\""),
+        ('brand = "Zzzzzzz"', "others are"),
+    ):
+        with pytest.raises(GenretError) as caught:
+            check_values(resolve(parse(text), {}, {"diet"}), [TABLE])
+        assert words in str(caught.value), str(caught.value)
+    for text in (
+        'brand in ("Amce", "Acme")',
+        'id = "gone"',
+        "price > 99",
+        'brand = ""',
+        'brand = "ACME" nocase',
+        "store:n",
+    ):
+        check_values(resolve(parse(text), {}, ()), [TABLE.slice(0, 0), TABLE])
+    check_values(parse('brand = "x"'), [TABLE.slice(0, 0)])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: column(5),
+        lambda: column("brand") == None,  # noqa: E711
+        lambda: column("brand") == ["a"],
+        lambda: column("brand") == "\ud800",
+        lambda: column("price") < b"5",
+        lambda: column("brand").isin("abc"),
+        lambda: column("brand").isin(5),
+        lambda: column("brand").isin([None]),
+        lambda: column("category").under(5),
+        lambda: column("category").under(["a", 5]),
+        lambda: column("stores").has(5),
+        lambda: column("brand", nocase="yes"),
+        lambda: named(None),
+        lambda: named("available") & "price < 5",
+        lambda: named("available") | None,
+        lambda: bool(column("price") < 5),
+        lambda: 1 < column("price") < 5,
+        lambda: parse(5),
+        lambda: parse("\ud800 = 3"),
+    ],
+)
+def test_wrong_types_are_said(make: Callable[[], object]) -> None:
+    with pytest.raises(GenretError):
+        make()
+
+
+def test_numpys_values_are_fine() -> None:
+    assert (column("price") < np.int64(5)) == parse("price < 5")
+    assert (column("price") < np.float32(4.5)) == parse("price < 4.5")
+    assert (column("available") == np.bool_(True)) == parse("available = true")
+    assert (column("brand") == np.str_("Acme")) == parse('brand = "Acme"')
+
+
+def test_attributes_that_are_numbers_are_compared_as_numbers() -> None:
+    shop = [
+        Product("1", "t", attributes={"weight": 1.5, "diet": "vegan"}),
+        Product("2", "t", attributes={"weight": 3.0}),
+    ]
+    table = Catalogue.from_products(shop).table
+    assert parse("weight < 2").mask(table).tolist() == [True, False]
+    assert parse("attributes.weight != 3").mask(table).tolist() == [True, False]
+    assert parse("attributes.height < 2").mask(table).tolist() == [False, False]
+    with pytest.raises(GenretError, match="no product has an attribute 'wieght'.*weight"):
+        check_values(resolve(parse('attributes.wieght = "2"'), {}, ()), [table])

@@ -57,6 +57,16 @@ def test_numpys_numbers_are_fine_and_its_false_is_false(retriever: Retriever) ->
     assert BeamSettings(np.int64(3), np.int64(5)).k == 3
 
 
+def test_a_filter_on_a_value_that_no_product_has_names_the_nearest(retriever: Retriever) -> None:
+    brand = next(product.brand for product in retriever.index.products(range(600)) if len(product.brand) > 6)
+    for _ in range(2):  # what was looked up is remembered, what is wrong is not
+        assert retriever.search("milk", 3, where=f'brand = "{brand}" and price > 0').hits
+        with pytest.raises(GenretError, match=f'column 1: no product has brand.*"{brand}"'):
+            retriever.search("milk", 3, where=f'brand = "{brand}x"')
+        assert retriever.search("milk", 3, where=f'brand = "{brand.upper()}" nocase').hits
+    assert not retriever.search("milk", 3, where="price > 1e9").hits
+
+
 def test_k_and_the_beam_go_no_further_than_the_catalogue(retriever: Retriever) -> None:
     found = retriever.search("oat milk", 10**6)
     assert len({hit.product.id for hit in found.hits}) == len(found.hits) == 600
