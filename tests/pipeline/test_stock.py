@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from genret.ground.errors import GenretError
 from genret.ground.types import Product
 from genret.index.index import Index
 from genret.pipeline.retriever import Retriever
-from genret.pipeline.stock import compact, put_products, remove_products
+from genret.pipeline.stock import compact, patch_products, put_products, remove_products
 
 MILK = ("Dairy & Eggs", "Milk")
 NEW = [Product(f"new-{i}", f"Zimmerli organic oat milk {i}", MILK, popularity=2.0) for i in range(5)]
@@ -112,3 +114,146 @@ def test_bad_rows_stop_the_command_or_are_left_out(run_copy: Path, tmp_path: Pat
     assert "new-0" not in ids_of(run_copy)
     assert run(cli, [*command, "--on-bad-row", "skip"]).output.startswith("1 bad rows left out")
     assert "new-1" in (run_copy / "rejects.jsonl").read_text(encoding="utf-8")
+
+
+def test_price_alone_can_be_patched(run_copy: Path, tmp_path: Path) -> None:
+    put_products(run_copy, NEW)
+    before = {one.id: one for one in held(run_copy)}
+    ids = ids_of(run_copy)
+    done = patch_products(run_copy, {"new-0": {"price": 2.5}, "new-1": {"available": False}, "new-2": {"price": None}})
+    assert done == (0, 2, 1)
+    after = {one.id: one for one in held(run_copy)}
+    assert after == before | {
+        "new-0": before["new-0"]._replace(price=2.5),
+        "new-1": before["new-1"]._replace(available=False),
+    }
+    assert ids_of(run_copy) == ids
+    with pytest.raises(GenretError, match="no product 'nobody'"):
+        patch_products(run_copy, {"new-0": {"price": 9.0}, "nobody": {"price": 1.0}})
+    with pytest.raises(GenretError, match=r"a patch changes price, .*and not title"):
+        patch_products(run_copy, {"new-0": {"title": "another"}})
+    assert {one.id: one for one in held(run_copy)} == after
+
+
+def held(run: Path) -> list[Product]:
+    index = Index.open(run / "index")
+    return list(index.contents()[0])
+
+
+def test_patches_from_files(run_copy: Path, tmp_path: Path) -> None:
+    """A key that a row has is set, null and an empty cell clear it, and one that it lacks is left as it is."""
+    put_products(run_copy, [one._replace(price=9.0, stores=("n",)) for one in NEW])
+    run, file, cells = CliRunner().invoke, tmp_path / "patch.jsonl", tmp_path / "patch.csv"
+    file.write_text(
+        '{"sku": "new-0", "price": 2}\n{"sku": "new-1", "price": null}\n{"sku": "new-2", "stores": ["s"]}\n'
+    )
+    said = run(cli, ["put", str(run_copy), str(file), "--patch", "--column", "id=sku"]).output
+    assert said.startswith("0 products inserted, 3 updated, 0 unchanged")
+    cells.write_text("id,price\nnew-3,\nnew-4,9\n")
+    said = run(cli, ["put", str(run_copy), str(cells), "--patch"]).output
+    assert said.startswith("0 products inserted, 1 updated, 1 unchanged")
+    found = {one.id: (one.price, one.stores) for one in held(run_copy)}
+    assert found["new-0"] == (2.0, ("n",))
+    assert found["new-1"] == found["new-3"] == (None, ("n",))
+    assert found["new-2"] == (9.0, ("s",))
+    assert found["new-4"] == (9.0, ("n",))
+    for text, says in (
+        ("id,price,title\nnew-0,1,t\n", "column 'title' is none of them"),
+        ("id,price,colour\nnew-0,1,red\n", "column 'colour' is none of them"),
+        ("id\nnew-0\n", "no column that a patch changes"),
+        ("id,price\nnew-0,cheap\n", "line 2, field price"),
+        ("id,price\nnew-0,1\nnew-0,2\n", "line 3, field id"),
+    ):
+        cells.write_text(text)
+        assert says in str(run(cli, ["put", str(run_copy), str(cells), "--patch"]).exception)
+
+
+def test_ids_that_are_not_there_can_be_left_out(run_copy: Path, tmp_path: Path) -> None:
+    put_products(run_copy, NEW)
+    run = CliRunner().invoke
+    assert "no product 'nobody' (and 1 more)" in str(
+        run(cli, ["remove", str(run_copy), "nobody", "new-0", "x"]).exception
+    )
+    said = run(cli, ["remove", str(run_copy), "nobody", "new-0", "x", "--missing-ok"]).output.splitlines()
+    assert said[0].startswith("1 products removed, 2 not there")
+    assert said[1:] == ["not there: nobody", "not there: x"]
+    gone = tmp_path / "gone.txt"
+    gone.write_bytes(b"\xef\xbb\xbfnew-1\r\n")
+    assert run(cli, ["remove", str(run_copy), "--file", str(gone)]).output.startswith("1 products removed  (")
+    gone.write_bytes(b"caf\xe9\n")
+    assert "not UTF-8 text" in str(run(cli, ["remove", str(run_copy), "--file", str(gone)]).exception)
+
+
+def test_a_rebuild_carries_changes_over(run_copy: Path) -> None:
+    """Compacted or not: after a damage with their IDs, after another tokenizer with new ones, or not at all if told."""
+    from genret.pipeline.stages import index_stage, tokenize_stage
+    from genret.tokenizer.settings import TokenizerSettings
+
+    put_products(run_copy, NEW[:3])
+    remove_products(run_copy, [old := next(iter(ids_of(run_copy)))])
+    compact(run_copy)
+    put_products(run_copy, NEW[3:])
+    before, products = ids_of(run_copy), {one.id: one for one in held(run_copy)}
+    target = run_copy / "index" / "gen-0000002" / "products.parquet"
+    target.write_bytes(target.read_bytes()[:-9])
+    with pytest.raises(GenretError, match=r"the 1 changes since are safe.*`genret index"):
+        Index.open(run_copy / "index")
+    assert not index_stage(run_copy).reused
+    assert ids_of(run_copy) == before
+    assert {one.id: one for one in held(run_copy)} == products
+
+    assert index_stage(run_copy).reused
+    settings = {**SMALL["tokenizer"], "codebook_sizes": (8, 16, 16, 16)}
+    tokenize_stage(run_copy, TokenizerSettings(**settings), progress=False)
+    index_stage(run_copy)
+    after = ids_of(run_copy)
+    assert after.keys() == before.keys()
+    assert max(code[0] for code in after.values()) < 8
+    assert {one.id: one for one in held(run_copy)} == products
+    assert old not in after
+
+    tokenize_stage(run_copy, TokenizerSettings(**SMALL["tokenizer"]), progress=False)
+    index_stage(run_copy, "drop")
+    assert old in ids_of(run_copy)
+    assert "new-0" not in ids_of(run_copy)
+
+
+def test_changes_on_other_data_are_asked_about(run_copy: Path) -> None:
+    from dataclasses import replace
+
+    from genret.data.records import Catalogue, load_dataset
+    from genret.embed.settings import EmbedSettings
+    from genret.pipeline.stages import data_stage, embed_stage, index_stage, tokenize_stage
+    from genret.tokenizer.settings import TokenizerSettings
+
+    put_products(run_copy, NEW)
+    dataset = load_dataset(run_copy / "data")[0]
+    fewer = replace(dataset, catalogue=Catalogue.from_products(list(dataset.catalogue)[:-1]))
+    data_stage(run_copy, lambda: fewer, {"format": "fewer"})
+    embed_stage(run_copy, EmbedSettings(**SMALL["embed"]), progress=False)
+    tokenize_stage(run_copy, TokenizerSettings(**SMALL["tokenizer"]), progress=False)
+    with pytest.raises(GenretError, match=r"5 products were put or removed .*--changes keep\) .*--changes drop"):
+        index_stage(run_copy)
+    assert "new-0" in ids_of(run_copy)
+    index_stage(run_copy, "keep")
+    assert len(ids_of(run_copy)) == len(fewer.catalogue) + 5
+
+
+def test_a_search_sees_what_another_process_put_and_removed(run_copy: Path, tmp_path: Path) -> None:
+    """Commands in processes of their own, two at once, beside a retriever that is told nothing."""
+    retriever = Retriever.load(run_copy)
+    for number in range(2):
+        rows = [json.dumps({"id": f"c{number}-{i}", "title": f"Zimmerli organic oat milk {i}"}) for i in range(20)]
+        (tmp_path / f"{number}.jsonl").write_text("\n".join(rows))
+    command = [sys.executable, "-m", "genret"]
+    put = [[*command, "put", str(run_copy), str(tmp_path / f"{number}.jsonl")] for number in range(2)]
+    running = [subprocess.Popen(one, stdout=subprocess.DEVNULL) for one in [*put, [*command, "compact", str(run_copy)]]]
+    assert [one.wait() for one in running] == [0, 0, 0]
+
+    def found() -> set[str]:
+        return {hit.product.id for hit in retriever.search("zimmerli organic oat milk", k=100, exact=True).hits}
+
+    assert {f"c{number}-{i}" for number in range(2) for i in range(20)} <= found()
+    subprocess.run([*command, "remove", str(run_copy), "c0-0"], check=True, stdout=subprocess.DEVNULL)
+    assert "c0-0" not in found()
+    assert "c1-0" in found()
