@@ -115,6 +115,10 @@ def _columns(catalogue: Catalogue, taken: Understanding | None) -> tuple[ColumnS
         names = {name: count for name, count in filled.items() if count}
         return tuple(ColumnSaid(name, name if name in _FIELDS else "attribute", n, "") for name, n in names.items())
     said = [ColumnSaid(column, name, filled.get(name, 0), "") for name, column in taken.fields.items()]
+    said = [
+        one._replace(role="attributes, each by itself", filled=None) if one.role == "attributes" else one
+        for one in said
+    ]
     if taken.levels:
         first = taken.fields["category"]
         said = [one._replace(role="category, level 1") if one.column == first else one for one in said]
@@ -125,6 +129,8 @@ def _columns(catalogue: Catalogue, taken: Understanding | None) -> tuple[ColumnS
     said += [ColumnSaid(column, "attribute", filled.get(column, 0), "") for column in taken.texts]
     said += [ColumnSaid(column, "numeric attribute", filled.get(column, 0), "") for column in taken.numbers]
     said += [ColumnSaid(column, f"left out: {why}", None, "") for column, why in taken.left_out.items()]
+    place = {column: number for number, column in enumerate(taken.examples)}
+    said.sort(key=lambda one: place.get(one.column, len(place)))
     return tuple(one._replace(example=taken.examples.get(one.column, "")) for one in said)
 
 

@@ -88,13 +88,15 @@ class Understanding:
     """Column -> the first value that it holds."""
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "fields": dict(self.fields)}
+        """As JSON; mappings as lists of pairs, since manifests sort the names of objects."""
+        return {name: list(value.items()) if isinstance(value, dict) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Understanding:
         """What `to_json` gave, also after it was stored as JSON."""
-        lists = {name: tuple(value[name]) for name in ("levels", "texts", "numbers", "separators")}
-        return cls(**{**value, **lists})
+        lists = ("levels", "texts", "numbers", "separators")
+        whole: dict[str, Any] = {n: tuple(found) if n in lists else dict(found) for n, found in value.items()}
+        return cls(**whole)
 
     def sign_of(self, name: str) -> DecimalSign:
         """The decimal sign of a field's column."""
@@ -107,9 +109,13 @@ class Understanding:
 
     def as_before(self, before: Understanding) -> Understanding:
         """This file's columns, those that an earlier file had too taken for what they were there."""
-        roles = {**self.roles, **{column: role for column, role in before.roles.items() if column in self.roles}}
+        known = before.roles
+        fields = {name: column for name, column in self.fields.items() if column not in known}
+        free = {**self.roles, **{column: "" for column in self.fields.values() if column not in fields.values()}}
+        roles = {column: known.get(column, role) for column, role in free.items()}
         return replace(
             self,
+            fields=fields,
             **_by_role(roles),
             decimals={**before.decimals, **self.decimals},
             separators=tuple(dict.fromkeys((*before.separators, *self.separators))),
@@ -212,7 +218,7 @@ def survey(table: Table, columns: Columns, reading: Reading) -> Understanding:
             if isinstance(value, str) and len(value) < 500:
                 paths.setdefault(column, Counter())[value] += 1
     plan = columns.plan(tuple(seen))
-    fields = _sane_fields(dict(plan.fields), seen, columns)
+    fields = _sane_fields(dict(plan.fields), seen, columns, rows)
     free = [column for column in seen if column not in fields.values() and column not in plan.levels]
     roles = {column: _role(column, seen[column], rows, reading) for column in free}
     sorted_out = _by_role(roles)
@@ -258,23 +264,26 @@ def _first(rows: Iterable[Row]) -> Iterable[Row]:
     return (row for row, _ in zip(rows, range(SURVEYED), strict=False))
 
 
-def _sane_fields(fields: dict[str, str], seen: Mapping[str, Seen], columns: Columns) -> dict[str, str]:
+def _sane_fields(fields: dict[str, str], seen: Mapping[str, Seen], columns: Columns, rows: int) -> dict[str, str]:
     """The fields without those whose column holds something else; an id that is one, where another column is none."""
     for name, kind in (("price", "number"), ("popularity", "number"), ("available", "flag")):
         column = fields.get(name)
         if column and name not in columns.chosen and seen[column].filled >= ENOUGH and seen[column].share(kind) < 0.5:
             del fields[name]
+    if "attributes" in fields and seen[fields["attributes"]].filled > 0.5 * rows:
+        del fields["attributes"]  # `flat` took apart those that are objects
     unique = fields.get("id")
-    if unique and "id" not in columns.chosen and not _is_key(seen[unique]):
+    if unique and "id" not in columns.chosen and not _is_key(seen[unique], rows):
         known = {key_of(name): rank for rank, name in enumerate(PRODUCT_ALIASES["id"])}
-        others = [column for column in seen if key_of(column) in known and _is_key(seen[column])]
+        others = [column for column in seen if key_of(column) in known and _is_key(seen[column], rows)]
         if others:
             fields["id"] = min(others, key=lambda column: known[key_of(column)])
     return fields
 
 
-def _is_key(column: Seen) -> bool:
-    return column.filled < ENOUGH or len(column.distinct) > 0.98 * column.filled
+def _is_key(column: Seen, rows: int) -> bool:
+    """Whether nearly every row has a value of its own."""
+    return rows < ENOUGH or len(column.distinct) > 0.98 * rows
 
 
 def _role(column: str, seen: Seen, rows: int, reading: Reading) -> str:
@@ -312,8 +321,8 @@ def _is_code(words: set[str], seen: Seen) -> bool:
     """Whether whole numbers name the row rather than measure it."""
     if not seen.near_unique or seen.share("whole") < 1:
         return False
-    consecutive = seen.highest - seen.lowest + 1 <= 1.05 * len(seen.distinct)
-    return bool(words & _CODES) or consecutive or seen.lowest >= 1e7
+    row_number = seen.lowest in (0, 1) and seen.highest - seen.lowest + 1 <= 1.05 * len(seen.distinct)
+    return bool(words & _CODES) or row_number or seen.lowest >= 1e7
 
 
 def _sign(signs: Counter[str], told: Decimal, delimiter: str | None) -> DecimalSign:
@@ -337,10 +346,20 @@ def _separators(columns: Sequence[Counter[str]]) -> tuple[str, ...]:
         found += [">>"] if any(">>" in value for value in clean) else []
         found += [">"] if any(">" in value.replace(">>", "") for value in clean) else []
         found += [sign for sign in ("|", ";") if any(sign in value for value in clean)]
+        found += [","] if _several_paths(clean) else []
         slashed = [value for value in clean if "/" in value]
         if slashed and _is_hierarchy(slashed, clean):
             found.append("/")
     return tuple(dict.fromkeys(found))
+
+
+def _several_paths(values: Sequence[str]) -> bool:
+    """Whether commas separate whole paths (`A > B, C > D`): most that could be such begin as other paths do."""
+    roots = {value.partition(">")[0].strip() for value in values}
+    lists = [value.split(",") for value in values if "," in value and ">" in value]
+    lists = [parts for parts in lists if all(">" in part for part in parts)]
+    met = sum(all(part.partition(">")[0].strip() in roots for part in parts[1:]) for parts in lists)
+    return len(lists) > 0 and 2 * met > len(lists)
 
 
 def _is_hierarchy(slashed: Sequence[str], all_values: Sequence[str]) -> bool:

@@ -91,15 +91,24 @@ def name(field: str, value: object, *, clean: bool = True) -> str:
 
 
 def prose(field: str, value: object, *, clean: bool = True) -> str:
-    """The value as running text: HTML tags gone, lists joined by ", ", objects as `name value`; "" for null."""
+    """The value as running text: HTML tags gone, lists joined by ", ", objects as `name value`; "" for null.
+
+    Lists and objects may be JSON in text, or what Ruby prints.
+    """
     if is_null(value):
         return ""
     if isinstance(value, str):
+        structure = _structure(value) if clean and value[:1] in "[{" else None
+        if structure is not None:
+            return prose(field, structure)
         return text(field, strip_tags(value) if clean else value, clean=clean)
     if isinstance(value, list):
         return ", ".join(filter(None, (prose(field, item, clean=clean) for item in value)))
     if isinstance(value, dict):
-        return text(field, json.dumps(value, ensure_ascii=False, default=str), clean=clean)
+        if value.keys() == {"key", "value"}:
+            return f"{prose(field, value['key'], clean=clean)} {prose(field, value['value'], clean=clean)}".strip()
+        said = {str(name): prose(field, member, clean=clean) for name, member in value.items()}
+        return ", ".join(f"{text(field, name, clean=clean)} {member}" for name, member in said.items() if member)
     return text(field, value, clean=clean)
 
 
@@ -192,8 +201,8 @@ def flag(field: str, value: object) -> bool:
 def path(field: str, value: object, *, separators: Sequence[str] = (), clean: bool = True) -> CategoryPath:
     """The value as a category path, root first: `Pantry > Pasta Sauces`, or a list; () for null.
 
-    separators: what stands between levels, besides `>` and its like, in this column. Of several paths (`A > B, A > C`)
-    the first is taken; empty levels are left out.
+    separators: what stands between levels, besides `>` and its like, in this column. With "," among them, a value may
+    hold several paths (`A > B, C > D`), of which the first is taken. Empty levels are left out.
     """
     if is_null(value):
         return ()
@@ -220,7 +229,7 @@ def mapping(field: str, value: object) -> Mapping[str, Any]:
     if is_null(value):
         return {}
     if isinstance(value, str):
-        value = _json(field, value, "a JSON object")
+        value = _structure(value.strip())
     if isinstance(value, list) and all(isinstance(pair, tuple) and len(pair) == 2 for pair in value):
         value = dict(value)
     if not isinstance(value, Mapping):
@@ -263,12 +272,25 @@ def _of_text(field: str, value: str, money: bool, decimal: DecimalSign) -> float
     return -found if "-" in (minus := match["sign"] + match["inner"]) or "−" in minus else found
 
 
+def _structure(value: str) -> list[Any] | dict[str, Any] | None:
+    """The list or object that a text spells, if it does."""
+    if len(value) > MAX_FIELD or value.rstrip()[-1:] not in "]}":
+        return None
+    for spelled in (value, value.replace("=>", ": ")):
+        try:
+            found = json.loads(spelled)
+        except (ValueError, RecursionError):
+            continue
+        return found if isinstance(found, (list, dict)) else None
+    return None
+
+
 def _split(value: str, separators: Sequence[str]) -> list[str]:
     ours = [sign for sign in separators if sign.strip("> ")]
-    if "," in value and ">" in value and "," not in ours:  # several paths, as shop systems export them
+    if "," in ours and ">" in value:  # several paths, as shop systems export them
         several = value.split(",")
-        root = several[0].partition(">")[0].strip()
-        value = several[0] if all(part.partition(">")[0].strip() == root for part in several) else value
+        value = several[0] if all(">" in part for part in several) else value
+        ours.remove(",")
     pattern = "|".join([r"\s*-?>+\s*", r"\s*[›»→]\s*", *(rf"\s*{re.escape(sign.strip())}+\s*" for sign in ours)])
     return [part.strip() for part in re.split(pattern, value)]
 

@@ -151,7 +151,8 @@ def test_what_is_no_id(written: object, said: str) -> None:
         ("Food|Milk;Oat", ("|", ";"), ("Food", "Milk", "Oat")),
         ('["Food >> Milk >> Oat"]', (), ("Food", "Milk", "Oat")),
         (["Food", None, "Milk"], (), ("Food", "Milk")),
-        ("Food > Milk, Food > Drinks", (), ("Food", "Milk")),
+        ("Food > Milk, Sale > Drinks", (">", ","), ("Food", "Milk")),
+        ("Food > Milk, Sale > Drinks", (), ("Food", "Milk, Sale", "Drinks")),
         ("Bread, Rolls > White", (), ("Bread, Rolls", "White")),
         ("Food > nan > Milk", (), ("Food", "Milk")),
         ("NaN", (), ()),
@@ -172,6 +173,23 @@ def test_categories(written: object, separators: tuple[str, ...], expected: tupl
 )  # fmt: skip
 def test_dates(written: object, expected: bool) -> None:
     assert values.is_date(written) is expected
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("<p>Warm &amp; <b>dry</b></p>", "Warm & dry"),
+        (["red", None, "blue"], "red, blue"),
+        ('["red", "blue"]', "red, blue"),
+        ({"fabric": "cotton", "care": None}, "fabric cotton"),
+        ('{"specification"=>[{"key"=>"Fabric", "value"=>"Cotton"}]}', "specification Fabric Cotton"),
+        ("[sic]", "[sic]"),
+        ("5 < 6 > 4", "5 < 6 > 4"),
+        ("nan", ""),
+    ],
+)
+def test_prose(written: object, expected: str) -> None:
+    assert values.prose("description", written) == expected
 
 
 def test_currencies() -> None:
