@@ -17,11 +17,11 @@ import click
 from genret.eval.evaluation import answerable, own_grading
 from genret.eval.studies.failures import BASELINE, SYSTEM, analyse
 from genret.eval.systems.bench import Bench, SystemSettings, bm25_system
-from genret.eval.systems.bm25 import BM25Settings
 from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
 from genret.ground.settings import make_settings, read_preset
 from genret.ground.types import SPLITS
+from genret.index.lexical import BM25Settings
 from genret.pipeline.folder import RunFolder
 
 

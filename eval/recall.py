@@ -26,11 +26,11 @@ from genret.embed.settings import EmbedSettings
 from genret.eval.evaluation import answerable, evaluate_bench, own_grading
 from genret.eval.result import EvalResult, Grading
 from genret.eval.systems.bench import SYSTEMS, Bench, System, SystemSettings, bm25_system, parts_of
-from genret.eval.systems.bm25 import BM25Settings
 from genret.eval.systems.encoders import encoder_system, two_tower_system
 from genret.ground.errors import GenretError
 from genret.ground.settings import make_settings, read_preset
 from genret.ground.types import SPLITS, Split
+from genret.index.lexical import BM25Settings
 from genret.pipeline.folder import RunFolder
 
 NEED_A_RUN = {"dense", "generative", "generative-rescored", "generative-mixed"}

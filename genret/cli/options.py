@@ -17,7 +17,7 @@ from genret.ground.settings import make_settings, read_preset
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
-SECTIONS = ("grocery", "embed", "two-tower", "tokenizer", "model", "train")
+SECTIONS = ("grocery", "embed", "two-tower", "tokenizer", "model", "train", "bm25")
 
 ENCODING_REMEDY = "save it as UTF-8, or name its encoding with --encoding"
 run_argument = click.argument("run", type=click.Path(path_type=Path))

@@ -21,15 +21,46 @@ if TYPE_CHECKING:
     from genret.pipeline.explain import BeamNode
 
 
-@click.command()
+class SearchCommand(click.Command):
+    """A command whose `--rescore` may stand alone, whatever follows it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """`--rescore` without a number after it is `--rescore 0`: the cosine alone."""
+        given: list[str] = []
+        for place, arg in enumerate(args):
+            given.append(arg)
+            if arg == "--rescore" and not _is_number(args[place + 1 : place + 2]):
+                given.append("0")
+        return super().parse_args(ctx, given)
+
+
+@click.command(cls=SearchCommand)
 @click.argument("queries", nargs=-1)
 @click.option("--run", default="runs/demo", show_default=True, type=click.Path(path_type=Path), help="The run folder.")
 @click.option("-k", "k", default=10, show_default=True, help="Products a query.")
 @click.option("--beam-width", type=int, help="Prefixes kept a level. Default: the run's own, 50 unless it says more.")
-@click.option("--exact", is_flag=True, help="Widen the search until the top k is proven.")
+@click.option("--exact", is_flag=True, help="Widen the search until the top k is certified.")
 @click.option("--where", help="Only products that meet a condition: 'price < 5 and brand = \"Acme\"'.")
 @click.option("--max-per-prefix", type=int, help="At most so many hits that share L1-L2.")
-@click.option("--rescore", is_flag=True, help="Order the beam's products by their embeddings.")
+@click.option(
+    "--rescore",
+    type=float,
+    metavar="[WEIGHT]",
+    help="Order the beam's products by their embeddings' cosine, or by cosine + WEIGHT * log-probability.",
+)
+@click.option(
+    "--hybrid/--no-hybrid",
+    default=None,
+    help="One list of the beam's and BM25's products, scored by both. Default: where the run had no query log.",
+)
+@click.option(
+    "--by",
+    type=click.Choice(("beam", "dense", "bm25")),
+    default="beam",
+    show_default=True,
+    help="What finds products: the beam, exact nearest neighbours, or BM25.",
+)
+@click.option("--spell/--no-spell", default=True, show_default=True, help="Read unknown words as known ones nearby.")
 @click.option("--explain", is_flag=True, help="Draw the beam as a tree.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a query, for machines.")
 @click.option("--queries-file", type=click.Path(path_type=Path), help="One query a line, after those given.")
@@ -48,14 +79,19 @@ def search(
 ) -> None:
     """Search RUN for QUERIES: products that exist, best first.
 
-    Scores are log-probabilities in nats; "proven" says that the top k is what scoring every product would give.
+    Scores are log-probabilities in nats, unless an option says otherwise; "certified" says that the model scores no
+    product higher.
     """
     texts = [*queries, *(read_lines(queries_file, encoding, ENCODING_REMEDY) if queries_file else ())]
     if not texts:
         raise GenretError('no query given; try: genret search "marinara sauce"')
-    if explain and (len(texts) > 1 or any(options[name] for name in ("exact", "max_per_prefix", "rescore"))):
+    if options["rescore"] is None:
+        options["rescore"] = False
+    others = options["rescore"] is not False or options["by"] != "beam"
+    if explain and (len(texts) > 1 or others or any(options[name] for name in ("exact", "max_per_prefix", "hybrid"))):
         raise GenretError(
-            "--explain draws one plain search; give one query and no --exact, --rescore, --max-per-prefix"
+            "--explain draws one plain search; give one query and no --exact, --rescore, --hybrid, --by, "
+            "--max-per-prefix"
         )
     from genret.pipeline.retriever import Retriever
 
@@ -109,8 +145,11 @@ def _grow(tree: Tree, node: BeamNode) -> None:
 def _table(result: SearchResult) -> Any:
     from rich.table import Table
 
-    proven = "proven exact" if result.exact else "not proven exact"
-    table = Table(title=f"{_safe(result.query)}  ({len(result.hits)} products, {proven})", title_justify="left")
+    certified = ", certified: the model scores no product higher" if result.exact else ""
+    read = f", read as {_safe(result.corrected)}" if result.corrected else ""
+    unknown = f"; unknown: {_safe(', '.join(result.unknown))}" if result.unknown else ""
+    title = f"{_safe(result.query)}{read}  ({len(result.hits)} products{certified}{unknown})"
+    table = Table(title=title, title_justify="left")
     for name, justify in (
         ("#", "right"),
         ("score", "right"),
@@ -142,6 +181,13 @@ def _print(*renderables: Any) -> None:
     console = Console(width=None if sys.stdout.isatty() else max(120, shutil.get_terminal_size().columns))
     for renderable in renderables:
         console.print(renderable)
+
+
+def _is_number(texts: list[str]) -> bool:
+    try:
+        return bool(texts) and float(texts[0]) >= 0
+    except ValueError:
+        return False
 
 
 def _safe(text: str) -> str:

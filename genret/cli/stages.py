@@ -99,11 +99,13 @@ changes_option = click.option(
 @click.command()
 @run_argument
 @changes_option
-def index(run: Path, changes: OnChanges | None) -> None:
-    """Build the prefix trie of RUN/tokenizer's semantic IDs, RUN/index."""
+@settings_options
+def index(run: Path, layers: Layers, changes: OnChanges | None) -> None:
+    """Build the prefix trie of RUN/tokenizer's semantic IDs, and the products' words beside it, RUN/index."""
+    from genret.index.tuning import TuneSettings
     from genret.pipeline.stages import index_stage
 
-    say("index", index_stage(run, changes))
+    say("index", index_stage(run, changes, layers.make(TuneSettings, "bm25")))
 
 
 @click.command()
@@ -128,6 +130,7 @@ def build(
 ) -> None:
     """SOURCE, a catalogue, to a retriever: data, embed, tokenize, train and index. Finished stages are reused."""
     from genret.embed.settings import EmbedSettings
+    from genret.index.tuning import TuneSettings
     from genret.pipeline.stages import check_changes, embed_stage, index_stage, tokenize_stage, train_stage
     from genret.tokenizer.settings import TokenizerSettings
     from genret.training.settings import ModelSettings, TrainSettings
@@ -138,6 +141,7 @@ def build(
     tokenizer = layers.make(TokenizerSettings, "tokenizer", {"lam": lam})
     seq2seq = layers.make(ModelSettings, "model", {"encoder": encoder})
     training = layers.make(TrainSettings, "train", {"max_steps": max_steps})
+    words = layers.make(TuneSettings, "bm25")
     require_extras("train", *_extras_of(embedding))
     tell_hardware(embedding=embedding.resolved().precision, training=training.precision)
     found = Source.of(source, options)
@@ -150,7 +154,7 @@ def build(
     tell_coverage(run)
     tell_policy(run)
     say("train", train_stage(run, seq2seq, training))
-    say("index", index_stage(run, changes))
+    say("index", index_stage(run, changes, words))
     click.echo(f'\nnext:\n  genret search "..." --run {run}\n  genret eval {run}')
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from genret.data.trec import qrels_fields, qrels_line, run_fields, run_lines
 from genret.ground.errors import GenretError
@@ -70,12 +69,6 @@ def without_own(run: Run, k: int) -> dict[str, RankedList]:
         pairs = [pair for pair in zip(ranking.products, ranking.scores, strict=True) if pair[0] != query][:k]
         found[query] = RankedList(tuple(product for product, _ in pairs), tuple(score for _, score in pairs))
     return found
-
-
-def top_rows(scores: npt.NDArray[np.floating], k: int) -> npt.NDArray[np.int64]:
-    """The rows of the k highest of (N,) scores, best first, ties by row; fewer where N < k."""
-    kept = np.flatnonzero(scores >= np.partition(scores, -k)[-k]) if k < len(scores) else np.arange(len(scores))
-    return kept[np.argsort(-scores[kept], kind="stable")][:k].astype(np.int64)
 
 
 def write_trec_run(path: str | Path, run: Run, tag: str = "genret") -> None:

@@ -81,6 +81,10 @@ class SearchResult(Sequence[Hit]):
     hits: tuple[Hit, ...]
     exact: bool
     """True where the top k is certified: the model scores no other allowed product higher."""
+    corrected: str | None = None
+    """The query as it was read, where that is not as it was typed."""
+    unknown: tuple[str, ...] = ()
+    """Its words that neither products nor shoppers know, in lower case, corrected or not."""
     error: str | None = None
     """Why there is no answer, where the caller asked for errors as results; then there are no hits."""
 
@@ -102,8 +106,9 @@ class SearchResult(Sequence[Hit]):
         return f"SearchResult({self.query[:60]!r}: {len(self)} hits{first}{certified})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as `genret search --json` prints them: query, exact, one dict per hit, and an error."""
-        found = {"query": self.query, "exact": self.exact, "hits": [hit.to_dict() for hit in self.hits]}
+        """Plain values, as `genret search --json` prints them: the query and how it was read, its hits, or an error."""
+        read = {"query": self.query, "corrected": self.corrected, "unknown": list(self.unknown)}
+        found = {**read, "exact": self.exact, "hits": [hit.to_dict() for hit in self.hits]}
         return found if self.error is None else {**found, "error": self.error}
 
     def to_arrow(self) -> Any:

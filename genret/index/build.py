@@ -19,9 +19,11 @@ from genret.ground.errors import GenretError
 from genret.index import generations
 from genret.index.changes import LIVE, Change, Shape, decoded, encoded, merged, read_live, write_live
 from genret.index.idmap import IdMap
+from genret.index.lexical import IndexText
 from genret.index.migrate import KIND, take_over
 from genret.index.snapshot import Base, Floats, rank_keys
 from genret.index.store import ACKNOWLEDGED, STORE, Read, State, Store, lineage_of
+from genret.index.text import TEXT, save_text
 from genret.search.trie import Trie
 
 Carry: TypeAlias = Callable[[Base, Sequence[Change]], Sequence[Change]]
@@ -39,6 +41,8 @@ class Contents(NamedTuple):
     """(N, D)"""
     live: Sequence[Change] = ()
     """What came and went since the index was built from its data; part of the products above."""
+    text: IndexText = IndexText()
+    """How the words of products count, and what is known of the query log's."""
 
 
 class Written(NamedTuple):
@@ -86,13 +90,14 @@ def build_index(
     inputs: Mapping[str, str] | None = None,
     embeddings: npt.ArrayLike | None = None,
     *,
+    text: IndexText | None = None,
     changes: Carry | Literal["forget"] | None = None,
 ) -> Artifact:
     """Write the index of a catalogue's N products, with their (N, L) codes, at `path`, and return its generation.
 
     Products lie in the order of their IDs; those that share an ID by popularity, the highest first, then by product
     id. `embeddings` (N, D) float32 or float16 are kept in the same order. A catalogue of no products makes an index
-    that finds nothing.
+    that finds nothing. `text`: how the words of products count, and what is known of the query log's.
 
     In place of an index that is there; where products came or went since that was built, `changes` takes them over, or
     drops them if it is "forget": without it, that is a GenretError.
@@ -109,7 +114,7 @@ def build_index(
         store = _existing_store(folder, forget)
         state = None if store is None else store.state()
         number = max([0 if state is None else state.allocated, *generations.numbers(folder)]) + 1
-        contents = Contents(catalogue, array, vectors)
+        contents = Contents(catalogue, array, vectors, text=text or IndexText())
         written = written_generation(folder, number, contents, trie.codebook_sizes, inputs or {})
         if store is None:
             Store.create(folder / STORE, written.current(None, 0), [])
@@ -196,7 +201,7 @@ def written_generation(
 
 
 def _write(path: Path, contents: Contents, codebook_sizes: Sequence[int], inputs: Mapping[str, str]) -> Artifact:
-    catalogue, codes, embeddings, live = contents
+    catalogue, codes, embeddings, live, text = contents
     ranked = rank_keys(catalogue.table).order()
     trie, order = Trie.build(codes[ranked], codebook_sizes)
     rows = ranked[order]  # (N,) the catalogue's row at each position
@@ -206,6 +211,7 @@ def _write(path: Path, contents: Contents, codebook_sizes: Sequence[int], inputs
         trie.save(folder / "trie")
         ordered.write(folder / "products.parquet")
         IdMap.build(ordered.ids, codes[rows]).save(folder)
+        save_text(list(ordered), text, folder / TEXT)
         if embeddings is not None:
             np.save(folder / "embeddings.npy", embeddings[rows], allow_pickle=False)
         if live:

@@ -312,7 +312,7 @@ class Index:
             return "nothing to do"
         with self._writing:
             number = allocated(self._store)
-        contents = Contents(*frozen.contents(), frozen.live())
+        contents = Contents(*frozen.contents(), frozen.live(), base.text.about)
         written = written_generation(self.folder, number, contents, base.trie.codebook_sizes, state.inputs)
         with self._writing, self._store.writing() as transaction:
             if transaction.state.generation != base.number:  # only where the system has no locks to keep others out

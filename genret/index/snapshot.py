@@ -30,6 +30,7 @@ from genret.index.filter_values import check_values
 from genret.index.filters import Condition, resolve
 from genret.index.generations import Hold
 from genret.index.idmap import IdMap
+from genret.index.text import BaseText, SnapshotText
 from genret.search.bits import Bools, Ints
 from genret.search.overlay import OverlayAllowed, OverlayTrie
 from genret.search.trie import Allowed, Trie
@@ -120,6 +121,11 @@ class Base:
     def attributes(self) -> frozenset[str]:
         """The names of attributes that any product has."""
         return attribute_names(self.catalogue.table)
+
+    @cached_property
+    def text(self) -> BaseText:
+        """The products' words."""
+        return BaseText(self.artifact, lambda: list(self.catalogue))
 
     @cached_property
     def _ids(self) -> Any:
@@ -252,6 +258,14 @@ class Snapshot:
     def product(self, position: int) -> Product:
         """The product at a position."""
         return self.products([position])[0]
+
+    @cached_property
+    def text(self) -> SnapshotText:
+        """The products' words by position: BM25, and which words are known."""
+        if self.delta is None or not isinstance(self.trie, OverlayTrie):
+            return SnapshotText(self.base.text)
+        came = self.delta.products(np.arange(len(self.delta.rows)))
+        return SnapshotText(self.base.text, self.trie, came)
 
     @property
     def embeddings(self) -> Embeddings | None:

@@ -1,13 +1,11 @@
-"""What `Retriever.search` is asked, checked: arguments by name, queries by number."""
+"""The queries that `Retriever.search` is asked, checked, and named by number."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-import numpy as np
-
-from genret.ground.checks import choice, flag, plain_text, real, shown, whole
+from genret.ground.checks import choice, plain_text, shown
 from genret.ground.errors import GenretError
 from genret.ground.types import SearchResult
 
@@ -15,16 +13,6 @@ Errors: TypeAlias = Literal["raise", "return"]
 """What becomes of a query that cannot be searched: an exception, or a result that carries the error."""
 MAX_QUERY = 10_000
 """Characters of a query. The model reads a fraction of that; more would only cost time."""
-
-
-class Options(NamedTuple):
-    """How to search, checked, in Python's own types, and no larger than the catalogue."""
-
-    k: int
-    beam_width: int
-    exact: bool
-    max_per_prefix: int | None
-    rescore: bool | float
 
 
 class Asked(NamedTuple):
@@ -43,26 +31,6 @@ class Asked(NamedTuple):
         ]
 
 
-def check_options(
-    k: Any, beam_width: Any, exact: Any, max_per_prefix: Any, rescore: Any, *, products: int, default_width: int
-) -> Options:
-    """The options of a search over so many `products`, which bound `k` and the beam."""
-    most = max(1, products)
-    k = min(whole("k", k), most)
-    width = default_width if beam_width is None else whole("beam_width", beam_width)
-    per_prefix = None if max_per_prefix is None else min(whole("max_per_prefix", max_per_prefix), most)
-    if isinstance(rescore, bool | np.bool_):
-        rescore = bool(rescore)
-    else:
-        try:
-            rescore = real("rescore", rescore, least=0.0)
-        except GenretError:
-            raise GenretError(
-                f"rescore={shown(rescore)}: expected True, False, or the weight of the log-probability, 0 or more"
-            ) from None
-    return Options(k, max(k, min(width, most)), flag("exact", exact), per_prefix, rescore)
-
-
 def check_queries(queries: Any, errors: Any = "raise") -> Asked:
     """The queries of a call, one or several. A wrong one is a GenretError, or with errors="return" a result."""
     choice("errors", errors, ("raise", "return"))
@@ -78,7 +46,7 @@ def check_queries(queries: Any, errors: Any = "raise") -> Asked:
             if errors == "raise":
                 raise
             text = query[:MAX_QUERY] if isinstance(query, str) else shown(query)
-            wrong[place] = SearchResult(text, (), False, str(error))
+            wrong[place] = SearchResult(text, (), False, error=str(error))
     return Asked(texts, wrong)
 
 

@@ -6,12 +6,10 @@ Text in, products out. Puts the model, the index and the beam search together; k
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -25,10 +23,13 @@ from genret.index.filter_text import as_condition
 from genret.index.filters import Condition
 from genret.index.index import Index
 from genret.index.snapshot import Base, Delta, Snapshot
+from genret.index.spelling import Spelling
 from genret.model.prefix import PrefixTable
 from genret.model.seq2seq import GenretForConditionalGeneration
-from genret.pipeline.arguments import Errors, Options, check_options, check_queries, check_query
+from genret.pipeline.arguments import Errors, check_queries, check_query
+from genret.pipeline.finding import Found, by_neighbours, by_words, fused, reordered, top
 from genret.pipeline.folder import RunFolder
+from genret.pipeline.options import Finder, Plan, SearchOptions
 from genret.search.beam import BeamResult, BeamSettings, BeamTrace, Decoder, beam_search
 from genret.search.trie import Allowed
 
@@ -99,6 +100,9 @@ class Retriever:
         where: Condition | str | None = ...,
         max_per_prefix: int | None = ...,
         rescore: bool | float = ...,
+        hybrid: bool | None = ...,
+        by: Finder = ...,
+        spell: bool = ...,
         errors: Errors = ...,
     ) -> SearchResult: ...
     @overload
@@ -112,6 +116,9 @@ class Retriever:
         where: Condition | str | None = ...,
         max_per_prefix: int | None = ...,
         rescore: bool | float = ...,
+        hybrid: bool | None = ...,
+        by: Finder = ...,
+        spell: bool = ...,
         errors: Errors = ...,
     ) -> list[SearchResult]: ...
     def search(
@@ -124,29 +131,32 @@ class Retriever:
         where: Condition | str | None = None,
         max_per_prefix: int | None = None,
         rescore: bool | float = False,
+        hybrid: bool | None = None,
+        by: Finder = "beam",
+        spell: bool = True,
         errors: Errors = "raise",
     ) -> SearchResult | list[SearchResult]:
         """The best `k` products for a query, or for each of several: best first, ties broken by semantic ID.
 
         Products that share an ID have one score and are ranked among themselves by popularity, then by id. `where`
         restricts the search to products that meet a condition (see `genret.index.filters`), inside the beam, so that k
-        allowed products come back wherever so many exist. `exact` widens the search until the top k is proven to be
-        what scoring every allowed product would give. `max_per_prefix` caps hits that share L1-L2. `rescore` orders
-        the products that the beam found by the cosine of their embeddings with the query's instead, which then is the
-        score; a number w orders them by cosine + w * log-probability. Such a result never counts as exact.
-        `beam_width`: prefixes kept a level; by default the run's own. Neither it nor `k` goes beyond the catalogue.
+        allowed products come back wherever so many exist. `exact` widens the search until the top k is certified: the
+        model scores no allowed product higher. `max_per_prefix` caps hits that share L1-L2. `beam_width`: prefixes
+        kept a level; by default the run's own. Neither it nor `k` goes beyond the catalogue.
+
+        `rescore` orders the products that the beam found by the cosine of their embeddings with the query's instead,
+        which then is the score; a number w orders them by cosine + w * log-probability. `hybrid` fuses that order (w =
+        0.02 unless `rescore` says otherwise) with BM25's: one list, scores from 0 to 1, every product scored by both.
+        None: as the run would have it, which is hybrid where it had no query log to train on. `by` finds products by
+        "bm25" alone, or by "dense", exact nearest neighbours, in place of the beam. Only a plain beam is certified.
+
+        `spell` reads words that neither products nor shoppers know as known ones nearby; the result says how it read.
         `errors`: "raise" a GenretError for a query that cannot be searched, or "return" it as `SearchResult.error`, so
         that one bad query of many does not lose the others.
         """
         asked = check_queries(queries, errors)
-        options = self._options(k, beam_width, exact, max_per_prefix, rescore)
-        settings = BeamSettings(options.k, options.beam_width, options.exact, max_per_prefix=options.max_per_prefix)
-        if options.rescore is False:
-            found = self._searched(asked.texts, settings, where)
-        else:
-            weight = 0.0 if options.rescore is True else options.rescore
-            found = self._rescored(asked.texts, settings, where, weight)
-        results = asked.results(list(found))
+        options = SearchOptions(k, beam_width, exact, max_per_prefix, rescore, hybrid, by, spell)
+        results = asked.results(list(self._results(asked.texts, options, where)))
         return results[0] if isinstance(queries, str) else results
 
     def search_positions(
@@ -170,10 +180,10 @@ class Retriever:
         trace = BeamTrace()
         index = self.index.snapshot()
         query = check_query(query)
-        options = self._options(k, beam_width)
-        settings = BeamSettings(options.k, options.beam_width)
-        result = self._beam([query], index, settings, self._allowed(index, where), trace)
-        return next(_results(Batch([query], result, index))), trace
+        plan = SearchOptions(k, beam_width, hybrid=False).plan(index.trie.num_products, self.beam_width, has_log=True)
+        result = self._beam([query], index, plan.beam, self._allowed(index, where), trace)
+        found = Found(result.positions, result.scores, result.proven)
+        return next(_typed([query], [Spelling(query, ())], found, index)), trace
 
     def decoder(self, queries: Sequence[str], index: Snapshot | None = None) -> Decoder:
         """The queries, encoded: what a beam search steps through, over the index as it is now or was at a snapshot."""
@@ -244,60 +254,44 @@ class Retriever:
         with timed("decode"):
             return beam_search(decoder, index.trie, settings, allowed, trace)
 
-    def _searched(
-        self, queries: Sequence[str], settings: BeamSettings, where: Condition | str | None
+    def _results(
+        self, queries: Sequence[str], options: SearchOptions, where: Condition | str | None
     ) -> Iterator[SearchResult]:
-        for batch in self.search_positions(queries, settings, where):
-            yield from _results(batch)
+        index = self.index.snapshot()
+        allowed = self._allowed(index, where)
+        plan = options.plan(index.trie.num_products, self.beam_width, index.text.has_log)
+        step = max(1, MAX_ROWS // plan.beam.beam_width)
+        for start in range(0, len(queries), step):
+            batch = queries[start : start + step]
+            read = [index.text.speller.read(text) if options.spell else Spelling(text, ()) for text in batch]
+            found = self._found([spelling.text for spelling in read], index, plan, allowed)
+            yield from _typed(batch, read, top(found, plan.k, plan.cap, index), index)
 
-    def _options(
-        self,
-        k: int,
-        beam_width: int | None,
-        exact: bool = False,
-        max_per_prefix: int | None = None,
-        rescore: bool | float = False,
-    ) -> Options:
-        """The options of a search, checked; the beam is the run's own if none is asked for, and at least k wide."""
-        size, width = self.index.trie.num_products, self.beam_width
-        return check_options(k, beam_width, exact, max_per_prefix, rescore, products=size, default_width=width)
-
-    def _rescored(
-        self, queries: Sequence[str], settings: BeamSettings, where: Condition | str | None, weight: float
-    ) -> Iterator[SearchResult]:
-        wide = replace(settings, k=settings.beam_width)
-        for batch in self.search_positions(queries, wide, where):
-            with timed("rank"):
-                scores = _cosines(batch, self.embedder.encode(batch.queries))  # (Q, k')
-                if weight:
-                    scores += np.float32(weight) * batch.result.scores
-                order = np.argsort(-scores, axis=1, kind="stable")[:, : settings.k]
-                best = np.take_along_axis(batch.result.positions, order, axis=1)
-                result = _replaced(batch.result, best, np.take_along_axis(scores, order, axis=1))
-            yield from _results(batch._replace(result=result))
-
-
-def _replaced(result: BeamResult, positions: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]) -> BeamResult:
-    """The result with other positions and scores, no longer proven."""
-    return result._replace(positions=positions, scores=scores, proven=np.zeros_like(result.proven))
+    def _found(self, texts: Sequence[str], index: Snapshot, plan: Plan, allowed: Allowed | None) -> Found:
+        """What the plan's searches find, in one list."""
+        if plan.by == "bm25":
+            return by_words(texts, plan.beam.k, index, allowed)
+        if plan.by == "beam":
+            result = self._beam(texts, index, plan.beam, allowed)
+            own = Found(result.positions, result.scores, result.proven)
+            if plan.cosine is None and plan.lexical is None:
+                return own
+        with timed("rank"):
+            vectors = self.embedder.encode(texts)
+            if plan.by == "dense":
+                own = by_neighbours(vectors, plan.beam.k, index, allowed)
+            else:
+                own = reordered(own, vectors, plan.cosine or 0.0, index)
+            if plan.lexical is None:
+                return own
+            return fused(own, by_words(texts, plan.beam.k, index, allowed), texts, vectors, plan.lexical, index)
 
 
-def _cosines(batch: Batch, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """(Q, k) cosine of each query with each of its products; -inf where there is none."""
-    positions = batch.result.positions
-    embeddings = batch.index.embeddings
-    if embeddings is None:
-        raise GenretError("this index holds no embeddings to rescore with; build it again with the run's embeddings")
-    found = np.asarray(embeddings[np.maximum(positions, 0)], np.float32)  # (Q, k, D)
-    return np.where(positions >= 0, np.einsum("qkd,qd->qk", found, vectors), -np.inf).astype(np.float32)
-
-
-def _results(batch: Batch) -> Iterator[SearchResult]:
+def _typed(queries: Sequence[str], read: Sequence[Spelling], found: Found, index: Snapshot) -> Iterator[SearchResult]:
     """One typed result per query."""
-    result, index = batch.result, batch.index
-    for row, query in enumerate(batch.queries):
-        found = result.positions[row] >= 0
-        positions, scores = result.positions[row][found], result.scores[row][found]
+    for row, (query, spelling) in enumerate(zip(queries, read, strict=True)):
+        some = found.positions[row] >= 0
+        positions, scores = found.positions[row][some], found.scores[row][some]
         with timed("rank"):
             ids = map(tuple, index.trie.id_of(positions).tolist())
             hits = tuple(
@@ -306,4 +300,5 @@ def _results(batch: Batch) -> Iterator[SearchResult]:
                     zip(index.products(positions), scores, ids, strict=True), start=1
                 )
             )
-        yield SearchResult(query, hits, bool(result.proven[row]))
+        corrected = spelling.text if spelling.text != query else None
+        yield SearchResult(query, hits, bool(found.certified[row]), corrected, spelling.unknown)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from genret.embed.fine_tuning import TwoTowerRecipe
     from genret.index.build import Carry
     from genret.index.store import State
+    from genret.index.tuning import TuneSettings
     from genret.tokenizer.settings import TokenizerSettings
     from genret.training.settings import ModelSettings, TrainSettings
 
@@ -148,27 +149,31 @@ def _query_bag(run: RunFolder, embeddings: Artifact, model: ModelSettings) -> Qu
     return bag if fits else None
 
 
-def index_stage(run: Path, changes: OnChanges | None = None) -> StageResult:
-    """RUN/index from RUN/data, RUN/embeddings and RUN/tokenizer.
+def index_stage(run: Path, changes: OnChanges | None = None, bm25: TuneSettings | None = None) -> StageResult:
+    """RUN/index from RUN/data, RUN/embeddings and RUN/tokenizer. `bm25`: how word scores are tuned on the query log.
 
     Where it has to be built again, products that were put or removed since are carried over if RUN/data is still what
     it was; if not, `changes` says whether to "keep" or to "drop" them, and without it that is a GenretError.
     """
     from genret.index.build import build_index
+    from genret.index.tuning import TuneSettings, index_text
     from genret.pipeline.stock import carried
     from genret.tokenizer.tokenizer import id_sizes
 
     folder = RunFolder(run)
     dataset, vectors, tokenizer, codes, fingerprints = folder.tokenized()
 
+    tuning = bm25 or TuneSettings()
+
     def make(out: Path, inputs: Mapping[str, str], scratch: Path) -> None:
         before = check_changes(folder, changes)
         carry = before and carried(folder, before)
         sizes = id_sizes(codes, tokenizer.codebook_sizes)
         taken: Carry | Literal["forget"] | None = "forget" if changes == "drop" else carry
-        build_index(dataset.catalogue, codes, sizes, out, inputs, vectors, changes=taken)
+        text = index_text(dataset, tuning)
+        build_index(dataset.catalogue, codes, sizes, out, inputs, vectors, text=text, changes=taken)
 
-    return _stage(folder, "index", fingerprints, {}, make)
+    return _stage(folder, "index", fingerprints, {"bm25": settings_dict(tuning)}, make)
 
 
 def check_changes(run: RunFolder, changes: OnChanges | None) -> State | None:

@@ -129,6 +129,13 @@ def rank_in_group(scores: Floats, groups: Ints) -> Ints:
     return ranks
 
 
+def best_rows(scores: Floats, k: int) -> Ints:
+    """The rows of the k highest of (N,) scores, best first, ties by row; none at -inf."""
+    kept = np.flatnonzero(scores >= np.partition(scores, -k)[-k]) if k < len(scores) else np.arange(len(scores))
+    kept = kept[scores[kept] > -np.inf]
+    return kept[np.argsort(-scores[kept], kind="stable")][:k].astype(np.int64)
+
+
 def _group_order(groups: Ints) -> tuple[Ints, Ints]:
     """(order, first): a stable order (Q, B) that puts rows of one group side by side, and where each group starts."""
     order = np.argsort(groups, axis=1, kind="stable")

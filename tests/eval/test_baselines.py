@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genret.data.records import Catalogue, Dataset
+from genret.data.records import Catalogue
 from genret.eval.runs import ranked
-from genret.eval.systems.bm25 import BM25, BM25Grid, BM25Settings, tune
+from genret.eval.systems.bm25 import BM25
 from genret.eval.systems.dense import Dense
 from genret.eval.systems.fusion import reciprocal_rank_fusion, score_fusion
 from genret.ground.errors import GenretError
-from genret.ground.types import Judgement, Product, Query
+from genret.ground.types import Product, Query
+from genret.index.lexical import BM25Settings
 
 TITLES = ["tomato basil sauce", "marinara sauce", "alfredo pasta sauce", "cola soda 12 pack", "tomatoes", "sauce sauce"]
 
@@ -81,30 +82,6 @@ def test_no_words_at_all_is_an_error():
 def test_bad_settings(bad):
     with pytest.raises(GenretError, match="BM25"):
         BM25Settings(**bad)
-
-
-def dataset() -> Dataset:
-    # Document length decides: only b > 0 puts the short product first.
-    products = [Product("long", "sauce " + "filler " * 20), Product("short", "sauce jar")]
-    products += [Product(f"x{i}", f"other thing number {i}") for i in range(20)]
-    queries = {"train": [Query(f"q{i}", "sauce") for i in range(4)]}
-    judgements = [Judgement(f"q{i}", "short", 1.0) for i in range(4)]
-    return Dataset("tiny", Catalogue.from_products(products), queries, judgements)
-
-
-def test_tuning_picks_what_helps_and_reports_every_trial():
-    grid = BM25Grid(k1=(1.5,), b=(0.0, 0.75), stem=(False,), fields=(("title",),))
-    tuned = tune(dataset(), "train", grid, measure="MRR@10")
-    assert tuned.settings.b == 0.75
-    assert tuned.value == 1.0
-    assert [value for _, value in tuned.trials] == [0.5, 1.0]
-
-
-def test_tuning_ties_go_to_the_earlier_and_need_queries():
-    grid = BM25Grid(k1=(0.9, 1.2), b=(0.75,), stem=(False,), fields=(("title",),))
-    assert tune(dataset(), "train", grid).settings.k1 == 0.9
-    with pytest.raises(GenretError, match="no judged query"):
-        tune(dataset(), "dev", grid)
 
 
 def test_dense_equals_brute_force():

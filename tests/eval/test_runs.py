@@ -16,7 +16,6 @@ from genret.eval.runs import (
     read_qrels,
     read_trec_run,
     run_of_results,
-    top_rows,
     write_qrels,
     write_trec_run,
 )
@@ -140,13 +139,6 @@ def test_a_product_ranked_twice_is_named_with_its_query(tmp_path):
 def test_missing_run_file(tmp_path):
     with pytest.raises(GenretError, match="cannot read"):
         read_trec_run(tmp_path / "none.run")
-
-
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=40), st.integers(1, 45))
-def test_top_rows_equals_a_full_sort(values, k):
-    scores = np.array(values, np.float32)
-    expected = sorted(range(len(values)), key=lambda row: (-values[row], row))[:k]
-    assert top_rows(scores, k).tolist() == expected
 
 
 def test_run_of_results_keeps_the_retrievers_order_even_if_rescored():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from genret.data.product_text import TEXT_FIELDS
 from genret.data.records import Catalogue
 from genret.eval.compare import Interval, mean_interval
 from genret.eval.evaluation import BATCH, semantic_ids
@@ -21,10 +22,9 @@ from genret.eval.measures import recall_at
 from genret.eval.result import Grading, format_difference, table
 from genret.eval.runs import Run
 from genret.eval.systems.bench import Bench
-from genret.eval.systems.bm25 import FIELDS, catalogue_tokens, tokenizer
-from genret.eval.systems.bm25 import BM25Settings as Words
 from genret.ground.errors import GenretError
 from genret.ground.types import Query, SemanticId
+from genret.index.lexical import BM25Settings, product_words, word_splitter
 
 if TYPE_CHECKING:
     from genret.pipeline.retriever import Retriever
@@ -207,9 +207,9 @@ def relevant_products(grading: Grading, bench: Bench) -> dict[str, list[str]]:
 
 def traits_of(queries: Sequence[Query], catalogue: Catalogue) -> dict[str, dict[str, str]]:
     """Query id -> trait -> value: kind, words, times asked, the rarest word, and whether it names a model number."""
-    words = tokenizer(stem=False)
+    words = word_splitter(stem=False)
     counts: Counter[str] = Counter()
-    for tokens in catalogue_tokens(catalogue, Words(stem=False, fields=FIELDS)):
+    for tokens in product_words(catalogue, BM25Settings(stem=False, fields=TEXT_FIELDS)):
         counts.update(set(tokens))
     asked = any(query.frequency != 1 for query in queries)
     found = {}

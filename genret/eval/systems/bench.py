@@ -17,22 +17,19 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 from genret.data.records import Dataset
 from genret.embed.embedder import Embedder
 from genret.eval.runs import RankedList, run_of_results, without_own
-from genret.eval.systems.bm25 import BM25, BM25Grid, BM25Settings, Tuned, tune
+from genret.eval.systems.bm25 import BM25
 from genret.eval.systems.dense import Dense
 from genret.eval.systems.fusion import reciprocal_rank_fusion, score_fusion
 from genret.ground.errors import GenretError
 from genret.ground.pretrained import model_folder
 from genret.ground.settings import settings_dict
 from genret.ground.types import Query, Split
+from genret.index.lexical import BM25Settings
+from genret.index.tuning import GRIDS, MEASURE, Tuned, tune
 from genret.pipeline.folder import RunFolder
 
 if TYPE_CHECKING:
     from genret.pipeline.retriever import Retriever
-
-GRIDS = {
-    "quick": BM25Grid(k1=(0.6, 1.2), b=(0.3, 0.75), stem=(True,), fields=(BM25Settings.fields,)),
-    "full": BM25Grid(),
-}
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class SystemSettings:
     k: int = 100
     beam_width: int = 100
     tune_split: Split = "train"
-    tune_grid: Literal["quick", "full"] = "quick"
+    tune_grid: Literal["none", "quick", "full"] = "quick"
     tune_queries: int = 300
     fusion_depth: int = 100
     lexical_weight: float = 1.0
@@ -196,7 +193,7 @@ def bm25_tuned(bench: Bench) -> Prepared:
         tuned = bench.tuned
     except GenretError as error:
         return _bm25(bench, BM25Settings(), {"untuned": str(error)})
-    return _bm25(bench, tuned.settings, {"tuned for": tuned.measure, "trials": len(tuned.trials)})
+    return _bm25(bench, tuned.settings, {"tuned for": MEASURE, "trials": len(tuned.trials)})
 
 
 def bm25_system(settings: BM25Settings, note: Mapping[str, Any] | None = None) -> System:

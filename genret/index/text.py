@@ -1,0 +1,111 @@
+"""The words of an index's products: BM25 over them, and a speller that knows them. Knows folders and positions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from genret.data.product_text import TEXT_FIELDS, product_text
+from genret.ground.artifacts import Artifact, read_json, write_json
+from genret.ground.settings import settings_dict
+from genret.ground.types import Product
+from genret.index.lexical import BM25Settings, IndexText, Lexical, LexicalView, product_words, word_splitter
+from genret.index.spelling import WORD, Speller, count_words
+from genret.search.overlay import OverlayTrie
+
+TEXT = "text"
+"""Folder of the words in an index."""
+WORDS = "words.json"
+
+
+def save_text(products: Sequence[Product], about: IndexText, folder: Path) -> None:
+    """Count the words of an index's products, which are given in its order, and write them to `folder`."""
+    _lexical(products, about).save(folder)
+    said = {"bm25": settings_dict(about.bm25), "queries": dict(about.asked), "judged": about.judged}
+    write_json(folder / WORDS, {"products": _held(products), **said})
+
+
+class BaseText:
+    """The words of an index as it lies on disk, read when they are first asked for.
+
+    An index that is older than they are has them counted of its products, which for a million takes minutes.
+    """
+
+    def __init__(self, artifact: Artifact, products: Callable[[], Sequence[Product]]) -> None:
+        """`products` gives those of the index, in its order."""
+        self._folder, self._products = artifact.path / TEXT, products
+        self.is_written = f"{TEXT}/{WORDS}" in artifact.files
+
+    @property
+    def has_log(self) -> bool:
+        """Whether the run was trained on judged queries; True where the index does not say."""
+        return not self.is_written or self.about.judged > 0
+
+    @cached_property
+    def lexical(self) -> Lexical:
+        """BM25 over the products."""
+        return Lexical.open(self._folder) if self.is_written else _lexical(self._products(), IndexText())
+
+    @property
+    def held(self) -> Mapping[str, int]:
+        """Word -> number of products."""
+        return self._words[0]
+
+    @property
+    def about(self) -> IndexText:
+        """What was said of words when the index was built."""
+        return self._words[1]
+
+    @cached_property
+    def _words(self) -> tuple[Mapping[str, int], IndexText]:
+        if not self.is_written:
+            return _held(self._products()), IndexText()
+        words = read_json(self._folder / WORDS)
+        return words["products"], IndexText(BM25Settings(**words["bm25"]), words["queries"], words["judged"])
+
+
+class SnapshotText:
+    """The words of a base and of the products that came since."""
+
+    def __init__(self, base: BaseText, trie: OverlayTrie | None = None, came: Sequence[Product] = ()) -> None:
+        """`came`: the products of the trie's delta, in its order."""
+        self.base, self._trie, self._came = base, trie, came
+
+    @property
+    def has_log(self) -> bool:
+        """Whether the run was trained on judged queries."""
+        return self.base.has_log
+
+    @cached_property
+    def lexical(self) -> LexicalView:
+        """BM25 scores by position."""
+        return LexicalView(self.base.lexical, self._trie, self._came)
+
+    def learnt_share(self, text: str) -> float:
+        """Of a query's words the share that are not new: words that only products hold that came since."""
+        words = WORD.findall(text.lower())
+        new = sum(word in self._came_words and word not in self.base.held for word in words)
+        return 1 - new / len(words) if words else 1.0
+
+    @cached_property
+    def _came_words(self) -> Mapping[str, int]:
+        return _held(self._came)
+
+    @cached_property
+    def speller(self) -> Speller:
+        """Reads queries by the words of products and queries."""
+        held = self.base.held
+        if self._came:
+            held = Counter(held) + Counter(self._came_words)
+        stem = word_splitter(stem=True)
+        return Speller(held, self.base.about.asked, lambda word: stem(word)[0])
+
+
+def _lexical(products: Sequence[Product], about: IndexText) -> Lexical:
+    return Lexical.build(product_words(products, about.bm25), about.bm25)
+
+
+def _held(products: Iterable[Product]) -> dict[str, int]:
+    return dict(count_words(product_text(product, TEXT_FIELDS) for product in products))

@@ -1,0 +1,156 @@
+"""Word scores of an index: the base's by the library, those of products that came by the same formula."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genret.data.records import Catalogue, Dataset
+from genret.ground.artifacts import MANIFEST, read_artifact
+from genret.ground.errors import GenretError
+from genret.ground.types import Judgement, Product, Query
+from genret.index.index import Index, build_index
+from genret.index.lexical import BM25Settings, IndexText, Lexical, product_words
+from genret.index.tuning import BM25Grid, TuneSettings, index_text, tune
+
+WORDS = ["oat", "milk", "sauce", "tomato", "soap", "mint", "toothpaste", "organic"]
+SIZES = (4, 4)
+TITLES = BM25Settings(fields=("title",))
+
+
+def shelf(count: int, seed: int = 0, first: int = 0) -> list[Product]:
+    rng = np.random.default_rng(seed)
+    texts = [" ".join(rng.choice(WORDS, rng.integers(1, 6))) for _ in range(count)]
+    return [Product(f"p{first + i:03d}", text) for i, text in enumerate(texts)]
+
+
+def codes(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 4, (count, 2))
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Index:
+    about = IndexText(TITLES, {"mlik": 1, "milk": 40}, judged=3)
+    build_index(Catalogue.from_products(shelf(40)), codes(40), SIZES, tmp_path / "index", text=about)
+    return Index.open(tmp_path / "index")
+
+
+def by_id(index: Index, words: list[str]) -> dict[str, float]:
+    """The scores of the products that can be found."""
+    snapshot, allowed = index.snapshot(), index.compile()
+    scores = snapshot.text.lexical.scores(words)
+    assert scores.shape == (snapshot.trie.num_products,)
+    alive = np.arange(len(scores)) if allowed is None else np.flatnonzero(allowed.mask())
+    return dict(zip((one.id for one in snapshot.products(alive)), scores[alive].tolist(), strict=True))
+
+
+def test_scores_are_those_of_the_library_whatever_the_order_of_the_index(index: Index) -> None:
+    products = shelf(40)
+    whole = Lexical.build(product_words(products, TITLES), TITLES)
+    words = whole.words("organic Oats, organic")
+    assert words == ["organic", "oat", "organic"]
+    expected = dict(zip((one.id for one in products), whole.scores(words).tolist(), strict=True))
+    assert by_id(index, words) == pytest.approx(expected)
+    assert min(expected.values()) == -np.inf, "a product without any of the words has no score"
+
+
+def test_a_product_that_comes_scores_as_its_twin_in_the_base(index: Index) -> None:
+    twins = [Product("new", shelf(40)[7].title), Product("p003", shelf(40)[9].title)]
+    index.insert([twins[0]], codes(1, 5))
+    index.update([twins[1]])
+    scores = by_id(index, ["oat", "milk", "sauc", "mint"])
+    assert scores["new"] == pytest.approx(scores["p007"], rel=1e-5)
+    assert scores["p003"] == pytest.approx(scores["p009"], rel=1e-5)
+    assert len(scores) == 41
+
+
+def test_a_new_word_is_found_and_weighs_more_than_a_common_one(index: Index) -> None:
+    index.insert([Product("new", "zucchini milk"), Product("other", "milk soap")], codes(2, 5))
+    lexical = index.snapshot().text.lexical
+    assert lexical.rarity("zucchini") > lexical.rarity("milk") > 0 == lexical.rarity("nowhere")
+    found = by_id(index, lexical.words("zucchini"))
+    assert [one for one, score in found.items() if score > -np.inf] == ["new"]
+
+
+def test_compaction_counts_anew_and_keeps_what_is_known_of_the_log(index: Index) -> None:
+    index.insert(shelf(20, seed=1, first=100), codes(20, 6))
+    index.delete(["p000", "p001"])
+    about = index.snapshot().text.base.about
+    index.compact()
+    products = [one for one in shelf(40) if one.id not in ("p000", "p001")] + shelf(20, seed=1, first=100)
+    whole = Lexical.build(product_words(products, TITLES), TITLES)
+    expected = dict(zip((one.id for one in products), whole.scores(["milk", "mint"]).tolist(), strict=True))
+    assert by_id(index, ["milk", "mint"]) == pytest.approx(expected)
+    assert index.snapshot().text.base.about == about
+
+
+def test_an_index_of_no_words_finds_nothing_and_can_be_filled(tmp_path: Path) -> None:
+    build_index(Catalogue.from_products([Product("a", "!!!")]), codes(1), SIZES, tmp_path / "index")
+    index = Index.open(tmp_path / "index")
+    assert by_id(index, ["milk"]) == {"a": -np.inf}
+    index.insert([Product("b", "milk milk"), Product("c", "milk soap")], codes(2, 5))
+    scores = by_id(index, ["milk"])
+    assert scores["b"] > scores["c"] > scores["a"]
+
+
+def test_an_index_written_before_words_were_kept_counts_them_and_is_not_hybrid_by_default(index: Index) -> None:
+    folder, expected = index.artifact.path, by_id(index, ["milk"])
+    manifest = json.loads((folder / MANIFEST).read_text())
+    old = {name: file for name, file in manifest["files"].items() if not name.startswith("text/")}
+    from genret.ground.artifacts import _fingerprint
+
+    manifest["files"] = old
+    (folder / MANIFEST).write_text(json.dumps({**manifest, "fingerprint": _fingerprint(manifest)}))
+    assert "text/words.json" not in read_artifact(folder, "index").files
+    older = Index.open(folder)
+    assert by_id(older, ["milk"]).keys() == expected.keys()
+    assert older.snapshot().text.has_log
+    assert older.snapshot().text.speller.read("mlik").text == "milk"
+
+
+def test_words_count_by_products_and_queries(index: Index) -> None:
+    speller = index.snapshot().text.speller
+    assert speller.held["toothpaste"] == sum("toothpaste" in one.title for one in shelf(40))
+    assert index.snapshot().text.has_log
+    index.insert([Product("new", "zucchini bread")], codes(1, 5))
+    assert index.snapshot().text.speller.read("zuchini bread").text == "zucchini bread"
+
+
+def dataset(queries: int = 4) -> Dataset:
+    # Document length decides: only b > 0 puts the short product before the twelve long ones.
+    products = [Product(f"long{i:02d}", "sauce " + "filler " * 20) for i in range(12)] + [Product("short", "sauce jar")]
+    asked = [Query(f"q{i}", "sauce") for i in range(queries)]
+    judged = [Judgement(query.id, "short", 1.0) for query in asked]
+    return Dataset("tiny", Catalogue.from_products(products), {"train": asked}, judged)
+
+
+def test_tuning_picks_what_helps_and_reports_every_trial() -> None:
+    tuned = tune(dataset(), "train", BM25Grid(k1=(1.5,), b=(0.0, 0.75), stem=(False,), fields=(("title",),)))
+    assert tuned.settings.b == 0.75
+    assert [value for _, value in tuned.trials] == [0.0, 1.0]
+
+
+def test_tuning_ties_go_to_the_earlier_and_a_product_unknown_to_the_catalogue_is_a_miss() -> None:
+    grid = BM25Grid(k1=(0.9, 1.2), b=(0.75,), stem=(False,), fields=(("title",),))
+    data = dataset()
+    assert tune(data, "train", grid).settings.k1 == 0.9
+    data.judgements.append(Judgement("q0", "gone", 1.0))
+    assert tune(data, "train", grid).value == pytest.approx((0.5 + 3) / 4)
+
+
+def test_without_judged_queries_an_index_takes_bm25_as_it_is() -> None:
+    with pytest.raises(GenretError, match="no judged query"):
+        tune(dataset(0), "train")
+    about = index_text(dataset(0), TuneSettings())
+    assert about == IndexText(BM25Settings(), {}, 0)
+    tuned = index_text(dataset(), TuneSettings("quick", 10))
+    assert (tuned.judged, dict(tuned.asked)) == (4, {"sauce": 4})
+
+
+@pytest.mark.parametrize("bad", [{"grid": "wide"}, {"queries": 0}])
+def test_bad_tuning_settings(bad: dict[str, object]) -> None:
+    with pytest.raises(GenretError, match="expected"):
+        TuneSettings(**bad)  # type: ignore[arg-type]
