@@ -133,7 +133,7 @@ def test_hybrid_is_the_default_where_the_run_had_no_query_log(run_copy: Path, re
         ({"hybrid": True, "by": "bm25"}, "hybrid does not go with by='bm25'"),
         ({"by": "dense", "rescore": True}, "which rescore is about"),
         ({"by": "bm25", "exact": True}, "which exact is about"),
-        ({"by": "lucene"}, "expected one of beam, dense, bm25"),
+        ({"by": "lucene"}, "expected one of 'beam', 'dense', 'bm25'"),
         ({"rescore": float("nan")}, "rescore=nan"),
     ],
 )
