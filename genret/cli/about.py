@@ -19,6 +19,7 @@ SETTINGS = {
     "tokenizer": "genret.tokenizer.settings:TokenizerSettings",
     "model": "genret.training.settings:ModelSettings",
     "train": "genret.training.settings:TrainSettings",
+    "bm25": "genret.index.tuning:TuneSettings",
 }
 """Section of a preset -> its dataclass; a test holds that these are all sections."""
 

@@ -43,9 +43,11 @@ class TuneSettings:
     """How BM25 is tuned on a split's judged queries."""
 
     grid: Literal["none", "quick", "full"] = "quick"
+    """How many combinations are tried: one, the usual; 4; or 80."""
     queries: int = 300
     """Of the split, drawn at random."""
     seed: int = 0
+    """Of that drawing."""
 
     def __post_init__(self) -> None:
         if self.grid not in GRIDS:
