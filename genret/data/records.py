@@ -21,7 +21,9 @@ from genret.data.product_text import TEXT_FIELDS
 from genret.data.survey import Understanding
 from genret.data.validate import ReadReport
 from genret.ground.artifacts import Artifact, read_artifact, write_artifact
+from genret.ground.checks import plain_text, real
 from genret.ground.errors import GenretError
+from genret.ground.manifests import described
 from genret.ground.types import SPLITS, CategoryPath, Judgement, Product, Query, Split
 
 KIND = "dataset"
@@ -199,6 +201,7 @@ def save_dataset(dataset: Dataset, path: str | Path, settings: Mapping[str, Any]
     return read_artifact(path, KIND)
 
 
+@described
 def load_dataset(path: str | Path) -> tuple[Dataset, Artifact]:
     """The data set at `path` and its artifact, checked."""
     artifact = read_artifact(path, KIND)
@@ -207,12 +210,12 @@ def load_dataset(path: str | Path) -> tuple[Dataset, Artifact]:
         queries[row["split"]].append(Query(row["id"], row["text"], row["kind"], row["frequency"]))
     taken = artifact.settings.get("taken")
     dataset = Dataset(
-        name=artifact.settings["name"],
+        name=plain_text("name", artifact.settings["name"]),
         catalogue=Catalogue.read(artifact.file("products.parquet")),
         queries=queries,
         judgements=[Judgement(**row) for row in _read(artifact, "judgements")],
-        relevant_at=artifact.settings["relevant_at"],
-        irrelevant_grade=artifact.settings["irrelevant_grade"],
+        relevant_at=real("relevant_at", artifact.settings["relevant_at"]),
+        irrelevant_grade=real("irrelevant_grade", artifact.settings["irrelevant_grade"]),
         substitutes=[(row["a"], row["b"]) for row in _read(artifact, "substitutes")],
         sessions=[tuple(row["products"]) for row in _read(artifact, "sessions")],
         true_categories={row["id"]: tuple(row["category"]) for row in _read(artifact, "true_categories")},

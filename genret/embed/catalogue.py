@@ -26,6 +26,7 @@ from genret.ground.artifacts import Artifact, read_artifact, read_json, write_ar
 from genret.ground.errors import GenretError
 from genret.ground.files import whole_file
 from genret.ground.hardware import Arithmetic, choose_device, choose_precision, record
+from genret.ground.manifests import described
 from genret.ground.ranks import is_main, rank, wait, world_size
 from genret.ground.settings import settings_dict
 
@@ -73,6 +74,7 @@ def _precision(config: Mapping[str, Any]) -> Arithmetic:
     return choose_precision(config.get("precision", "fp32"))
 
 
+@described
 def load_embedder(path: str | Path) -> Embedder:
     """The embedder of an embeddings artifact."""
     artifact = read_artifact(path, KIND)
@@ -126,6 +128,7 @@ def _save(
     shutil.rmtree(path.with_name(f".{path.name}.chunks"), ignore_errors=True)
 
 
+@described
 def load_embeddings(path: str | Path) -> tuple[Vectors, Artifact]:
     """The (N, D) float32 embeddings at `path`, memory-mapped (writes stay in memory), and their artifact."""
     artifact = read_artifact(path, KIND)

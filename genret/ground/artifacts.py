@@ -20,8 +20,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from genret.ground.checks import shown
 from genret.ground.errors import GenretError, failed_write
 from genret.ground.files import write_text
+from genret.ground.manifests import check_manifest
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
@@ -116,15 +118,14 @@ def read_artifact(path: str | Path, kind: str, *, verify: bool = True) -> Artifa
     if not manifest_path.is_file():
         raise GenretError(f"{path}: no {kind} artifact here ({MANIFEST} not found); make it with the stage before")
     manifest = read_json(manifest_path)
-    if not isinstance(manifest, dict) or not {"kind", "format", "files", "fingerprint"} <= manifest.keys():
-        raise GenretError(f"{manifest_path}: not a genret manifest; make the artifact again")
+    check_manifest(manifest_path, manifest)
     if manifest["format"] != FORMAT_VERSION:
         raise GenretError(
-            f"{manifest_path}: format {manifest['format']}, but this genret reads format {FORMAT_VERSION}; "
+            f"{manifest_path}: format {shown(manifest['format'])}, but this genret reads format {FORMAT_VERSION}; "
             "upgrade genret, or make the artifact again"
         )
     if manifest["kind"] != kind:
-        raise GenretError(f"{path}: a {manifest['kind']} artifact, expected a {kind} artifact")
+        raise GenretError(f"{path}: a {manifest['kind'][:40]} artifact, expected a {kind} artifact")
     if manifest["fingerprint"] != _fingerprint(manifest):
         raise GenretError(f"{manifest_path}: changed since it was written; make the artifact again")
     _check_whole(path, kind, manifest["files"])
@@ -159,6 +160,10 @@ def read_json(path: str | Path) -> Any:
         raise GenretError(f"{path}, line {error.lineno}: not valid JSON ({error.msg})") from None
     except UnicodeDecodeError as error:
         raise GenretError(f"{path}: not valid UTF-8 (byte {error.start})") from None
+    except OSError as error:
+        raise GenretError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists in lists without end
+        raise GenretError(f"{path}: not JSON that can be read ({type(error).__name__}: {error})") from None
 
 
 def sha256(path: str | Path) -> str:
@@ -179,7 +184,8 @@ def _manifest(folder: Path, kind: str, settings: dict[str, Any], inputs: dict[st
 
 def _fingerprint(manifest: Mapping[str, Any]) -> str:
     content = {key: value for key, value in manifest.items() if key not in ("fingerprint", "hardware")}
-    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _check_whole(path: Path, kind: str, files: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from genret.data.records import Catalogue
 from genret.ground.artifacts import Artifact
 from genret.ground.errors import GenretError
+from genret.ground.manifests import as_described
 from genret.ground.types import Product, SemanticId
 from genret.index import generations
 from genret.index.build import Contents, allocated, build_index, opened, written_generation
@@ -119,8 +120,9 @@ class Index:
         Raises GenretError if it is missing or damaged.
         """
         folder = Path(path)
-        store, base, read = opened(folder, verify=verify)
-        return cls(folder, store, base, read)
+        with as_described(folder):
+            store, base, read = opened(folder, verify=verify)
+            return cls(folder, store, base, read)
 
     def __len__(self) -> int:
         return len(self.snapshot())

@@ -19,7 +19,9 @@ import numpy.typing as npt
 
 from genret.data.records import Dataset, load_dataset
 from genret.ground.artifacts import MANIFEST, Artifact, check_lineage, read_artifact, read_json, write_json
+from genret.ground.checks import whole
 from genret.ground.errors import GenretError
+from genret.ground.manifests import as_described
 from genret.index.store import STORE
 
 if TYPE_CHECKING:
@@ -134,7 +136,9 @@ class RunFolder:
 
     def embedded_fields(self) -> tuple[str, ...]:
         """The fields of a product whose text was embedded."""
-        return tuple(self.artifact("embeddings").settings["fields"])
+        artifact = self.artifact("embeddings")
+        with as_described(artifact.path):
+            return tuple(artifact.settings["fields"])
 
     def tokenizer(self) -> tuple[Tokenizer, Codes, Artifact]:
         """The tokenizer, its catalogue's (N, L) codes, and their artifact."""
@@ -189,7 +193,8 @@ class RunFolder:
                 f"{self.path}: model and index were made from different tokenizers; run `genret train` or "
                 "`genret index`"
             )
-        width = artifact.settings["model"].get("beam_width", ModelSettings.beam_width)
+        with as_described(artifact.path):
+            width = whole("beam_width", artifact.settings["model"].get("beam_width", ModelSettings.beam_width))
         return model, text_tokenizer, index, width
 
     def timings(self) -> dict[str, float]:

@@ -26,7 +26,7 @@ from torch import Tensor
 from genret.ground.checks import flag, whole
 from genret.ground.errors import GenretError
 from genret.search.decoder import Decoder as Decoder
-from genret.search.pruning import NEVER, Dropped, Kept, keep_above, keep_beam
+from genret.search.pruning import NEVER, NOT_NUMBERS, Dropped, Kept, keep_above, keep_beam
 from genret.search.ranking import FullGroups, product_span, rank_products
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ def _candidates(task: _Task, level: int, beam: _Beam) -> _Candidates:
 def _advance(task: _Task, level: int, beam: _Beam, candidates: _Candidates, kept: Kept) -> _Beam:
     """The beam of the candidates that were kept."""
     if np.isnan(kept.scores).any():
-        raise GenretError("the model's log-probabilities are not numbers (NaN); train it again at a lower rate")
+        raise GenretError(NOT_NUMBERS)
     nodes, row, code = _children(task.trie, level, beam, candidates, kept.place, kept.scores)
     groups = nodes if level + 1 == task.group_depth else beam.groups.reshape(-1).take(row)
     parents = row - (np.arange(len(row)) * beam.nodes.shape[1])[:, None]

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
+from genret.ground.checks import whole
 from genret.ground.errors import GenretError
+from genret.search.pruning import NOT_NUMBERS
 from genret.search.vocab import Vocab
 
 if TYPE_CHECKING:
@@ -102,6 +104,8 @@ class TrieLogitsProcessor(LogitsProcessor):
         mask = torch.from_numpy(self.trie.children_mask(level, nodes, self.allowed)).to(scores.device)
         part = self.vocab.level_slice(level)
         part = slice(part.start + self.token_offset, part.stop + self.token_offset)
+        if torch.isnan(scores[:, part]).any():
+            raise GenretError(NOT_NUMBERS)
         masked[:, part] = scores[:, part].masked_fill(~mask, -torch.inf)
         return masked
 
@@ -141,8 +145,13 @@ def generate_ids(
     """`model.generate` held to the trie: the `num_beams` best IDs of each query, with summed log-probabilities.
 
     `inputs` is what the text tokenizer returned. A decoder-only prompt is padded on the left. Beams that transformers
-    could not fill (a trie or filter of fewer IDs) come back as -1.
+    could not fill (a trie or filter of fewer IDs, or of none) come back as -1. A GenretError if the model scores NaN.
     """
+    num_beams = whole("num_beams", num_beams)
+    if not trie.num_products or (allowed is not None and not allowed.num_allowed):
+        shape = (len(inputs["input_ids"]), num_beams)
+        nothing = np.full(shape, -np.inf, np.float32)
+        return Generated(np.full((*shape, trie.levels), -1), nothing)
     start = 1 if model.config.is_encoder_decoder else inputs["input_ids"].shape[1]
     config = model.generation_config
     processor = TrieLogitsProcessor(

@@ -18,6 +18,8 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 NEVER = float("-inf")
+NOT_NUMBERS = "the model's log-probabilities are not numbers (NaN); train it again at a lower rate"
+"""What every search says of a model that was trained to pieces."""
 
 
 class Dropped(NamedTuple):

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from genret.ground.artifacts import Artifact, read_artifact, read_json, write_artifact, write_json
 from genret.ground.errors import GenretError
 from genret.ground.hardware import record
+from genret.ground.manifests import described
 from genret.ground.settings import make_settings, settings_dict
 from genret.tokenizer.rqvae import RQVAE
 from genret.tokenizer.settings import TokenizerSettings
@@ -131,6 +132,7 @@ def save_tokenizer(
     return read_artifact(path, KIND)
 
 
+@described
 def load_tokenizer(path: str | Path) -> tuple[Tokenizer, Codes, Artifact]:
     """The tokenizer at `path`, its catalogue's (N, L) int64 codes, and the checked artifact."""
     artifact = read_artifact(path, KIND)

@@ -25,6 +25,7 @@ from genret.embed.subwords import load_text_tokenizer, save_text_tokenizer, toke
 from genret.ground.artifacts import Artifact, read_artifact, write_artifact
 from genret.ground.errors import GenretError, require
 from genret.ground.hardware import choose_device, choose_precision, record
+from genret.ground.manifests import described
 from genret.ground.ranks import agreed, is_main, wait, world_size
 from genret.ground.settings import settings_dict
 from genret.model.dense_start import additive_codebooks, bag_of_vectors, centred_codebooks
@@ -118,6 +119,7 @@ def save_model(trained: Trained, path: str | Path, inputs: Mapping[str, str]) ->
     return read_artifact(path, KIND, verify=False)
 
 
+@described
 def load_model(path: str | Path) -> tuple[GenretForConditionalGeneration, Any, Artifact]:
     """The model at `path`, ready to search, its text tokenizer, and its artifact, checked."""
     artifact = read_artifact(path, KIND)

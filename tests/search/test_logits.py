@@ -181,3 +181,33 @@ def test_rows_off_the_trie_get_nothing() -> None:
     codes, _ = np.unique(trie.id_of(np.arange(trie.product_range(1, np.array([0]))[1][0]))[:, 1]), None
     assert finite[0].nonzero()[:, 0].tolist() == (codes + vocab.offsets[1]).tolist()
     assert not finite[1:].any()
+
+
+def test_a_filter_that_allows_nothing_finds_nothing_as_the_beam_search_does() -> None:
+    trie, model, inputs = make_trie(), make_genret(), make_inputs()
+    none = Allowed.from_positions(trie, np.zeros(trie.num_products, bool))
+    found = generate_ids(model, inputs, trie, Vocab(SIZES), num_beams=4, allowed=none)
+    assert found.codes.shape == (3, 4, 3)
+    assert (found.codes == -1).all()
+    assert np.isneginf(found.scores).all()
+    decoder = model.decoder_for(inputs["input_ids"], inputs["attention_mask"])
+    result = beam_search(decoder, trie, BeamSettings(4, 4), none)
+    assert (result.ids == -1).all()
+    assert np.isneginf(result.scores).all()
+
+
+def test_a_model_of_nan_is_an_error_as_in_the_beam_search() -> None:
+    trie, model, inputs = make_trie(), make_genret(), make_inputs()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(float("nan"))
+    with pytest.raises(GenretError, match="NaN"):
+        generate_ids(model, inputs, trie, Vocab(SIZES), num_beams=4)
+    with pytest.raises(GenretError, match="NaN"), torch.inference_mode():
+        beam_search(model.decoder_for(inputs["input_ids"], inputs["attention_mask"]), trie, BeamSettings(4, 4))
+
+
+@pytest.mark.parametrize("beams", [0, -1, "4", None, 2.0])
+def test_wrong_numbers_of_beams_are_named(beams: Any) -> None:
+    with pytest.raises(GenretError, match="num_beams"):
+        generate_ids(make_genret(), make_inputs(), make_trie(), Vocab(SIZES), num_beams=beams)

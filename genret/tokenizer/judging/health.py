@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from genret.ground.artifacts import read_artifact, read_json
 from genret.ground.errors import GenretError
+from genret.ground.manifests import described
 from genret.ground.types import CategoryPath
 from genret.tokenizer.assign import Floats, PolicyEffect, buckets, collision_rate, moved, squared_error
 from genret.tokenizer.judging.coherence import (
@@ -166,6 +167,7 @@ def policy_effect(tokenizer: Tokenizer, embeddings: Floats, codes: Codes) -> Pol
     )
 
 
+@described
 def load_health(path: str | Path) -> Health:
     """The health that was saved with the tokenizer artifact at `path`."""
     value = read_json(read_artifact(path, "tokenizer").file("health.json"))
