@@ -1,0 +1,46 @@
+"""What CONTRIBUTING and the README say of the tree is true of the tree."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+TREE = re.search(r"## The tree\n+```\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:genret|tests|eval|tokenizer)/[\w/.-]*)`", CONTRIBUTING))))
+def test_what_contributing_names_exists(name: str) -> None:
+    assert (ROOT / name).exists()
+
+
+def test_every_room_is_drawn_and_described() -> None:
+    rooms = {path.name for path in (ROOT / "genret").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert rooms == set(re.findall(r"^- `genret/(\w+)/`:", CONTRIBUTING, re.MULTILINE))
+    assert TREE is not None
+    assert rooms == set(re.findall(r"^  (\w+)/ ", TREE[1], re.MULTILINE))
+
+
+def test_twenty_changes_have_their_file() -> None:
+    assert len(re.findall(r"^\| … .* \|$", CONTRIBUTING, re.MULTILINE)) >= 20
+
+
+def test_names_that_a_step_tells_of_are_in_its_file() -> None:
+    steps = " ".join(CONTRIBUTING.split())
+    told = re.findall(r"`(\w+)`(?: and `(\w+)`)? of `(genret/[\w/.]+)`", steps)
+    assert len(told) >= 4
+    for *names, file in told:
+        for name in filter(None, names):
+            assert re.search(rf"\b{name}\b", (ROOT / file).read_text(encoding="utf-8")), f"{name} in {file}"
+
+
+def test_the_readmes_tree_names_files_that_exist() -> None:
+    assert TREE is not None
+    room = ""
+    for line in TREE[1].splitlines():
+        room = (re.match(r"  (\w+)/ ", line) or [None, room])[1]
+        for name in re.findall(r"\b(\w+\.py)\b", line):
+            assert (ROOT / "genret" / room / name).is_file(), f"{room}/{name}"
