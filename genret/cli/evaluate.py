@@ -18,7 +18,7 @@ from genret.pipeline.folder import RunFolder
 
 if TYPE_CHECKING:
     from genret.data.sources import Attached
-    from genret.eval.evaluation import Asked
+    from genret.eval.evaluation import GradedQueries
     from genret.eval.result import EvalResult
     from genret.ground.types import Split
 
@@ -110,12 +110,12 @@ def _contrast(before: Path, after: Path, split: Split) -> dict[str, Any]:
     return contrast.to_json()
 
 
-def _known_items(run: RunFolder) -> tuple[Asked, str]:
+def _known_items(run: RunFolder) -> tuple[GradedQueries, str]:
     """What a run without judgements is asked, and a note that says so."""
-    from genret.eval.evaluation import Asked
+    from genret.eval.evaluation import GradedQueries
     from genret.eval.studies.known_item import NOTE, known_items
 
-    return Asked(*known_items(run.dataset())), NOTE
+    return GradedQueries(*known_items(run.dataset())), NOTE
 
 
 def _refuse_ignored(
@@ -152,12 +152,12 @@ def _last_split(run: RunFolder) -> Split:
 
 def _given(
     run: RunFolder, judgements: Path, format_name: str | None, queries: Path | None, layout: Mapping[str, Any]
-) -> Asked:
+) -> GradedQueries:
     """Queries and grading from a judgement file, over the run's catalogue."""
     from genret.data import attach_judgements
     from genret.data.columns import columns_for
     from genret.data.rows import Layout
-    from genret.eval.evaluation import Asked
+    from genret.eval.evaluation import GradedQueries
     from genret.eval.result import Grading
 
     named = named_columns(layout["columns"])
@@ -178,4 +178,4 @@ def _given(
             err=True,
         )
     own = found.queries_are_products
-    return Asked(found.queries, Grading(found.judgements, found.relevant_at, found.irrelevant_grade, own))
+    return GradedQueries(found.queries, Grading(found.judgements, found.relevant_at, found.irrelevant_grade, own))

@@ -30,7 +30,7 @@ def judge(run: Path, queries: Path | None, out: Path | None, graded: Path | None
     The HTML sheet is graded with the keys 0 to 3 and saves a CSV. A product that no system found is not judged, so
     the figures compare these systems and say little of others.
     """
-    from genret.eval.evaluation import Asked, EvalPlan, evaluate_run
+    from genret.eval.evaluation import EvalPlan, GradedQueries, evaluate_run
     from genret.eval.studies.pooling import read_sheet
     from genret.pipeline.folder import RunFolder
 
@@ -38,7 +38,7 @@ def judge(run: Path, queries: Path | None, out: Path | None, graded: Path | None
     if (graded is None) == (queries is None) or (queries is not None and out is None):
         raise GenretError("give --queries FILE with --out SHEET to make a sheet, or --graded SHEET to read one back")
     if graded is not None:
-        plan = EvalPlan(Asked(*read_sheet(graded, folder.dataset())), free_decode=False)
+        plan = EvalPlan(GradedQueries(*read_sheet(graded, folder.dataset())), free_decode=False)
         result = evaluate_run(run, systems=names, plan=plan)
         click.echo(result.markdown())
     elif queries is not None and out is not None:

@@ -28,7 +28,7 @@ from genret.ground.files import whole_folder
 from genret.ground.hardware import choose_device
 from genret.ground.pretrained import model_folder
 from genret.ground.ranks import agreed, gathered, is_main, main_alone, share_of, sum_gradients, wait
-from genret.ground.settings import check_range, make_settings, settings_dict
+from genret.ground.settings import check_ranges, make_settings, settings_dict
 from genret.ground.types import Judgement, Split
 
 CHUNK = 32
@@ -64,13 +64,9 @@ class TwoTowerSettings:
     checkpoint_every: int = 50
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "max_tokens", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise GenretError(f"two-tower {name}={getattr(self, name)}: expected at least 1")
-        for name in ("temperature", "learning_rate"):
-            check_range(f"two-tower {name}", getattr(self, name), 0, above=True)
-        if not 0 <= self.warmup < 1:
-            raise GenretError(f"two-tower warmup={self.warmup}: expected a share of the steps, from 0 to below 1")
+        check_ranges(self, "epochs batch_size max_tokens checkpoint_every", 1, section="two-tower")
+        check_ranges(self, "temperature learning_rate", 0, above=True, section="two-tower")
+        check_ranges(self, "warmup", 0, 1, below=True, section="two-tower")
 
 
 @dataclass(frozen=True)
@@ -89,11 +85,8 @@ class TwoTowerRecipe:
     bag_steps: int = 450
 
     def __post_init__(self) -> None:
-        if not 0 <= self.bag_share < 1:
-            raise GenretError(f"two-tower bag_share={self.bag_share}: expected a share from 0 to below 1")
-        for name in ("bag_dim", "bag_steps"):
-            if getattr(self, name) < 1:
-                raise GenretError(f"two-tower {name}={getattr(self, name)}: expected at least 1")
+        check_ranges(self, "bag_share", 0, 1, below=True, section="two-tower")
+        check_ranges(self, "bag_dim bag_steps", 1, section="two-tower")
 
 
 OWN = ("split", "positive_at", "fields", "bag_share", "bag_dim", "bag_steps")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from genret.data.product_text import TEXT_FIELDS, is_text_field
 from genret.ground.errors import GenretError
 from genret.ground.hardware import Precision, check_precision, choose_precision
+from genret.ground.settings import check_ranges
 
 KIND = "embeddings"
 LSA = "lsa"
@@ -38,9 +39,7 @@ class EmbedSettings:
     def __post_init__(self) -> None:
         if not self.fields or not all(map(is_text_field, self.fields)):
             raise GenretError(f"fields={self.fields}: expected some of {', '.join(TEXT_FIELDS)}, attributes.NAME")
-        for name in ("dim", "batch_size", "max_features", "steps"):
-            if getattr(self, name) < 1:
-                raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
+        check_ranges(self, "dim batch_size max_features steps", 1)
         check_precision("precision", self.precision)
         if self.precision == "bf16" and self.model in (LSA, TOWERS):
             raise GenretError(f"precision='bf16' is for sentence-transformers models; {self.model} is computed in fp32")

@@ -27,7 +27,7 @@ BATCH = 64
 """Queries decoded without a trie at a time."""
 
 
-class Asked(NamedTuple):
+class GradedQueries(NamedTuple):
     """Queries of the caller's own over a run's catalogue, and how their answers are graded."""
 
     queries: Sequence[Query]
@@ -38,7 +38,7 @@ class Asked(NamedTuple):
 class EvalPlan:
     """What an evaluation asks and checks beside the systems that it compares."""
 
-    asked: Asked | None = None
+    asked: GradedQueries | None = None
     """In place of a split of the run's own data."""
     baselines: tuple[str, ...] = ("bm25", "bm25-tuned")
     """The systems that every other one is tested against."""
@@ -66,7 +66,7 @@ def evaluate_run(
     run, plan = RunFolder(folder), plan or EvalPlan()
     dataset = run.dataset()
     name = "judgements given" if plan.asked else split
-    given, grading = plan.asked or Asked(dataset.split_queries(split), own_grading(dataset, split))
+    given, grading = plan.asked or GradedQueries(dataset.split_queries(split), own_grading(dataset, split))
     queries = answerable(given, grading)
     if plan.drop_leaks:
         leaked = {query.id for query in trained_on(dataset, queries)}

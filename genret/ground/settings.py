@@ -52,12 +52,34 @@ def settings_dict(settings: Any) -> dict[str, Any]:
     return dict(json.loads(json.dumps(dataclasses.asdict(settings))))
 
 
-def check_range(name: str, value: float, least: float, most: float = math.inf, *, above: bool = False) -> None:
-    """A GenretError unless `value` is a finite number from `least` (`above`: greater than it) to `most`."""
-    if math.isfinite(value) and (least < value if above else least <= value) and value <= most:
+def check_range(
+    name: str, value: float, least: float, most: float = math.inf, *, above: bool = False, below: bool = False
+) -> None:
+    """A GenretError unless `value` is a finite number from `least` (`above`: greater) to `most` (`below`: less)."""
+    fits = (least < value if above else least <= value) and (value < most if below else value <= most)
+    if math.isfinite(value) and fits:
         return
-    limit = f"{'above' if above else 'of at least'} {least:g}" + ("" if most == math.inf else f" and at most {most:g}")
-    raise GenretError(f"{name}={value:g}; expected a number {limit}")
+    limits = [] if least == -math.inf else [f"{'above' if above else 'of at least'} {least:g}"]
+    limits += [] if most == math.inf else [f"{'below' if below else 'at most'} {most:g}"]
+    raise GenretError(
+        f"{name}={value:g}; expected a {'' if limits else 'finite '}number {' and '.join(limits)}".rstrip()
+    )
+
+
+def check_ranges(
+    settings: Any,
+    names: str,
+    least: float,
+    most: float = math.inf,
+    *,
+    above: bool = False,
+    below: bool = False,
+    section: str = "",
+) -> None:
+    """`check_range` for several fields of settings: `names` with spaces between, of a preset's `section`."""
+    for name in names.split():
+        told = f"{section} {name}".strip()
+        check_range(told, getattr(settings, name), least, most, above=above, below=below)
 
 
 def _fitted(name: str, value: Any, hint: Any) -> Any:

@@ -119,7 +119,7 @@ def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = T
 def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageResult:
     """RUN/model from RUN/data and RUN/tokenizer. An interrupted training goes on from its last whole checkpoint."""
     from genret.tokenizer.tokenizer import id_sizes
-    from genret.training.trainer import TrainingData, save_model, train_model
+    from genret.training.trainer import Corpus, save_model, train_model
 
     folder, train = RunFolder(run), train.resolved()
     dataset, vectors, tokenizer, codes, fingerprints = folder.tokenized()
@@ -128,7 +128,7 @@ def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageR
         embeddings, own = folder.artifact("embeddings"), model
         if model.encoder == EMBEDDINGS:
             own = replace(model, encoder=str(tuned_encoder(embeddings)))
-        data = TrainingData(dataset, codes, id_sizes(codes, tokenizer.codebook_sizes), vectors)
+        data = Corpus(dataset, codes, id_sizes(codes, tokenizer.codebook_sizes), vectors)
         trained = train_model(data, own, train, scratch, _query_bag(folder, embeddings, model))
         if is_main():
             save_model(trained._replace(model_settings=model), out, inputs)

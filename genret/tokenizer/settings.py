@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, get_args
 from genret.ground.errors import GenretError
 from genret.search.vocab import Vocab
 
-Objective: TypeAlias = Literal["rqvae", "rkmeans", "pq", "vqvae", "vae", "clip", "twotower", "simclr", "moco"]
+ObjectiveName: TypeAlias = Literal["rqvae", "rkmeans", "pq", "vqvae", "vae", "clip", "twotower", "simclr", "moco"]
 Reconstruction: TypeAlias = Literal["squared", "cosine", "l1"]
 Gradient: TypeAlias = Literal["ste", "rotation"]
 CodebookUpdate: TypeAlias = Literal["ema", "gradient"]
@@ -36,7 +36,7 @@ class TokenizerSettings:
     hidden: int = 256
     """Width of the one hidden layer of the encoder and of the decoder."""
 
-    objective: Objective = "rqvae"
+    objective: ObjectiveName = "rqvae"
     """What the encoder is trained for; see `genret.tokenizer.learning.objectives`."""
     reconstruction: Reconstruction = "squared"
     beta: float = 0.25
@@ -122,7 +122,7 @@ class TokenizerSettings:
 
 
 _CHOICES = {
-    "objective": Objective,
+    "objective": ObjectiveName,
     "reconstruction": Reconstruction,
     "gradient": Gradient,
     "codebook_update": CodebookUpdate,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
-from math import isfinite
 from typing import Literal
 
 from genret.ground.errors import GenretError
 from genret.ground.hardware import Precision, check_precision, choose_precision
+from genret.ground.settings import check_ranges
 
 Start = Literal["cold", "dense"]
 
@@ -47,20 +48,14 @@ class ModelSettings:
     def __post_init__(self) -> None:
         if self.start not in ("cold", "dense"):
             raise GenretError(f"start={self.start!r}: expected cold or dense")
-        for name in ("d_model", "layers", "heads", "ffn", "text_vocab", "max_text_tokens", "beam_width"):
-            if getattr(self, name) < 1:
-                raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
+        check_ranges(self, "d_model layers heads ffn text_vocab max_text_tokens beam_width", 1)
         if self.pooling not in ("auto", "encoder", "bag"):
             raise GenretError(f"pooling={self.pooling!r}: expected auto, encoder or bag")
         if self.d_model % self.heads:
             raise GenretError(f"d_model={self.d_model} is not a multiple of heads={self.heads}; choose a multiple")
-        if self.encoder_layers < 0:
-            raise GenretError(f"encoder_layers={self.encoder_layers}: expected 0 (token vectors alone) or more")
-        for name in ("query_scale", "backoff"):
-            if getattr(self, name) <= 0:
-                raise GenretError(f"{name}={getattr(self, name)}: expected more than 0")
-        if not 0 <= self.dropout < 1:
-            raise GenretError(f"dropout={self.dropout}: expected 0 <= dropout < 1")
+        check_ranges(self, "encoder_layers", 0)
+        check_ranges(self, "query_scale backoff", 0, above=True)
+        check_ranges(self, "dropout", 0, 1, below=True)
 
 
 @dataclass(frozen=True)
@@ -110,21 +105,11 @@ class TrainSettings:
     """Ids of products that take no part in training at all: for cold-start measurements."""
 
     def __post_init__(self) -> None:
-        for name in ("batch_size", "accumulate", "log_every", "own_products"):
-            if getattr(self, name) < 1:
-                raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
-        for name in ("lr", "weight_decay", "teacher_temperature", "frequency_power", "grade_power"):
-            if not isfinite(getattr(self, name)):
-                raise GenretError(f"{name}={getattr(self, name)}: expected a finite number")
-        for name in ("pseudo_share", "pseudo_noise", "warmup", "own_share"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise GenretError(f"{name}={getattr(self, name)}: expected a share from 0 to 1")
-        for name in ("eval_every", "patience", "save_every", "teacher_products", "pseudo_per_product", "max_steps"):
-            if getattr(self, name) < 0:
-                raise GenretError(f"{name}={getattr(self, name)}: expected 0 or more")
-        for name in ("lr", "teacher_temperature"):
-            if getattr(self, name) <= 0:
-                raise GenretError(f"{name}={getattr(self, name)}: expected more than 0")
+        check_ranges(self, "batch_size accumulate log_every own_products", 1)
+        check_ranges(self, "weight_decay frequency_power grade_power", -math.inf)
+        check_ranges(self, "pseudo_share pseudo_noise warmup own_share", 0, 1)
+        check_ranges(self, "eval_every patience save_every teacher_products pseudo_per_product max_steps", 0)
+        check_ranges(self, "lr teacher_temperature", 0, above=True)
         check_precision("precision", self.precision)
         if self.patience and not self.eval_every:
             raise GenretError(f"patience={self.patience} needs a dev loss to watch; set eval_every as well")

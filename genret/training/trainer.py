@@ -47,7 +47,7 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 
-class TrainingData(NamedTuple):
+class Corpus(NamedTuple):
     """A catalogue with its query log, and what its products are spelled as."""
 
     dataset: Dataset
@@ -69,7 +69,7 @@ class Trained(NamedTuple):
 
 
 def train_model(
-    data: TrainingData,
+    data: Corpus,
     model_settings: ModelSettings,
     train_settings: TrainSettings,
     checkpoints: Path,
@@ -134,7 +134,7 @@ def load_model(path: str | Path) -> tuple[GenretForConditionalGeneration, Any, A
 
 
 def make_model(
-    data: TrainingData, text_tokenizer: Any, settings: ModelSettings, query_bag: QueryBag | None = None
+    data: Corpus, text_tokenizer: Any, settings: ModelSettings, query_bag: QueryBag | None = None
 ) -> GenretForConditionalGeneration:
     """The untrained model: from scratch or warm, cold or dense.
 

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from genret.data import load_dataset
-from genret.eval.evaluation import Asked, EvalPlan, beams, evaluate_run, semantic_ids
+from genret.eval.evaluation import EvalPlan, GradedQueries, beams, evaluate_run, semantic_ids
 from genret.eval.measures import MEASURES
 from genret.eval.reports.report import render
 from genret.eval.result import EvalResult, Grading
@@ -74,14 +74,16 @@ def test_other_judgements_over_the_same_catalogue(built_run):
     product = dataset.catalogue[3]
     queries = [Query("mine", product.title), Query("nothing", "zzz")]
     grading = Grading([Judgement("mine", product.id, 1.0), Judgement("nothing", product.id, 0.0)], 1.0, 0.0)
-    found = evaluate_run(built_run, systems=("bm25",), settings=SETTINGS, plan=EvalPlan(Asked(queries, grading)))
+    found = evaluate_run(
+        built_run, systems=("bm25",), settings=SETTINGS, plan=EvalPlan(GradedQueries(queries, grading))
+    )
     assert (found.queries, found.left_out, found.split) == (1, 1, "judgements given")
     assert found.mean("bm25", "MRR@10") == 1.0
 
 
 def test_what_cannot_be_judged_is_an_error(built_run):
     with pytest.raises(GenretError, match="no query of"):
-        evaluate_run(built_run, plan=EvalPlan(Asked([Query("q", "x")], Grading([], 1.0, 0.0))))
+        evaluate_run(built_run, plan=EvalPlan(GradedQueries([Query("q", "x")], Grading([], 1.0, 0.0))))
 
 
 def test_a_fusion_weighs_bm25s_ranks_as_asked(built_run):

@@ -25,10 +25,10 @@ from genret.training.checkpoints import SEAL, last_whole
 from genret.training.examples import Collator, Examples, Schedule, Visit, join
 from genret.training.teacher import Neighbours
 from genret.training.trainer import (
+    Corpus,
     ModelSettings,
     OwnTeacher,
     Trained,
-    TrainingData,
     TrainSettings,
     load_model,
     log_examples,
@@ -65,7 +65,7 @@ VECTORS /= np.linalg.norm(VECTORS, axis=1, keepdims=True)
 
 def train(out: Path, model: ModelSettings = MODEL, **changes: Any) -> Trained:
     options = {**TRAIN.__dict__, **changes}
-    return train_model(TrainingData(shop(), CODES, SIZES, VECTORS), model, TrainSettings(**options), out)
+    return train_model(Corpus(shop(), CODES, SIZES, VECTORS), model, TrainSettings(**options), out)
 
 
 def weights(trained: Trained) -> dict[str, torch.Tensor]:
@@ -419,12 +419,12 @@ def test_nothing_to_train_on_is_an_error(tmp_path):
     silent = Dataset("silent", dataset.catalogue)
     options = TrainSettings(**{**TRAIN.__dict__, "pseudo_per_product": 0})
     with pytest.raises(GenretError, match="nothing to train on: 24 products, 0 judged train queries"):
-        train_model(TrainingData(silent, CODES, SIZES, VECTORS), MODEL, options, tmp_path)
+        train_model(Corpus(silent, CODES, SIZES, VECTORS), MODEL, options, tmp_path)
 
 
 def test_a_catalogue_without_a_log_trains_on_pseudo_queries(tmp_path):
     silent = Dataset("silent", shop().catalogue)
-    trained = train_model(TrainingData(silent, CODES, SIZES, VECTORS), MODEL, TRAIN, tmp_path)
+    trained = train_model(Corpus(silent, CODES, SIZES, VECTORS), MODEL, TRAIN, tmp_path)
     assert len(answer(trained, "acme cola")) == 2
 
 
@@ -433,21 +433,21 @@ def test_a_catalogue_without_a_log_trains_on_pseudo_queries(tmp_path):
     [
         (ModelSettings, {"start": "warm"}, "start='warm': expected cold or dense"),
         (ModelSettings, {"d_model": 30, "heads": 4}, "d_model=30 is not a multiple of heads=4"),
-        (ModelSettings, {"layers": 0}, "layers=0: expected at least 1"),
-        (ModelSettings, {"dropout": 1.0}, "dropout=1.0"),
+        (ModelSettings, {"layers": 0}, "layers=0; expected a number of at least 1"),
+        (ModelSettings, {"dropout": 1.0}, "dropout=1; expected a number of at least 0 and below 1"),
         (ModelSettings, {"pooling": "cls"}, "pooling='cls': expected auto, encoder or bag"),
-        (ModelSettings, {"backoff": 0.0}, "backoff=0.0: expected more than 0"),
+        (ModelSettings, {"backoff": 0.0}, "backoff=0; expected a number above 0"),
         (ModelSettings, {"encoder_layers": -1}, "encoder_layers=-1"),
-        (TrainSettings, {"max_steps": -1}, "max_steps=-1: expected 0 or more"),
-        (TrainSettings, {"own_share": 1.5}, "own_share=1.5: expected a share"),
-        (TrainSettings, {"pseudo_share": 1.5}, "pseudo_share=1.5: expected a share"),
-        (TrainSettings, {"lr": 0.0}, "lr=0.0: expected more than 0"),
-        (TrainSettings, {"lr": float("inf")}, "lr=inf: expected a finite number"),
-        (TrainSettings, {"lr": float("nan")}, "lr=nan: expected a finite number"),
-        (TrainSettings, {"weight_decay": float("nan")}, "weight_decay=nan: expected a finite number"),
+        (TrainSettings, {"max_steps": -1}, "max_steps=-1; expected a number of at least 0"),
+        (TrainSettings, {"own_share": 1.5}, "own_share=1.5; expected a number of at least 0 and at most 1"),
+        (TrainSettings, {"pseudo_share": 1.5}, "pseudo_share=1.5; expected"),
+        (TrainSettings, {"lr": 0.0}, "lr=0; expected a number above 0"),
+        (TrainSettings, {"lr": float("inf")}, "lr=inf; expected a number above 0"),
+        (TrainSettings, {"lr": float("nan")}, "lr=nan; expected a number above 0"),
+        (TrainSettings, {"weight_decay": float("nan")}, "weight_decay=nan; expected a finite number"),
         (TrainSettings, {"precision": "fp8"}, "precision='fp8'"),
         (TrainSettings, {"patience": 3}, "patience=3 needs a dev loss to watch; set eval_every"),
-        (TrainSettings, {"save_every": -1}, "save_every=-1: expected 0 or more"),
+        (TrainSettings, {"save_every": -1}, "save_every=-1; expected a number of at least 0"),
     ],
 )
 def test_wrong_settings_are_one_clear_error(kind, wrong, message):

@@ -26,7 +26,7 @@ from genret.eval.runs import RankedList, Run
 from genret.eval.systems.bench import Bench, Prepared, System, SystemSettings, dense_search
 from genret.eval.systems.dense import Dense
 from genret.ground.errors import GenretError
-from genret.ground.settings import make_settings
+from genret.ground.settings import check_ranges, make_settings
 from genret.ground.types import SPLITS, Judgement, Product, Split
 from genret.pipeline.folder import RunFolder
 
@@ -46,11 +46,8 @@ class ColdStartSettings:
     systems: tuple[str, ...] = SYSTEMS
 
     def __post_init__(self) -> None:
-        if not 0 < self.share < 1:
-            raise GenretError(f"share={self.share}: expected a share of the products, above 0 and below 1")
-        for name in ("k", "beam_width"):
-            if getattr(self, name) < 1:
-                raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
+        check_ranges(self, "share", 0, 1, above=True, below=True)
+        check_ranges(self, "k beam_width", 1)
         if self.split not in SPLITS:
             raise GenretError(f"split={self.split!r}: expected one of {', '.join(SPLITS)}")
 

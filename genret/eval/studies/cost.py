@@ -17,7 +17,8 @@ from genret.eval.measures import evaluate
 from genret.eval.reports.plots import Point, scatter
 from genret.eval.result import Grading, table
 from genret.eval.systems.bench import Bench
-from genret.ground.errors import GenretError, require
+from genret.ground.errors import require
+from genret.ground.settings import check_ranges
 from genret.ground.types import Query
 
 WARM_UP = 5
@@ -35,9 +36,7 @@ class CostSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("queries", "batch", "repeats"):
-            if getattr(self, name) < 1:
-                raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
+        check_ranges(self, "queries batch repeats", 1)
 
 
 class CostRow(NamedTuple):

@@ -22,7 +22,7 @@ from genret.eval.systems.dense import Dense
 from genret.eval.systems.fusion import reciprocal_rank_fusion, score_fusion
 from genret.ground.errors import GenretError
 from genret.ground.pretrained import model_folder
-from genret.ground.settings import settings_dict
+from genret.ground.settings import check_ranges, settings_dict
 from genret.ground.types import Query, Split
 from genret.index.lexical import BM25Settings
 from genret.index.tuning import GRIDS, MEASURE, Tuned, tune
@@ -51,12 +51,8 @@ class SystemSettings:
     def __post_init__(self) -> None:
         if self.tune_grid not in GRIDS:
             raise GenretError(f"tune_grid={self.tune_grid!r}: expected one of {', '.join(GRIDS)}")
-        for name in ("k", "beam_width", "tune_queries", "fusion_depth"):
-            if getattr(self, name) < 1:
-                raise GenretError(f"{name}={getattr(self, name)}: expected at least 1")
-        for name in ("lexical_weight", "likelihood_weight"):
-            if getattr(self, name) <= 0:
-                raise GenretError(f"{name}={getattr(self, name)}: expected more than 0")
+        check_ranges(self, "k beam_width tune_queries fusion_depth", 1)
+        check_ranges(self, "lexical_weight likelihood_weight", 0, above=True)
 
 
 class Answered(NamedTuple):

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.ground.types import CategoryPath
-from genret.tokenizer.judging.coherence import groups
+from genret.tokenizer.paths import path_numbers
 
 Floats = npt.NDArray[np.float32]
 FOLDS = 5
@@ -55,7 +55,7 @@ def audit(vectors: Floats, categories: Sequence[CategoryPath], at: float = 0.0) 
     Unfiled products are neither suspected nor heard; nor is the only product of a leaf, with which nothing compares.
     Fewer than two leaves of two products raise no suspicion.
     """
-    group = groups(categories)
+    group = path_numbers(categories)
     counts = np.bincount(group[group >= 0], minlength=1)
     rows = np.flatnonzero((group >= 0) & (counts[np.maximum(group, 0)] >= 2))
     leaves, leaf = np.unique(group[rows], return_inverse=True)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.ground.types import CategoryPath
+from genret.tokenizer.paths import path_numbers
 
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -48,14 +49,8 @@ def shared_pairs(codes: Codes, pairs: npt.NDArray[np.int64]) -> tuple[float, ...
     return tuple(float(share) for share in agreement(codes[pairs[:, 0]], codes[pairs[:, 1]]).mean(0))
 
 
-def groups(rows: Sequence[CategoryPath]) -> npt.NDArray[np.int64]:
-    """(N,) a number a distinct non-empty path, -1 for the empty one."""
-    known: dict[CategoryPath, int] = {}
-    return np.asarray([known.setdefault(row, len(known)) if row else -1 for row in rows], np.int64)
-
-
 def prefix_numbers(codes: Codes) -> Codes:
-    """(N, L): a number a distinct prefix at each depth."""
+    """(N, L): one number per distinct prefix at each depth."""
     out, parent = np.empty_like(codes), np.zeros(len(codes), np.int64)
     for level in range(codes.shape[1]):
         pair = parent * (int(codes[:, level].max(initial=0)) + 1) + codes[:, level]
@@ -66,7 +61,7 @@ def prefix_numbers(codes: Codes) -> Codes:
 
 def shared_within(codes: Codes, categories: Sequence[CategoryPath]) -> tuple[float, ...] | None:
     """(L,) share of all pairs of one category that agree on L1, on L1-L2, ...; None where no category holds two."""
-    group = groups(categories)
+    group = path_numbers(categories)
     filed = group >= 0
     group, prefixes = group[filed], prefix_numbers(codes[filed])
     pairs = _pairs(np.bincount(group)) if len(group) else 0.0
@@ -84,7 +79,7 @@ def purity_by_depth(
     codes: Codes, categories: Sequence[CategoryPath]
 ) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
     """(L,) share of filed products in their prefix's majority leaf, by depth, and the same with shuffled IDs."""
-    group = groups(categories)
+    group = path_numbers(categories)
     filed = group >= 0
     if not filed.any():
         return None, None

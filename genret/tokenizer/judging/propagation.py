@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.ground.types import CategoryPath
-from genret.tokenizer.judging.coherence import groups, prefix_numbers
+from genret.tokenizer.judging.coherence import prefix_numbers
+from genret.tokenizer.paths import path_numbers
 from genret.tokenizer.tokenizer import Tokenizer
 
 Corruption: TypeAlias = Literal["truncated", "boilerplate", "foreign", "swapped"]
@@ -57,7 +58,7 @@ def displaced(
     `codes` (N, L) are the catalogue's, `moved` (n, L) the new codes of `rows`. Products without a category, and those
     outside of the main prefixes to begin with, do not count.
     """
-    leaf = groups(categories)
+    leaf = path_numbers(categories)
     both = prefix_numbers(np.concatenate([codes, moved]))  # the same numbers for the same prefixes
     before, after = both[: len(codes)], both[len(codes) :]
     shares = []

@@ -146,7 +146,7 @@ class Clip(EncoderObjective):
         return (F.cross_entropy(logits, labels) + back) / 2
 
 
-class TwoTower(EncoderObjective):
+class CoEngagementObjective(EncoderObjective):
     """Co-engaged products against each other; the second tower adds a linear map to the first."""
 
     def __init__(self, model: RQVAE, data: TrainingData, settings: TokenizerSettings) -> None:
@@ -226,7 +226,7 @@ FAMILY: dict[str, type[Objective]] = {
     "vqvae": VQVAE,
     "vae": VAE,
     "clip": Clip,
-    "twotower": TwoTower,
+    "twotower": CoEngagementObjective,
     "simclr": SimCLR,
     "moco": MoCo,
 }

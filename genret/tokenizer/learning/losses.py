@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genret.ground.types import CategoryPath
+from genret.tokenizer.paths import path_numbers
 from genret.tokenizer.quantizer import Quantised
 from genret.tokenizer.settings import Reconstruction
 
@@ -70,11 +71,11 @@ class Taxonomy:
 
     def __init__(self, categories: Sequence[CategoryPath]) -> None:
         parents = [path[:-1] if len(path) > 1 else () for path in categories]
-        self.leaf = _numbers(categories)
-        self.parent = _numbers(
+        self.leaf = path_numbers(categories)
+        self.parent = path_numbers(
             [(*parent, str(len(path))) if parent else () for parent, path in zip(parents, categories, strict=True)]
         )
-        self.root = _numbers([path[:1] for path in categories])
+        self.root = path_numbers([path[:1] for path in categories])
 
     def __len__(self) -> int:
         return len(self.leaf)
@@ -87,12 +88,6 @@ class Taxonomy:
             relation[(ids[:anchors, None] == ids[None]) & (ids[:anchors] >= 0)[:, None]] = value
         np.fill_diagonal(relation, NO_RELATION)
         return relation
-
-
-def _numbers(paths: Sequence[CategoryPath]) -> npt.NDArray[np.int64]:
-    """(N,) a number a distinct path; -1 for the empty one."""
-    known: dict[CategoryPath, int] = {}
-    return np.asarray([known.setdefault(path, len(known)) if path else -1 for path in paths], np.int64)
 
 
 def contrast_targets(relations: npt.NDArray[np.int8], grades: Sequence[float]) -> Tensor:

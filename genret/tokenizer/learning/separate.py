@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from genret.tokenizer.assign import collision_rate
 from genret.tokenizer.learning.kmeans import Codes, Floats, kmeans, nearest
 
 ITERATIONS = 10
@@ -47,6 +48,4 @@ def _fit(residual: Floats, axes: Floats, size: int, seed: int) -> Floats:
 
 def collisions(residual: Floats, prefix: Codes, codebook: Floats) -> float:
     """The share of products that would share their ID, coded at the last level by `codebook`."""
-    codes = np.column_stack([prefix, nearest(residual, codebook)])
-    _, bucket, sizes = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
-    return float((sizes[bucket.reshape(-1)] > 1).mean()) if len(codes) else 0.0
+    return collision_rate(np.column_stack([prefix, nearest(residual, codebook)]))
