@@ -226,6 +226,10 @@ def say(name: str, result: StageResult) -> None:
     """One line on how a stage ended."""
     what = "up to date, reused" if result.reused else f"done in {result.seconds:.1f} s"
     click.echo(f"{name:9s} {what}  ({result.artifact.path}, {result.artifact.fingerprint[:12]})")
+    if "given" in result.artifact.settings:
+        from genret.embed.given import VectorsReport
+
+        click.echo(f"{'':9s} {VectorsReport(**result.artifact.settings['given'])}")
 
 
 def print_of(path: Path) -> str:

@@ -29,20 +29,31 @@ def data(source: Path | None, layers: Layers, **options: Any) -> None:
     read_source(Source.of(source, options), layers)
 
 
+def vectors_options(command: Any) -> Any:
+    """Embeddings of one's own."""
+    vectors = click.option("--vectors", help="Your own embeddings, instead of a model: npy, Parquet or safetensors.")
+    encoder = click.option(
+        "--query-encoder",
+        help="Of --vectors: the sentence-transformers model for queries. Default: fitted to the texts.",
+    )
+    return vectors(encoder(command))
+
+
 @click.command()
 @run_argument
 @click.option(
     "--model", help="towers (the default), lsa, two-tower, or a sentence-transformers model: hub name or folder."
 )
 @click.option("--dim", type=int, help="Width of towers and lsa.")
+@vectors_options
 @device_option
 @settings_options
-def embed(run: Path, layers: Layers, model: str | None, dim: int | None) -> None:
+def embed(run: Path, layers: Layers, model: str | None, dim: int | None, **own: str | None) -> None:
     """Embed the products of RUN/data into RUN/embeddings."""
     from genret.embed.settings import EmbedSettings
     from genret.pipeline.stages import embed_stage
 
-    settings = layers.make(EmbedSettings, "embed", {"model": model, "dim": dim})
+    settings = layers.make(EmbedSettings, "embed", {"model": model, "dim": dim, **own})
     require_extras(*_extras_of(settings))
     tell_hardware(embedding=settings.resolved().precision)
     say("embed", embed_stage(run, settings, _two_tower(layers, settings)))
@@ -114,6 +125,7 @@ def index(run: Path, layers: Layers, changes: OnChanges | None) -> None:
 @click.option("--encoder", help="Warm-start the encoder from this local or hub checkpoint.")
 @click.option("--lam", type=float, help="λ, the weight of the contrastive term.")
 @click.option("--max-steps", type=int, help="Training steps of the model.")
+@vectors_options
 @device_option
 @changes_option
 @source_options
@@ -136,7 +148,8 @@ def build(
     from genret.training.settings import ModelSettings, TrainSettings
 
     # Settings first: a wrong one should not cost an hour of embedding.
-    embedding = layers.make(EmbedSettings, "embed", {"model": model})
+    own = {name: options.pop(name) for name in ("vectors", "query_encoder")}
+    embedding = layers.make(EmbedSettings, "embed", {"model": model, **own})
     recipe = _two_tower(layers, embedding)
     tokenizer = layers.make(TokenizerSettings, "tokenizer", {"lam": lam})
     seq2seq = layers.make(ModelSettings, "model", {"encoder": encoder})

@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 from genret.data.product_text import product_text
 from genret.data.records import Dataset
 from genret.embed.embedder import Embedder, Vectors, no_words
+from genret.embed.given import embed_given
 from genret.embed.lsa import LsaEmbedder
 from genret.embed.sentence import SentenceEmbedder
 from genret.embed.settings import KIND, LSA, TOWERS, TWO_TOWER, EmbedSettings
@@ -108,6 +109,13 @@ def embed_catalogue(
     the ranks of a `torchrun` share them out. `recipe` and `scratch`: see `fit_embedder`.
     """
     path, settings = Path(path), settings.resolved()
+    if settings.vectors:
+        if is_main():
+            given = embed_given(dataset, settings)
+            own = {"vectors": Path(settings.vectors).name, "given": given.report._asdict()}
+            _save(path, given.embedder, given.vectors, settings, inputs, own)
+        wait()
+        return read_artifact(path, KIND, verify=False)
     embedder = fit_embedder(dataset, settings, progress, recipe, scratch)
     texts = [product_text(product, settings.fields) for product in dataset.catalogue]
     size = CHUNK if world_size() == 1 else _shared_chunk(len(texts), settings.batch_size)
@@ -119,10 +127,16 @@ def embed_catalogue(
 
 
 def _save(
-    path: Path, embedder: Embedder, vectors: Vectors, settings: EmbedSettings, inputs: Mapping[str, str] | None
+    path: Path,
+    embedder: Embedder,
+    vectors: Vectors,
+    settings: EmbedSettings,
+    inputs: Mapping[str, str] | None,
+    own: Mapping[str, Any] | None = None,
 ) -> None:
+    """Write the artifact; `own` goes before the settings in its header."""
     made = record("cpu" if settings.model in (LSA, TOWERS) else choose_device(), choose_precision(settings.precision))
-    with write_artifact(path, KIND, settings_dict(settings), inputs, hardware=made) as folder:
+    with write_artifact(path, KIND, {**settings_dict(settings), **(own or {})}, inputs, hardware=made) as folder:
         np.save(folder / "embeddings.npy", vectors)
         embedder.save(folder)
     shutil.rmtree(path.with_name(f".{path.name}.chunks"), ignore_errors=True)

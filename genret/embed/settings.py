@@ -13,6 +13,7 @@ KIND = "embeddings"
 LSA = "lsa"
 TOWERS = "towers"
 TWO_TOWER = "two-tower"
+VECTORS = "vectors"
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,24 @@ class EmbedSettings:
     steps: int = 450
     """Training steps of `towers`."""
     seed: int = 0
+    vectors: str = ""
+    """A file of embeddings that were made elsewhere (npy, Parquet or safetensors), instead of a model."""
+    query_encoder: str = ""
+    """Of `vectors`: the sentence-transformers model that embeds queries in their space; none: a bag of tokens is fitted
+    to the products' texts."""
     precision: Precision = "auto"
     """Arithmetic of a sentence-transformers model, for products and, as the artifact records it, for queries later:
     fp32, or bf16 where it is asked for. `lsa` and `towers` are sums in fp32."""
 
     def __post_init__(self) -> None:
+        if self.query_encoder and not self.vectors:
+            raise GenretError(f"query_encoder={self.query_encoder!r} has no use without vectors; give their file too")
+        if self.vectors and self.model not in (TOWERS, VECTORS):
+            raise GenretError(f"vectors={self.vectors!r} take the place of model={self.model!r}; give one of the two")
+        if self.model == VECTORS and not self.vectors:
+            raise GenretError("model='vectors' needs their file; give it with vectors=FILE")
+        if self.vectors:
+            object.__setattr__(self, "model", VECTORS)
         if not self.fields or not all(map(is_text_field, self.fields)):
             raise GenretError(f"fields={self.fields}: expected some of {', '.join(TEXT_FIELDS)}, attributes.NAME")
         check_ranges(self, "dim batch_size max_features steps", 1)
@@ -50,4 +64,5 @@ class EmbedSettings:
 
     def resolved(self) -> EmbedSettings:
         """The same with the precision that `auto` stands for."""
-        return replace(self, precision="fp32" if self.model in (LSA, TOWERS) else choose_precision(self.precision))
+        plain = self.model in (LSA, TOWERS) or (self.vectors and not self.query_encoder)
+        return replace(self, precision="fp32" if plain else choose_precision(self.precision))

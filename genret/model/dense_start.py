@@ -62,31 +62,6 @@ def centred_codebooks(codes: Ints, vectors: Floats, sizes: Sequence[int]) -> Cen
     return result
 
 
-def bag_of_vectors(
-    tokens: npt.NDArray[np.int32], lengths: Ints, vectors: Floats, size: int, ridge: float = 1.0, steps: int = 15
-) -> Floats:
-    """(size, D) token vectors whose sum over a text points along the text's embedding, by ridge regression.
-
-    `tokens` (n, T) padded texts with `lengths` (n,), `vectors` (n, D) their embeddings. Solved by conjugate gradients,
-    all D columns at once; a start for training needs no more than a few steps.
-    """
-    real = np.arange(tokens.shape[1]) < lengths[:, None]
-    rows, ids = np.nonzero(real)[0], tokens[real]
-    weight = (np.maximum(lengths, 1) ** -0.5)[rows].astype(np.float32)
-    bag = sparse.csr_matrix((weight, (rows, ids)), shape=(len(tokens), size))
-    solution = np.zeros((size, vectors.shape[1]), np.float32)
-    residual = np.asarray(bag.T @ np.asarray(vectors, np.float32))
-    direction, norm = residual.copy(), (residual**2).sum(0)
-    for _ in range(steps):
-        image = bag.T @ (bag @ direction) + ridge * direction
-        rate = norm / np.maximum((direction * image).sum(0), 1e-12)
-        solution += rate * direction
-        residual -= rate * image
-        norm, before = (residual**2).sum(0), norm
-        direction = residual + norm / np.maximum(before, 1e-12) * direction
-    return solution
-
-
 def _means(codes: Ints, vectors: Floats, size: int) -> Floats:
     """(size, D) mean of the vectors of each code; zero for a code that none has."""
     chosen = sparse.csr_matrix((np.ones(len(codes), np.float32), (codes, np.arange(len(codes)))), (size, len(codes)))

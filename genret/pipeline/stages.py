@@ -19,8 +19,8 @@ from genret.data.records import Dataset, load_dataset, save_dataset
 from genret.embed.catalogue import embed_catalogue
 from genret.embed.embedder import QueryBag
 from genret.embed.fine_tuned import tuned_encoder
-from genret.embed.settings import LSA, TOWERS, TWO_TOWER, EmbedSettings
-from genret.ground.artifacts import Artifact
+from genret.embed.settings import LSA, TOWERS, TWO_TOWER, VECTORS, EmbedSettings
+from genret.ground.artifacts import Artifact, sha256
 from genret.ground.errors import GenretError
 from genret.ground.ranks import agreed, is_main, main_alone, wait
 from genret.ground.settings import settings_dict
@@ -88,6 +88,8 @@ def embed_stage(
     def make(out: Path, inputs: Mapping[str, str], scratch: Path) -> None:
         embed_catalogue(dataset, settings, out, inputs, recipe=recipe, scratch=scratch, progress=progress)
 
+    if settings.vectors:
+        own["vectors"] = _digest(settings.vectors)
     shared = settings.model not in (LSA, TOWERS)
     return _stage(folder, "embeddings", {"dataset": data.fingerprint}, own, make, shared=shared)
 
@@ -140,7 +142,7 @@ def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageR
 
 def _query_bag(run: RunFolder, embeddings: Artifact, model: ModelSettings) -> QueryBag | None:
     """How the run's embedder reads queries, where a model with this encoder, or with none, can read them so too."""
-    if embeddings.settings["model"] not in (TOWERS, TWO_TOWER):
+    if embeddings.settings["model"] not in (TOWERS, TWO_TOWER, VECTORS):
         return None  # a sentence-transformers model need not be loaded to know that it has no bag
     bag = run.embedder().query_bag()
     if bag is None:
@@ -236,6 +238,13 @@ def _stage(
     if is_main():
         run.drop_checkpoints(part)
     return StageResult(run.artifact(part), False, _timed(run, part, started))
+
+
+def _digest(file: str) -> str:
+    """What a file holds, wherever it lies."""
+    if not Path(file).is_file():
+        raise GenretError(f"{file}: no such file; give the file of the products' vectors")
+    return sha256(file)
 
 
 def _other_source(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

@@ -20,6 +20,7 @@ from transformers import EarlyStoppingCallback, Trainer, TrainingArguments, set_
 
 from genret.data.product_text import product_text
 from genret.data.records import Dataset
+from genret.embed.bag import bag_of_vectors
 from genret.embed.embedder import QueryBag
 from genret.embed.subwords import load_text_tokenizer, save_text_tokenizer, tokenize, train_text_tokenizer
 from genret.ground.artifacts import Artifact, read_artifact, write_artifact
@@ -28,7 +29,7 @@ from genret.ground.hardware import choose_device, choose_precision, record
 from genret.ground.manifests import described
 from genret.ground.ranks import agreed, is_main, wait, world_size
 from genret.ground.settings import settings_dict
-from genret.model.dense_start import additive_codebooks, bag_of_vectors, centred_codebooks
+from genret.model.dense_start import additive_codebooks, centred_codebooks
 from genret.model.encoders import encoder_config
 from genret.model.prefix import PrefixTable
 from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration, warm_start

@@ -15,11 +15,12 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModel
 
 from genret.data.records import Catalogue, Dataset
+from genret.embed.bag import bag_of_vectors
 from genret.embed.subwords import load_text_tokenizer, tokenize, train_text_tokenizer
 from genret.ground.artifacts import read_artifact, write_artifact
 from genret.ground.errors import GenretError
 from genret.ground.types import Judgement, Product, Query
-from genret.model.dense_start import additive_codebooks, bag_of_vectors, centred_codebooks
+from genret.model.dense_start import additive_codebooks, centred_codebooks
 from genret.search.vocab import Vocab
 from genret.training.checkpoints import SEAL, last_whole
 from genret.training.examples import Collator, Examples, Schedule, Visit, join
