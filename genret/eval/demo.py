@@ -11,13 +11,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, NamedTuple
 
 from genret.data.grocery import GrocerySettings, make_grocery
 from genret.embed.settings import EmbedSettings
+from genret.eval.systems.bench import parts_of
 from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
 from genret.ground.hardware import THREADS, cores
@@ -90,7 +91,8 @@ def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any
 
     run, plain_run = RunFolder(out), RunFolder(out / BASELINE)
     say("eval        generative, BM25, dense and fused, on the test split")
-    result = evaluate_run(out, out=run.eval, progress=lambda line: say(f"  {line}"))
+    plan = EvalPlan(baselines=("bm25", "bm25-tuned", "bm25-tuned~dense"))
+    result = evaluate_run(out, plan=plan, out=run.eval, progress=lambda line: say(f"  {line}"))
     say("eval        the same with λ = 0, and the substitutes of both")
     plain = evaluate_run(
         out / BASELINE, systems=("generative",), plan=EvalPlan(baselines=("generative",), free_decode=False)
@@ -102,6 +104,7 @@ def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any
         "settings": {part: dict(run.artifact(part).settings) for part in KINDS},
         "seed": run.artifact("tokenizer").settings["seed"],
         "seconds": {**run.timings(), "lambda0": plain_run.timings(), "total": round(clock(), 1)},
+        "milliseconds": milliseconds(result.seconds, result.queries),
         **result.to_json(),
         "lambda0": plain.to_json()["systems"],
         "substitutes": contrast.to_json(),
@@ -118,6 +121,7 @@ def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any
                 for h in answer.hits
             ],
         },
+        "explore": f"genret serve {out}",
         "next": _next(out),
     }
     write_json(out / "summary.json", summary)
@@ -125,8 +129,16 @@ def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any
     return summary
 
 
+def milliseconds(seconds: Mapping[str, float], queries: int) -> dict[str, float]:
+    """Per query, by system; a fusion's are those of its parts and of the fusing. Left out where a part was not run."""
+    parts = {name: [name] if len(parts_of(name)) == 1 else [name, *parts_of(name)] for name in seconds}
+    whole = {name: needed for name, needed in parts.items() if all(part in seconds for part in needed)}
+    return {name: round(1000 * sum(seconds[one] for one in needed) / queries, 3) for name, needed in whole.items()}
+
+
 def _next(out: Path) -> list[str]:
     return [
+        f"genret serve {out}",
         f'genret search "{QUERY}" --run {out} --explain',
         f'genret search "oat milk" --run {out} -k 20 --exact --where "price < 5"',
         f"genret tokenizer health {out}/tokenizer",

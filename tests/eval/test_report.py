@@ -8,8 +8,11 @@ from html.parser import HTMLParser
 
 import pytest
 
+from genret.eval.demo import milliseconds
 from genret.eval.reports.plots import Dot, bars, dots, grouped_dots
 from genret.eval.reports.report import beam_rows, duration, headline, id_line, percent, render, stages, write_report
+from genret.eval.systems.bench import STANDARD
+from genret.eval.systems.meanings import meaning
 
 
 def interval(value: float, spread: float = 0.02) -> dict[str, float]:
@@ -200,15 +203,40 @@ def test_stages_name_the_run_beside_and_end_with_the_total():
     assert stages({}) == []
 
 
-def test_headline_follows_the_numbers():
-    assert headline(evaluation()) == (
-        "Generative search finds 60 % of the relevant products in its top 10, "
-        "more than untuned BM25's 50 % (p < 0.001)."
+def test_the_headline_leads_with_the_strongest_baseline():
+    found = headline(evaluation())
+    assert found == (
+        "The strongest baseline, bm25-tuned, finds 55.0 % of the relevant products in its top 10; "
+        "the best with genret, generative-rescored, 65.0 %; genret alone finds 60.0 %."
     )
-    worse = headline(evaluation(p=0.02, difference=-0.1))
-    assert "fewer than untuned BM25's 50 % (p = 0.020)" in worse
-    assert "a difference within noise" in headline(evaluation(p=0.4))
+    tested = evaluation()
+    tested["comparisons"][0] |= {"system": "generative-rescored", "baseline": "bm25-tuned"}
+    assert "generative-rescored, 65.0 % (p < 0.001)" in headline(tested)
+    tested["comparisons"][0]["p_holm"] = 0.4
+    assert "65.0 % (a difference within noise)" in headline(tested)
     assert headline({}) == ""
+
+
+def test_every_system_is_defined_in_a_line():
+    for name in STANDARD:
+        assert meaning(name), name
+    page = render(evaluation())
+    assert "fused by their scaled scores" not in page
+    assert "Exact nearest neighbours over the run&#39;s own embeddings" in page
+
+
+def test_latency_is_shown_where_it_was_taken():
+    assert "ms per query" not in render(evaluation())
+    assert "ms per query" in render({**evaluation(), "milliseconds": {"bm25": 0.52}})
+    took = milliseconds({"a": 2.0, "b": 1.0, "a+b": 0.5, "a+c": 0.1}, 1000)
+    assert took == {"a": 2.0, "b": 1.0, "a+b": 3.5}
+
+
+def test_the_page_links_to_the_explorer():
+    beam = {"query": "tea", "exact": True, "tree": {"children": [], "pruned": []}, "hits": []}
+    page = render({**evaluation(), "beam": beam, "explore": "genret serve runs/demo"})
+    assert "genret serve runs/demo" in page
+    assert "Certified: the model scores no product higher" in page
 
 
 def test_id_line_follows_the_numbers():

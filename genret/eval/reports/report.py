@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 from genret import __version__
 from genret.eval.measures import MEASURES
 from genret.eval.reports.plots import Dot, bars, dots, grouped_dots
+from genret.eval.systems.meanings import meaning, with_genret
 from genret.ground.errors import require
 from genret.ground.files import write_text
 
@@ -32,6 +33,8 @@ class Summary(TypedDict, total=False):
     """Settings by stage."""
     seconds: Mapping[str, Any]
     """Wall time by stage, of the run beside it (a mapping of its own), and in all (`total`)."""
+    milliseconds: Mapping[str, float]
+    """Per query, by system: all queries searched in batches on the machine that made the page."""
     dataset: str
     split: str
     products: int
@@ -48,6 +51,8 @@ class Summary(TypedDict, total=False):
     """λ of a tokenizer ("0.01") -> its `Health.to_json()`."""
     beam: Mapping[str, Any]
     """{"query", "exact", "tree": `tree_json(...)`, "hits": [{"rank", "score", "title", "semantic_id"}, ...]}."""
+    explore: str
+    """The command that opens the beam in a browser."""
     next: Sequence[str]
     """Commands to try."""
 
@@ -70,7 +75,14 @@ def render(summary: Mapping[str, Any]) -> str:
         undefined=jinja2.ChainableUndefined,
     )
     environment.filters["breakable"] = lambda name: markup("+<wbr>").join(name.split("+"))
-    environment.filters |= {"figure": figure, "percent": percent, "duration": duration, "p": p_value, "points": points}
+    environment.filters |= {
+        "meaning": meaning,
+        "figure": figure,
+        "percent": percent,
+        "duration": duration,
+        "p": p_value,
+        "points": points,
+    }
     plots = {name: markup(svg) for name, svg in _plots(summary).items()}
     return str(
         environment.get_template("report.html").render(
@@ -90,24 +102,34 @@ def render(summary: Mapping[str, Any]) -> str:
 
 
 def headline(summary: Mapping[str, Any]) -> str:
-    """One sentence: generative recall@10 against untuned BM25, and whether the difference could be chance."""
-    found = {system["name"]: system["measures"][PLOTTED] for system in summary.get("systems", ())}
-    if "generative" not in found:
+    """The strongest baseline first, then genret alone and genret's best, and whether the difference could be chance."""
+    found = {system["name"]: system["measures"][PLOTTED]["value"] for system in summary.get("systems", ())}
+    own = {name: value for name, value in found.items() if with_genret(name)}
+    others = {name: value for name, value in found.items() if name not in own}
+    if not own:
         return ""
-    sentence = f"Generative search finds {percent(found['generative']['value'])} of the relevant products in its top 10"
-    test = next(
-        (
-            c
-            for c in summary.get("comparisons", ())
-            if (c["system"], c["baseline"], c["measure"]) == ("generative", "bm25", PLOTTED)
-        ),
-        None,
+    best = max(own, key=own.__getitem__)
+    if not others:
+        return f"{best} finds {percent(own[best], 1)} of the relevant products in its top 10."
+    strongest = max(others, key=others.__getitem__)
+    sentence = (
+        f"The strongest baseline, {strongest}, finds {percent(others[strongest], 1)} of the relevant products in its "
+        f"top 10; the best with genret, {best}, {percent(own[best], 1)}{_chance(summary, best, strongest)}"
     )
-    if test is None:
-        return sentence + "."
-    way = "more than" if test["difference"]["value"] > 0 else "fewer than"
-    sure = f"p {p_value(test['p_holm'])}" if test["p_holm"] < 0.05 else "a difference within noise"
-    return f"{sentence}, {way} untuned BM25's {percent(found['bm25']['value'])} ({sure})."
+    alone = (
+        f"; genret alone finds {percent(own['generative'], 1)}" if "generative" in own and best != "generative" else ""
+    )
+    return f"{sentence}{alone}."
+
+
+def _chance(summary: Mapping[str, Any], system: str, baseline: str) -> str:
+    """Whether the difference of two systems could be chance, where it was tested."""
+    wanted = (system, baseline, PLOTTED)
+    for c in summary.get("comparisons", ()):
+        if (c["system"], c["baseline"], c["measure"]) == wanted:
+            p = c["p_holm"]
+            return f" (p {p_value(p)})" if p < 0.05 else " (a difference within noise)"
+    return ""
 
 
 def id_line(summary: Mapping[str, Any]) -> str:
