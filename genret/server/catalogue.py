@@ -13,11 +13,12 @@ import numpy as np
 from genret.data.products import ProductFile
 from genret.data.sources import read_more
 from genret.data.validate import BadRows
+from genret.ground.errors import GenretError
 from genret.ground.types import Product
 from genret.pipeline.folder import RunFolder
-from genret.pipeline.stock import Put, put_products, remove_products
+from genret.pipeline.stock import Stock
 from genret.server import views
-from genret.server.runs import Runs, Served
+from genret.server.runs import Runs, Served, version_of
 
 STATIC = Path(__file__).with_name("static")
 NEIGHBOURS = 4
@@ -63,14 +64,18 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: value for name, value in row.items() if name != "numbers"}, "attributes": attributes}
 
 
-def put(runs: Runs, products: Sequence[Product]) -> Put:
-    """Put products into the first run, and have them found."""
-    done = put_products(runs.get().folder, products)
-    runs.refresh()
-    return done
+class Shelf:
+    """The first run's products, to be changed: what embeds new ones is loaded once. One call at a time."""
 
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._open: tuple[str, Stock] | None = None
 
-def remove(runs: Runs, ids: Sequence[str]) -> None:
-    """Take products out of the first run."""
-    remove_products(runs.get().folder, ids)
-    runs.refresh()
+    def stock(self) -> Stock:
+        """The stock of the version that is served. A GenretError if it is not the one on disk."""
+        served = self._runs.get()
+        if version_of(served.folder) != served.version:
+            raise GenretError(f"run {served.name!r} on disk is not the version that is served; it takes no changes")
+        if self._open is None or self._open[0] != served.version:
+            self._open = served.version, Stock(served.folder)
+        return self._open[1]

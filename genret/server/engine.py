@@ -55,11 +55,12 @@ class Engine:
         served = self._runs.get(key.run)
         with timing() as seconds:
             found = [self._one(served, key, text) for text in texts] if _alone(key) else _together(served, key, texts)
+        generation = served.generation
         self._metrics.stages(seconds)
         for result, _, _ in found:
             if result is not None:
                 self._metrics.answered(result.exact)
-        return [Found(*answer, served.name, served.generation, seconds) for answer in found]
+        return [Found(*answer, served.name, generation, seconds) for answer in found]
 
     def _one(self, served: Served, key: Key, text: str) -> tuple[SearchResult | None, Unfolding | None, WhyNot | None]:
         ask = Ask(text, key.k, key.beam_width, key.where)

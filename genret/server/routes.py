@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 from time import time
 from typing import Annotated, Any
 
@@ -14,8 +15,9 @@ from starlette.requests import Request
 from genret import __version__
 from genret.data.values import MAX_ID
 from genret.ground.errors import GenretError
+from genret.pipeline.stock import Stock
 from genret.server import views, wire
-from genret.server.catalogue import STATIC, page_of, products_in, put, remove
+from genret.server.catalogue import STATIC, Shelf, page_of, products_in
 from genret.server.engine import Key, check
 from genret.server.problem import Json, Problem, too_large
 from genret.server.service import Service
@@ -125,49 +127,62 @@ def lookups(service: Service) -> APIRouter:
 def changes(service: Service) -> APIRouter:
     """Products that come and go, and versions that are taken up or given up. Off unless the settings say otherwise."""
     router, limits = APIRouter(tags=["changes"]), service.settings.limits
-    put_model = wire.requests_within(limits, service.settings.batching).put
-    errors = _errors(400, 403, 404, 415, 422)
+    models = wire.requests_within(limits, service.settings.batching)
+    shelf, errors = Shelf(service.runs), _errors(400, 403, 404, 415, 422)
+    changed: Codes = {200: {"model": wire.ChangedOut}, **errors}
 
     def allow() -> None:
         service.check_ready()
         if not service.settings.access.changes:
             raise Problem(403, "no_changes", "this server changes nothing; start it with --changes")
 
-    @router.put(
-        "/v1/products",
-        responses={200: {"model": wire.ChangedOut}, **errors},
-        openapi_extra=wire.body_schema(put_model),
-    )
+    async def make(request: Request, change: Callable[[Stock], dict[str, int]]) -> Response:
+        """One change at a time, off the event loop."""
+        async with service.changing:
+            done = await run_in_threadpool(lambda: change(shelf.stock()))
+        return Json({"inserted": 0, "updated": 0, "unchanged": 0, "removed": 0, **done, **_id(request)})
+
+    @router.put("/v1/products", responses=changed, openapi_extra=wire.body_schema(models.put))
     async def put_products(request: Request) -> Response:
         """Add products, or replace those with the same ids. They can be found at once."""
         allow()
-        asked: Any = await wire.read(request, put_model)
+        asked: Any = await wire.read(request, models.put)
         rows = [row.model_dump(exclude_unset=True) for row in asked.products]
-        async with service.changing:
-            done = await run_in_threadpool(lambda: put(service.runs, products_in(rows, service.runs.get().folder)))
-        return Json({"inserted": done.inserted, "updated": done.updated, "removed": 0, **_id(request)})
+        return await make(request, lambda stock: stock.put(products_in(rows, stock.run.path))._asdict())
 
-    @router.delete("/v1/products", responses={200: {"model": wire.ChangedOut}, **errors})
+    @router.patch("/v1/products", responses=changed, openapi_extra=wire.body_schema(models.patch))
+    async def patch_products(request: Request) -> Response:
+        """Change price, stock, stores or popularity of products, and nothing else of them."""
+        allow()
+        asked: Any = await wire.read(request, models.patch)
+        patches = {row.id: row.fields() for row in asked.products}
+        if len(patches) < len(asked.products):
+            raise Problem(422, "bad_request", "products: an id is given twice; give each once")
+        known(patches)
+        return await make(request, lambda stock: stock.patch(patches)._asdict())
+
+    @router.delete("/v1/products", responses=changed)
     async def delete_products(request: Request, id: Annotated[list[str], Query(min_length=1)]) -> Response:
         """Take products out, all or none: `?id=10234&id=10235`."""
-        return await _remove(request, id)
+        return await remove(request, id)
 
-    @router.delete("/v1/products/{product_id:path}", responses={200: {"model": wire.ChangedOut}, **errors})
+    @router.delete("/v1/products/{product_id:path}", responses=changed)
     async def delete_product(request: Request, product_id: ProductId) -> Response:
         """Take one product out."""
-        return await _remove(request, [product_id])
+        return await remove(request, [product_id])
 
-    async def _remove(request: Request, ids: list[str]) -> Response:
-        allow()
-        if len(ids) > limits.products:
-            raise too_large("id", f"{len(ids):,} ids", limits.products, "products")
+    def known(ids: Iterable[str]) -> None:
         index = service.runs.get().retriever.index.snapshot()
         missing = next((one for one in ids if one not in index), None)
         if missing is not None:
             raise _no_product(missing)
-        async with service.changing:
-            await run_in_threadpool(remove, service.runs, ids)
-        return Json({"inserted": 0, "updated": 0, "removed": len(ids), **_id(request)})
+
+    async def remove(request: Request, ids: list[str]) -> Response:
+        allow()
+        if len(ids) > limits.products:
+            raise too_large("id", f"{len(ids):,} ids", limits.products, "products")
+        known(ids)
+        return await make(request, lambda stock: {"removed": len(stock.remove(ids).removed)})
 
     @router.post("/v1/reload", responses={200: {"model": wire.VersionOut}, **errors})
     async def reload() -> Response:

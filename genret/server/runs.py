@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
-from genret.index.snapshot import Snapshot
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.meaning import Meanings
 from genret.pipeline.retriever import Retriever
@@ -35,11 +34,14 @@ class Served(NamedTuple):
     folder: Path
     retriever: Retriever
     version: str
-    """The fingerprints of its model and index."""
-    generation: int
-    """From 1, one higher with each version that this process took up."""
+    """What it was loaded from: see `version_of`."""
     since: float
     baselines: Baselines
+
+    @property
+    def generation(self) -> int:
+        """The generation of its index."""
+        return self.retriever.index.snapshot().base.number
 
 
 class Runs:
@@ -77,11 +79,11 @@ class Runs:
     def load(self) -> None:
         """Load every run, each warmed up by a search. A GenretError if one of them cannot be searched."""
         for name, folder in self._folders.items():
-            self._current[name] = self._loaded(name, folder, 1)
+            self._current[name] = self._loaded(name, folder)
             self._tell(self._current[name])
 
     def poll(self) -> None:
-        """Take up what is newer on disk: another artifact whole, or the changes that other processes made."""
+        """Take up what is newer on disk, whole. Products that change need no poll: each search reads them."""
         with self._lock:
             refused = self._refused()
             for name, folder in self._folders.items():
@@ -104,53 +106,44 @@ class Runs:
         served = self.get(name)
         index = served.retriever.index.snapshot()
         found = self._meanings.get(served.name)
-        if found is None or _moment(found.index) != _moment(index):
+        if found is None or found.index is not index:
             self._meanings[served.name] = found = Meanings(index)
         return found
-
-    def refresh(self, name: str | None = None) -> None:
-        """Take in what this process has just changed."""
-        with self._lock:
-            served = self.get(name)
-            if version_of(served.folder) == served.version:
-                served.retriever.index.refresh()
-                self._tell(served)
 
     def _follow(self, name: str, folder: Path, refused: frozenset[str]) -> None:
         served, version = self._current[name], version_of(folder)
         if served.version in refused and name in self._previous:
             self._back(served, self._previous[name])
         elif version == served.version:
-            served.retriever.index.refresh()
             self._tell(served)
         elif version not in refused and version != self._failed.get(name):
             try:
-                newer = self._loaded(name, folder, served.generation + 1)
+                newer = self._loaded(name, folder)
             except Exception as error:  # whatever is wrong with it, the one that serves goes on
                 self._failed[name] = version
                 self._metrics.reloaded("failed")
-                self._log("reload_failed", {"run": name, "version": version[:12], "error": str(error)})
+                self._log("reload_failed", {"run": name, "version": version, "error": str(error)})
                 return
             self._previous[name], self._current[name] = served, newer
             self._metrics.reloaded("taken")
-            self._log("reloaded", {"run": name, "version": newer.version[:12], "generation": newer.generation})
+            self._log("reloaded", {"run": name, "version": newer.version})
             self._tell(newer)
 
     def _back(self, served: Served, before: Served) -> Served:
         self._current[served.name] = before
         del self._previous[served.name]
         self._metrics.reloaded("rolled back")
-        self._log("rolled_back", {"run": served.name, "from": served.version[:12], "to": before.version[:12]})
+        self._log("rolled_back", {"run": served.name, "from": served.version, "to": before.version})
         self._tell(before)
         return before
 
-    def _loaded(self, name: str, folder: Path, generation: int) -> Served:
+    def _loaded(self, name: str, folder: Path) -> Served:
         version = version_of(folder)
         retriever = Retriever.load(folder, device=self._device)
         warm_up(retriever)
         if version_of(folder) != version:
             raise GenretError(f"{folder}: changed while it was loaded")
-        return Served(name, folder, retriever, version, generation, time(), Baselines(retriever, folder))
+        return Served(name, folder, retriever, version, time(), Baselines(retriever, folder))
 
     def _refused(self) -> frozenset[str]:
         with suppress(OSError, json.JSONDecodeError):
@@ -159,7 +152,8 @@ class Runs:
         return frozenset()
 
     def _tell(self, served: Served) -> None:
-        self._metrics.serving(served.name, served.generation, len(served.retriever.index))
+        index = served.retriever.index.snapshot()
+        self._metrics.serving(served.name, index.base.number, len(index))
 
 
 def run_names(folders: Sequence[Path]) -> list[str]:
@@ -181,11 +175,6 @@ def version_of(folder: Path) -> str:
     """
     run = RunFolder(folder)
     return f"{run.artifact('model').fingerprint[:16]}-{run.index_lineage()[:16]}"
-
-
-def _moment(index: Snapshot) -> tuple[int, int, int]:
-    """What tells two snapshots of different products apart."""
-    return id(index.base), id(index.delta), len(index.dead)
 
 
 def warm_up(retriever: Retriever) -> None:

@@ -31,6 +31,7 @@ class Requests(NamedTuple):
     search: type[BaseModel]
     why_not: type[BaseModel]
     put: type[BaseModel]
+    patch: type[BaseModel]
 
 
 def requests_within(limits: Limits, batching: Batching) -> Requests:
@@ -87,7 +88,12 @@ def requests_within(limits: Limits, batching: Batching) -> Requests:
 
         products: list[ProductIn] = Field(min_length=1, max_length=limits.products)
 
-    return Requests(Search, WhyNot, Put)
+    class Patch(Strict):
+        """Fields of products that are no part of their text, by id."""
+
+        products: list[PatchIn] = Field(min_length=1, max_length=limits.products)
+
+    return Requests(Search, WhyNot, Put, Patch)
 
 
 class ProductIn(Strict):
@@ -104,6 +110,21 @@ class ProductIn(Strict):
     stores: list[str] = Field(default=[], max_length=10_000)
     popularity: float = Field(1.0, gt=0, le=1e12, allow_inf_nan=False)
     numbers: dict[str, float] = Field(default={}, max_length=200)
+
+
+class PatchIn(Strict):
+    """What is to be changed of one product; what is left out stays."""
+
+    id: str = Field(min_length=1, max_length=MAX_ID)
+    price: float | None = Field(None, ge=0, le=1e12, allow_inf_nan=False)
+    available: bool = True
+    stores: list[str] = Field(default=[], max_length=10_000)
+    popularity: float = Field(1.0, gt=0, le=1e12, allow_inf_nan=False)
+
+    def fields(self) -> dict[str, Any]:
+        """The fields that were given."""
+        given = self.model_dump(exclude_unset=True, exclude={"id"})
+        return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
 
 
 class ProductOut(BaseModel):
@@ -227,13 +248,14 @@ class FacetsOut(BaseModel):
 class ChangedOut(BaseModel):
     inserted: int
     updated: int
+    unchanged: int
     removed: int
     request_id: str
 
 
 class ServedOut(BaseModel):
     name: str
-    generation: int
+    generation: int = Field(description="Of its index.")
     version: str
     products: int
     ids: int
