@@ -61,7 +61,6 @@ def create_app(settings: ServeSettings) -> FastAPI:
         GenretError: _fault,
         HTTPException: _http,
         RequestValidationError: _invalid,
-        Exception: _defect,
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)
@@ -196,10 +195,3 @@ async def _http(request: Request, error: HTTPException) -> Response:
     words = {404: "no such route", 405: "this route has no such method"}
     message = f"{words.get(error.status_code, str(error.detail))}; see /openapi.json"
     return Problem(error.status_code, "http", message, error.headers).response(request.state.request_id)
-
-
-async def _defect(request: Request, error: Exception) -> Response:
-    log_line("defect", {"id": request.state.request_id, "error": repr(error)[:500]})
-    return Problem(500, "defect", "this is a defect of the server; its log has the request's id").response(
-        request.state.request_id
-    )

@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from time import perf_counter, time
+from traceback import format_exc
 from typing import Any
 from uuid import uuid4
 
@@ -36,6 +37,9 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+GONE = 499
+"""The status in the log of a request whose client went away before there was an answer."""
+DEFECT = "this is a defect of the server; its log says more under the request's id"
 CHANGING = frozenset({"PUT", "PATCH", "DELETE"})
 
 Log = Callable[[str, Mapping[str, Any]], None]
@@ -66,7 +70,7 @@ class Guard:
         given = headers.get("x-request-id", "")
         request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex[:16]
         scope.setdefault("state", {})["request_id"] = request_id
-        status = 499  # the client went away before there was an answer
+        status = GONE
         self.accepted += 1
 
         async def sending(message: Message) -> None:
@@ -84,6 +88,11 @@ class Guard:
                 await problem.response(request_id)(scope, receive, sending)
             else:
                 await self._app(scope, self._counted(receive), sending)
+        except Exception as error:  # a defect: said in the log, and to the client as far as that is still possible
+            self._log("defect", {"id": request_id, "error": repr(error)[:500], "trace": format_exc()[-2000:]})
+            if status != GONE:
+                raise
+            await Problem(500, "defect", DEFECT).response(request_id)(scope, receive, sending)
         finally:
             seconds = perf_counter() - started
             route = getattr(scope.get("route"), "path", "(none)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,11 @@ class Problem(Exception):
 
 
 class Json(JSONResponse):
-    """JSON in UTF-8, as it stands: no NaN, no escapes."""
+    """JSON in UTF-8: no NaN, and an escape only for what UTF-8 cannot hold."""
+
+    def render(self, content: Any) -> bytes:
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "backslashreplace")
 
     def __init__(self, content: Any, status_code: int = 200, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(content, status_code, headers)

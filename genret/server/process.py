@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -29,6 +32,7 @@ GRACE_SECONDS = 60
 
 def serve(settings: ServeSettings, started: Callable[[int], None]) -> None:
     """Serve until SIGTERM or SIGINT; `started` is told the port as soon as it is listened to."""
+    signal.signal(signal.SIGTERM, _end)
     for run in settings.runs:
         _check_run(run)
     with TemporaryDirectory(prefix="genret-serve-") as folder, _listening(settings) as sock:
@@ -51,11 +55,17 @@ def from_environment() -> FastAPI:
     return create_app(ServeSettings.from_environment())
 
 
+def _end(number: int, frame: FrameType | None) -> None:
+    """SIGTERM is how a server is meant to end: leave through the front door, so that what was made is cleared away."""
+    raise SystemExit(0)
+
+
 def _single(settings: ServeSettings, sock: socket.socket) -> None:
     from genret.server.app import create_app
 
     app = create_app(settings)
-    uvicorn.Server(_config(app, settings)).run(sockets=[sock])
+    with suppress(SystemExit):  # uvicorn raises the signal that ended it once more
+        uvicorn.Server(_config(app, settings)).run(sockets=[sock])
     if app.state.service.failure:
         raise GenretError(app.state.service.failure)
 

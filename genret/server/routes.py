@@ -258,6 +258,9 @@ def _sorted_out(texts: list[str], asked: Any, limits: Limits) -> tuple[list[str]
     """The texts that can be searched, and why the others cannot; a single one that cannot is refused."""
     if len(texts) > 1 and asked.explain:
         raise Problem(422, "bad_request", f"explain: got {len(texts)} queries, expected one")
+    if not 1 <= len(texts) <= limits.queries:
+        got = "no query, expected one at least" if not texts else f"{len(texts)} queries"
+        raise Problem(422, "over_limit", f"query: got {got}, the limit queries is {limits.queries}")
     good, bad = list[str](), dict[int, str]()
     for place, text in enumerate(texts):
         problem = wire.unusable(text, limits)
