@@ -10,8 +10,6 @@ import httpx
 import pytest
 from served import Server, serving
 
-MARKUP = {"id": "evil/1", "title": "<img src=x onerror=\"document.title='owned'\"> marinara sauce", "brand": "<b>B</b>"}
-
 
 @pytest.fixture(scope="session")
 def server(built_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
