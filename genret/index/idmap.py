@@ -40,7 +40,7 @@ class IdMap:
         return len(self._of_product)
 
     def __contains__(self, product_id: object) -> bool:
-        return product_id in self._of_product
+        return isinstance(product_id, str) and self.find(product_id) is not None
 
     def products(self, semantic_id: Iterable[int]) -> list[str]:
         """The ids of the products with this semantic ID, ascending; none if it is nobody's."""
@@ -55,7 +55,7 @@ class IdMap:
 
     def find(self, product_id: str) -> SemanticId | None:
         """The semantic ID of a product, None if there is no such product."""
-        found = self._of_product.get(product_id)
+        found = self._of_product.get(product_id) if _can_be_asked(product_id) else None
         return tuple(found[0]) if found else None
 
     def save(self, folder: Path) -> None:
@@ -77,6 +77,15 @@ def check_id(product_id: str) -> None:
     """A GenretError unless marisa-trie can hold the id: its records are wrong for keys with the character NUL."""
     if not isinstance(product_id, str) or not product_id or "\0" in product_id:
         raise GenretError(f"product id {product_id!r}: expected text of at least one character, and no NUL")
+
+
+def _can_be_asked(product_id: str) -> bool:
+    """Whether marisa-trie can look the id up; what it cannot is nobody's."""
+    try:
+        product_id.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in product_id
 
 
 def _record(levels: int) -> str:

@@ -30,3 +30,11 @@ def test_the_durable_map_goes_both_ways(
         found.semantic_id("no such product")
     with pytest.raises(GenretError, match="NUL"):
         IdMap.build(["a\0"], np.zeros((1, 3), int))
+
+
+@pytest.mark.parametrize("asked", ["\0", "p1\0", "\0p1", "\ud800", ""])
+def test_an_id_that_no_product_can_have_is_nobodys(asked: str) -> None:
+    idmap = IdMap.build(["p1", "p2"], np.array([[1, 2], [3, 4]]))
+    assert idmap.find(asked) is None
+    assert asked not in idmap
+    assert "p1" in idmap
