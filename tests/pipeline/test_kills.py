@@ -40,12 +40,15 @@ def left_over(run: Path) -> list[str]:
 
 
 def kill_until_done(commands: Commands, arguments: list[str], run: Path, rng: random.Random, changes: int) -> int:
-    """Build with a kill at a random change, or after a random time, again and again; how many times it was killed."""
+    """Build with a kill at a random change, or after a random time, again and again; how many times it was killed.
+
+    A process gets through a third of a build at most, so that one build sees several kills, wherever it is.
+    """
     kills = 0
     while True:
-        at = rng.randint(1, changes)
-        how = {"kill_at": at} if rng.random() < 0.6 else {"kill_after": rng.uniform(0.05, 6.0)}
-        done = commands.run(arguments, run, **how)
+        at = rng.randint(1, changes // 3)
+        how = {"kill_at": at} if rng.random() < 0.7 else {"kill_after": rng.uniform(0.05, 3.0)}
+        done = commands.run(arguments, run, **(how if kills < 30 else {}))
         if done.codes == [0]:
             return kills
         assert done.codes == [-9], done.output
