@@ -31,7 +31,9 @@ from genret.pipeline.finding import Found, by_neighbours, by_words, fused, reord
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.options import Finder, Plan, SearchOptions
 from genret.search.beam import BeamResult, BeamSettings, BeamTrace, Decoder, beam_search
-from genret.search.trie import Allowed
+from genret.search.on_device import DeviceTrie, search_on_device
+from genret.search.overlay import OverlayTrie
+from genret.search.trie import Allowed, Trie
 
 MAX_ROWS = 8192
 """Rows (queries x beams) decoded at once: bounds memory, whatever the number of queries."""
@@ -69,6 +71,7 @@ class Retriever:
         self._embedder: Embedder | None = None
         self._grown: tuple[Base, Delta | None, PrefixTable] | None = None
         self._looked_up: tuple[Base | None, set[str]] = None, set()
+        self._on_device: DeviceTrie | None = None
 
     def __repr__(self) -> str:
         """Products, codebooks, where the model begins, and the index's generation."""
@@ -252,7 +255,19 @@ class Retriever:
     ) -> BeamResult:
         decoder = self.decoder(queries, index)
         with timed("decode"):
+            tensors = self._tensors(index.trie) if trace is None and settings.max_per_prefix is None else None
+            if tensors is not None:
+                return search_on_device(decoder, tensors, settings, allowed)
             return beam_search(decoder, index.trie, settings, allowed, trace)
+
+    def _tensors(self, trie: Trie) -> DeviceTrie | None:
+        """The trie's arrays beside a model on a GPU; None on a CPU, and while products came that are not compacted."""
+        if self.model.device.type == "cpu" or isinstance(trie, OverlayTrie):
+            return None
+        tensors = self._on_device  # read once: another thread may replace it
+        if tensors is None or tensors.trie is not trie:
+            self._on_device = tensors = DeviceTrie(trie, self.model.device)
+        return tensors
 
     def _results(
         self, queries: Sequence[str], options: SearchOptions, where: Condition | str | None

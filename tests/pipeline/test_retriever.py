@@ -16,6 +16,7 @@ from genret.data import load_dataset
 from genret.ground.artifacts import read_artifact
 from genret.search.beam import BeamSettings
 from genret.search.exact import brute_force
+from genret.search.on_device import DeviceTrie
 from genret.tokenizer import load_tokenizer
 
 QUERIES = ["marinara sauce", "oat milk", "gluten free pasta", "paper towels"]
@@ -202,3 +203,22 @@ def test_another_tokenizer_goes_all_the_way(change: dict[str, str], run_copy: Pa
     assert len(retriever.search("oat milk", k=5).hits) == 5
     if change.get("collisions") == "suffix":
         assert retriever.index.trie.num_ids == retriever.index.trie.num_products
+
+
+def test_a_search_with_everything_on_the_models_device_answers_alike(built_run, monkeypatch):
+    """As on a GPU: here the device is the CPU."""
+    retriever, texts = Retriever.load(built_run), ["milk", "marinara sauce", "soda"]
+    conditions = [None, "available", "price < 0"]
+    expected = [retriever.search(texts, k=5, where=where, exact=True) for where in conditions]
+    calls = []
+
+    def on_device(self, trie):
+        calls.append(trie)
+        return DeviceTrie(trie, "cpu")
+
+    monkeypatch.setattr(Retriever, "_tensors", on_device)
+    for where, before in zip(conditions, expected, strict=True):
+        found = retriever.search(texts, k=5, where=where, exact=True)
+        assert [[hit.product.id for hit in result] for result in found] == [[h.product.id for h in r] for r in before]
+        assert [result.exact for result in found] == [result.exact for result in before]
+    assert len(calls) == 3
