@@ -1,21 +1,30 @@
-"""What a live index costs: inserts a second that survive a crash, and searches of a changed index beside a rebuilt one.
+"""What a live index costs: changes that survive a power cut, following other processes, and searches meanwhile.
 
     python eval/changes.py                 # 100,000 products; table and JSON to eval/results/changes
+    python eval/changes.py --products 1000000 --out eval/results/changes-million
 
-    inserts    batches of products with codes and embeddings, each batch on the disk (fsync) before the call returns
+    disk       how often a second the disk makes 4 KiB durable: the most single puts that one writer can make on it
+    puts       products with codes and embeddings, each batch on the disk (fsync) before the call returns
+    first      the first search after 100,000 inserts and the second: in the process that made them, in one that had the
+               index open, and in one that opens it
+    follow     the first snapshot after another's change, with nothing else changed since the generation, and with 10 %
+    compact    a compaction, the first search after it, and that of another process that follows
     search     the same queries on an index with 10 % changed (a third each inserted, moved and deleted) and on one
                built anew with the same products, in turns; the ratio is the median over turns
 
-The model is drawn at random (see speed_systems.py): what a change costs does not depend on the weights.
+The model is drawn at random (see speed_systems.py): what a change costs does not depend on the weights. Every duration
+stands beside the processor time that this process spent, which company on the machine lengthens less.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -32,6 +41,23 @@ from genret.search.beam import BeamSettings, beam_search
 RESULTS = Path(__file__).parent / "results" / "changes"
 WIDTH = 64
 """Of the embeddings."""
+Row = dict[str, Any]
+
+
+class Took(NamedTuple):
+    """Seconds by the clock, and of this process's processor time."""
+
+    wall: float
+    cpu: float
+
+    def ms(self, name: str) -> Row:
+        return {f"{name}_ms": round(self.wall * 1e3, 2), f"{name}_cpu_ms": round(self.cpu * 1e3, 2)}
+
+
+def took(call: Callable[[], Any]) -> Took:
+    wall, cpu = time.perf_counter(), time.process_time()
+    call()
+    return Took(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def products(first: int, count: int) -> list[Product]:
@@ -40,25 +66,111 @@ def products(first: int, count: int) -> list[Product]:
     ]
 
 
-def insert_rate(index: Index, first: int, batch: int, seconds: float) -> dict[str, Any]:
-    """Products per second, inserted batch after batch for so many seconds."""
-    rng, done, spent = np.random.default_rng(1), 0, 0.0
-    while spent < seconds:
-        new, codes = products(first + done, batch), skewed_codes(batch, first + done)
-        vectors = rng.standard_normal((batch, WIDTH)).astype(np.float32)
-        start = time.perf_counter()
-        index.insert(new, codes, vectors)
-        spent += time.perf_counter() - start
-        done += batch
-    start = time.perf_counter()
-    index.snapshot()
-    seen = time.perf_counter() - start
-    return {
-        "batch": batch,
-        "inserted": done,
-        "inserts_per_second": round(done / spent),
-        "next_snapshot_s": round(seen, 3),
+class Stream:
+    """New products without end, each with codes and an embedding."""
+
+    def __init__(self, first: int) -> None:
+        self._next, self._rng = first, np.random.default_rng(first)
+
+    def take(self, count: int) -> tuple[list[Product], Any, Any]:
+        first = self._next
+        self._next += count
+        vectors = self._rng.standard_normal((count, WIDTH)).astype(np.float32)
+        return products(first, count), skewed_codes(count, first), vectors
+
+
+def durable_writes(folder: Path, count: int = 300) -> Row:
+    """4 KiB overwritten and synced, again and again: what SQLite's log does in a commit."""
+    handle = os.open(folder / "disk", os.O_RDWR | os.O_CREAT)
+    os.pwrite(handle, bytes(4096 * 1000), 0)
+    os.fsync(handle)
+
+    def write() -> None:
+        for number in range(count):
+            os.pwrite(handle, os.urandom(4096), number * 4096)
+            os.fdatasync(handle)
+
+    wall = took(write).wall
+    os.close(handle)
+    return {"durable_writes_per_second": round(count / wall)}
+
+
+def put_rate(index: Index, stream: Stream, batch: int, seconds: float) -> Row:
+    """Products a second, put batch after batch for so many seconds."""
+    done, wall, cpu = 0, 0.0, 0.0
+    while wall < seconds:
+        new = stream.take(batch)
+        spent = took(lambda new=new: index.insert(*new))  # type: ignore[misc]
+        wall, cpu, done = wall + spent.wall, cpu + spent.cpu, done + batch
+    return {"batch": batch, "put": done, "per_second": round(done / wall), "per_cpu_second": round(done / cpu)}
+
+
+class Searcher:
+    """The same queries, again and again, with a model drawn at random."""
+
+    def __init__(self, model: GenretForConditionalGeneration, queries: int, beams: int) -> None:
+        self._model, self._settings = model, BeamSettings(k=10, beam_width=beams)
+        generator = torch.Generator().manual_seed(1)
+        self._inputs = torch.randint(5, 1000, (queries, TEXT_TOKENS), generator=generator)
+
+    def search(self, index: Index) -> None:
+        snapshot = index.snapshot()
+        found = beam_search(self._model.decoder_for(self._inputs), snapshot.trie, self._settings, snapshot.compile())
+        for row in found.positions:
+            snapshot.products(row[row >= 0])
+
+
+def first_searches(path: Path, searcher: Searcher, inserts: int) -> list[Row]:
+    """The first search after so many inserts, and the second."""
+    writer, follower, stream = Index.open(path), Index.open(path), Stream(200_000_000)
+    for index in (writer, follower):
+        searcher.search(index)
+    new = stream.take(inserts)
+    writer.insert(*new)
+    rows = []
+    processes: dict[str, Callable[[], Index]] = {
+        "writer": lambda: writer,
+        "had it open": lambda: follower,
+        "opens it": lambda: Index.open(path),
     }
+    for name, index_of in processes.items():
+        found: list[Index] = []
+
+        def search(index_of: Callable[[], Index] = index_of, found: list[Index] = found) -> None:
+            found.append(found[0] if found else index_of())
+            searcher.search(found[0])
+
+        rows.append({"process": name, "inserts": inserts, **took(search).ms("first"), **took(search).ms("second")})
+    return rows
+
+
+def following(path: Path, turns: int) -> list[Row]:
+    """The first snapshot after another's change."""
+    writer, follower, stream, rows = Index.open(path), Index.open(path), Stream(300_000_000), []
+    idle = took(lambda: [follower.snapshot() for _ in range(1000)])
+    rows.append({"others": 0, "change": 0, "follow_ms": round(idle.wall, 4), "follow_cpu_ms": round(idle.cpu, 4)})
+    for others in (0, len(writer) // 10):
+        if others:
+            writer.insert(*stream.take(others))
+            follower.snapshot()
+        for size in (1, 100, 1000, 10_000):
+            times = []
+            for _ in range(turns if size < 10_000 else 3):
+                writer.insert(*stream.take(size))
+                times.append(took(follower.snapshot))
+            middle = Took(*(statistics.median(part) for part in zip(*times, strict=True)))
+            rows.append({"others": others, "change": size, **middle.ms("follow")})
+    return rows
+
+
+def compaction(path: Path, searcher: Searcher) -> Row:
+    writer, follower = Index.open(path), Index.open(path)
+    for index in (writer, follower):
+        searcher.search(index)
+    changes, done = writer.pending, took(writer.compact)
+    first, followed = took(lambda: searcher.search(writer)), took(lambda: searcher.search(follower))
+    spent = {"seconds": round(done.wall, 2), "cpu_seconds": round(done.cpu, 2)}
+    return {"changes": changes, **spent, **first.ms("first_search"), **followed.ms("follow_and_search")}
 
 
 def change_a_tenth(index: Index, count: int) -> None:
@@ -69,67 +181,84 @@ def change_a_tenth(index: Index, count: int) -> None:
     index.delete([product.id for product in products(part, part)])
 
 
-def search_ratio(
-    changed: Index, rebuilt: Index, model: GenretForConditionalGeneration, queries: int, beams: int, turns: int
-) -> dict[str, Any]:
+def search_ratio(changed: Index, rebuilt: Index, searcher: Searcher, turns: int) -> Row:
     """Milliseconds a search on both, and the median over turns of their quotient."""
-    inputs = torch.randint(5, 1000, (queries, TEXT_TOKENS), generator=torch.Generator().manual_seed(1))
-    settings = BeamSettings(k=10, beam_width=beams)
-
-    def search(index: Index) -> float:
-        start = time.perf_counter()
-        beam_search(model.decoder_for(inputs), index.trie, settings, index.compile())
-        return time.perf_counter() - start
-
-    pairs = [(search(changed), search(rebuilt)) for _ in range(turns + 1)][1:]  # the first warms caches
+    pairs = [
+        (took(lambda: searcher.search(changed)).wall, took(lambda: searcher.search(rebuilt)).wall)
+        for _ in range(turns + 1)
+    ][1:]  # the first warms caches
     return {
-        "queries": queries,
-        "beams": beams,
         "changed_ms": round(statistics.median(a for a, _ in pairs) * 1e3, 2),
         "rebuilt_ms": round(statistics.median(b for _, b in pairs) * 1e3, 2),
         "ratio": round(statistics.median(a / b for a, b in pairs), 3),
     }
 
 
-def measure(count: int, turns: int, seconds: float) -> dict[str, Any]:
-    rng = np.random.default_rng(0)
-    vectors = rng.standard_normal((count, WIDTH)).astype(np.float32)
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        catalogue = Catalogue.from_products(products(0, count))
-        for name in ("inserts", "changed", "rebuilt"):
-            build_index(catalogue, skewed_codes(count, 0), SIZES, root / name, {}, vectors)
-        inserts = []
-        for number, batch in enumerate((100, 1000, 10_000)):
-            index = Index.open(root / "inserts")
-            inserts.append(insert_rate(index, (number + 1) * 10_000_000, batch, seconds))
-            index.close()
-        changed, rebuilt = Index.open(root / "changed"), Index.open(root / "rebuilt")
-        for index in (changed, rebuilt):
-            change_a_tenth(index, count)
-        rebuilt.compact()
-        model = make_model(Shape())
-        search = [
-            search_ratio(changed, rebuilt, model, queries, beams, turns)
-            for queries, beams in ((1, 10), (1, 50), (16, 50), (64, 50))
-        ]
-    return {"products": count, "threads": torch.get_num_threads(), "turns": turns, "inserts": inserts, "search": search}
+def measure(root: Path, count: int, turns: int, seconds: float, inserts: int) -> dict[str, Any]:
+    vectors = np.random.default_rng(0).standard_normal((count, WIDTH)).astype(np.float32)
+    path, model = root / "index", make_model(Shape())
+    results: dict[str, Any] = {
+        "products": count,
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "load": [round(one, 1) for one in os.getloadavg()],
+        "turns": turns,
+        "disk": [durable_writes(root)],
+    }
+    build_index(Catalogue.from_products(products(0, count)), skewed_codes(count, 0), SIZES, path, {}, vectors)
+    searcher = Searcher(model, 1, 50)
+    results["follow"] = following(path, turns)
+    results["compact"] = [compaction(path, searcher)]
+    results["first"] = first_searches(path, searcher, inserts)
+    index, stream = Index.open(path), Stream(400_000_000)
+    results["puts"] = [put_rate(index, stream, batch, seconds) for batch in (1, 100, 1000, 10_000)]
+    index.close()
+    changed, rebuilt = Index.open(path), Index.open(path)
+    changed.compact()
+    rebuilt = Index.open(build_like(changed, root / "rebuilt"))
+    for one in (changed, rebuilt):
+        change_a_tenth(one, count)
+    rebuilt.compact()
+    shapes = ((1, 10), (1, 50), (16, 50), (64, 50))
+    results["search"] = [
+        {"queries": queries, "beams": beams, **search_ratio(changed, rebuilt, Searcher(model, queries, beams), turns)}
+        for queries, beams in shapes
+    ]
+    return results
+
+
+def build_like(index: Index, path: Path) -> Path:
+    """An index of the same products in a place of its own."""
+    catalogue, codes, vectors = index.contents()
+    build_index(catalogue, codes, SIZES, path, {}, vectors)
+    return path
 
 
 @click.command()
 @click.option("--products", "count", default=100_000, show_default=True)
+@click.option("--inserts", default=100_000, show_default=True, help="Before the first search.")
 @click.option("--turns", default=30, show_default=True)
-@click.option("--seconds", default=5.0, show_default=True, help="Of inserting, for each size of batch.")
+@click.option("--seconds", default=5.0, show_default=True, help="Of putting, for each size of batch.")
+@click.option(
+    "--folder", type=click.Path(path_type=Path, exists=True), help="On the disk to measure; default: temporary."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Default: eval/results/changes.")
-def main(count: int, turns: int, seconds: float, out: Path | None) -> None:
-    """Measure inserts a second, and searches of a changed index."""
-    results = measure(count, turns, seconds)
+def main(count: int, inserts: int, turns: int, seconds: float, folder: Path | None, out: Path | None) -> None:
+    """Measure what changes of a live index cost."""
+    with tempfile.TemporaryDirectory(dir=folder) as root:
+        results = measure(Path(root), count, turns, seconds, inserts)
     out = out or RESULTS
     write_json(out / "changes.json", results)
-    lines = [f"# Live changes: {count:,} products, {results['threads']} threads, medians of {turns} turns", ""]
-    for name in ("inserts", "search"):
+    load = ", ".join(map(str, results["load"]))
+    lines = [
+        f"# Live changes: {count:,} products, {results['threads']} threads, {results['cores']} cores",
+        "",
+        f"Medians of {turns} turns; load averages {load} at the start.",
+        "",
+    ]
+    for name in ("disk", "puts", "first", "follow", "compact", "search"):
         rows = results[name]
-        lines += ["| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
+        lines += [f"## {name}", "", "| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
         lines += ["| " + " | ".join(map(str, row.values())) + " |" for row in rows] + [""]
     (out / "changes.md").write_text("\n".join(lines), encoding="utf-8")
     click.echo("\n".join(lines))

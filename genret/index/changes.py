@@ -108,6 +108,9 @@ def digest(*parts: object) -> bytes:
 
 def merged(changes: Iterable[Change]) -> list[Change]:
     """What each product came to in the end: the ids that went, and the products that came; each id once."""
+    changes = list(changes)
+    if len(changes) < 2:
+        return changes
     last: dict[str, int] = {}  # id -> its row among all that came, -1 if it went
     puts: list[Change] = []
     count = 0

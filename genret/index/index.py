@@ -198,21 +198,18 @@ class Index:
         """
         with self._writing:
             while True:
-                self.refresh()  # here, and not in the transaction: opening another generation takes a while
                 with self._store.writing() as transaction:
-                    if transaction.state.generation != self._base.number:
-                        if transaction.state.lineage != self._lineage:
-                            raise GenretError(
-                                f"{self.folder}: built anew from other inputs since it was opened; open it again"
-                            )
-                        continue
-                    with self._lock:
-                        self._apply(Read(transaction.state, transaction.rows(self._last)))
-                    before = self._last
-                    change = Changing(self, self._pending)
-                    yield change
-                    self._append(transaction, change)
-                break
+                    if transaction.state.lineage != self._lineage:
+                        raise GenretError(f"{self.folder}: built anew from other inputs since; open it again")
+                    if transaction.state.generation == self._base.number:
+                        with self._lock:
+                            self._apply(Read(transaction.state, transaction.rows(self._last)))
+                            before = self._last
+                        change = Changing(self, self._pending)
+                        yield change
+                        self._append(transaction, change)
+                        break
+                self.refresh()  # here, and not in the transaction: opening another generation takes a while
             with self._lock:
                 if self._last == before and change.changes:  # else a reader has taken it in already
                     self._pending.replay(change.changes)
@@ -256,7 +253,9 @@ class Index:
             if not alone:
                 return Compacted(self.artifact, "another process is writing")
             outcome = self._compacted()
-            generations.sweep(self.folder, self._store.state().generation)
+            with self._lock:
+                current = self._store.state().generation
+            generations.sweep(self.folder, current)
             return Compacted(self.artifact, outcome)
 
     def refresh(self) -> None:
@@ -309,7 +308,7 @@ class Index:
         self.refresh()
         with self._lock:
             base, last, frozen = self._base, self._last, self._pending.freeze()
-        state = self._store.state()
+            state = self._store.state()
         if state.lineage != self._lineage or state.generation != base.number or last == state.base:
             return "nothing to do"
         with self._writing:

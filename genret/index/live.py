@@ -19,7 +19,7 @@ import pyarrow as pa
 from genret.data.records import Catalogue, product_table
 from genret.ground.errors import GenretError
 from genret.ground.types import Product
-from genret.index.changes import Change, merged
+from genret.index.changes import Change, merged, whole
 from genret.index.filters import Condition
 from genret.index.idmap import check_id
 from genret.index.snapshot import (
@@ -29,7 +29,6 @@ from genret.index.snapshot import (
     RankKeys,
     Snapshot,
     bucket_points,
-    rank_keys,
     taken,
 )
 from genret.search.bits import Ints
@@ -111,7 +110,7 @@ class Pending:
         self._dead: set[int] = set()  # base positions
         self._newly_dead: list[int] = []  # ... not in `_live` yet
         self._live: Allowed | None = None
-        self._sorted = 0  # places from here on are not in `_order` yet
+        self._sorted = 0  # places from here on are not in `_order`, and have no point, yet
         self._order = np.zeros(0, np.int64)  # places in trie order, as of the last snapshot
         self._trie = Trie.build(self._codes.values, base.trie.codebook_sizes).trie  # of these
 
@@ -166,13 +165,11 @@ class Pending:
         if change.table is None:
             return
         place = len(self._ids)
-        keys = rank_keys(change.table)
         self._add_table(change.table)
         self._ids.extend(change.ids)
         self._is_current.extend(np.ones((len(change.ids), 1), np.bool_))
         self._codes.extend(change.codes)
-        self._popularity.extend(keys.popularity[:, None])
-        self._points.extend(self.base.points(change.codes, keys)[:, None])
+        self._popularity.extend(whole(change.table["popularity"]).to_numpy(zero_copy_only=False)[:, None])
         if self._embeddings is not None and change.embeddings is not None:
             self._embeddings.extend(change.embeddings)
         self._current.update({one: place + i for i, one in enumerate(change.ids)})
@@ -231,13 +228,15 @@ class Pending:
         """Bring `_order` and its trie up to date: merge what is new into what is in order already."""
         fresh = np.arange(self._sorted, len(self._ids))
         self._sorted = len(self._ids)
+        self._points.extend(self.base.points(self._codes.values[fresh], self._keys(fresh))[:, None])
         fresh = fresh[self._is_current.values[fresh, 0]]
         fresh = fresh[self._keys(fresh).order()]
         fresh = fresh[sort_rows(self._codes.values[fresh], self.base.trie.codebook_sizes)]
         points = bucket_points(self._trie, self._codes.values[fresh], self._keys(fresh), self._keys(self._order))
         order = np.insert(self._order, points, fresh)
         self._order = order[self._is_current.values[order, 0]]
-        self._trie = Trie.build(self._codes.values[self._order], self.base.trie.codebook_sizes).trie  # sorted already
+        sizes = self.base.trie.codebook_sizes
+        self._trie = Trie.of_sorted(self._codes.values, sizes, self._order)
 
     def _keys(self, places: Ints) -> RankKeys:
         """What ranks the products at these places."""

@@ -95,11 +95,9 @@ class Read(NamedTuple):
 class Transaction:
     """A writer's turn: nothing changes but by it, and what it does is all or nothing."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, moved: bool) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection, self._path = connection, path
         self.state = _state(connection, path)
-        if moved:
-            self.state = self.state._replace(logged=0)
 
     def rows(self, after: int) -> list[Row]:
         return _rows(self._connection, self._path, self.state, after)
@@ -192,18 +190,15 @@ class Store:
         if self._read_only:
             raise GenretError(f"{self.path.parent}: this folder is read-only; nothing was changed")
         with self._named():
-            moved = self._move_log()
-            connection = self._writing()
-            self._begin(connection)
             try:
-                transaction = Transaction(connection, self.path, moved)
+                transaction = self._begun()
                 before = transaction.state
                 yield transaction
                 if transaction.state != before:
                     transaction.write_state()
-                connection.execute("COMMIT")
+                self._writing().execute("COMMIT")
             except BaseException:
-                self._undo(connection)
+                self._undo()
                 raise
         if transaction.state.last != before.last:
             self._acknowledge(transaction.state.last)
@@ -221,27 +216,28 @@ class Store:
     def _version(self) -> int:
         return int(patiently(lambda: self._reading().execute("PRAGMA data_version").fetchone())[0])
 
-    def _move_log(self) -> bool:
-        """Move the write-ahead log into the database when it is long, with every other writer kept out.
+    def _begun(self) -> Transaction:
+        """A transaction, before which the write-ahead log was moved into the database if it is long.
 
-        SQLite does this beside writers by itself, but releases before 3.51.3 may lose a commit that meets it. The
-        transaction that keeps writers out writes nothing, so that the next one finds all moved and begins the log anew.
+        SQLite does this beside writers by itself, but releases before 3.51.3 may lose a commit that meets it. So it is
+        done by one that keeps other writers out and writes nothing, so that the next finds all moved and begins the log
+        anew.
         """
-        if self.state().logged < CHECKPOINT_BYTES:
-            return False
-        connection = self._writing()
-        self._begin(connection)
+        transaction = Transaction(self._begin(), self.path)
+        if transaction.state.logged < CHECKPOINT_BYTES:
+            return transaction
+        mover = connect(self.path)
         try:
-            mover = connect(self.path)
-            try:
-                mover.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            finally:
-                mover.close()
+            mover.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         finally:
-            self._undo(connection)
-        return True
+            mover.close()
+        self._undo()
+        transaction = Transaction(self._begin(), self.path)
+        transaction.set(transaction.state._replace(logged=0))
+        return transaction
 
-    def _begin(self, connection: sqlite3.Connection) -> None:
+    def _begin(self) -> sqlite3.Connection:
+        connection = self._writing()
         try:
             patiently(lambda: connection.execute("BEGIN IMMEDIATE"))
         except sqlite3.OperationalError as error:
@@ -251,9 +247,13 @@ class Store:
                 f"{self.path}: another process has been changing this index for {WAIT_SECONDS:.0f} s; "
                 "nothing was changed; try again when it is done"
             ) from None
+        return connection
 
-    def _undo(self, connection: sqlite3.Connection) -> None:
+    def _undo(self) -> None:
         """Back to before the transaction; where even that fails, with a new connection."""
+        connection = self._writer
+        if connection is None:
+            return
         try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

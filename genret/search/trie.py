@@ -54,9 +54,14 @@ class Trie:
         array = np.asarray(codes)
         check_codes(array, codebook_sizes)
         order = sort_rows(array, codebook_sizes)
-        node_codes, starts = _nodes(array, order, codebook_sizes)
+        return Built(cls.of_sorted(array, codebook_sizes, order), order)
+
+    @classmethod
+    def of_sorted(cls, codes: npt.NDArray[Any], codebook_sizes: Sequence[int], order: Ints) -> Trie:
+        """The trie of (N, L) codes that fit the codebooks, which `order` (N,) sorts."""
+        node_codes, starts = _nodes(codes, order, codebook_sizes)
         levels = [Level.build(size, node_codes[d], starts[d]) for d, size in enumerate(codebook_sizes)]
-        return Built(cls(levels, starts[-1]), order)
+        return cls(levels, starts[-1])
 
     @property
     def levels(self) -> int:
