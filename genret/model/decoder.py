@@ -11,14 +11,15 @@ Letters: R rows, Q queries, B beams, T text length, L levels, K codes of a level
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genret.ground.errors import GenretError
-from genret.model.prefix import PrefixTable
+from genret.model.prefix import Prefixes, PrefixTable
+from genret.model.values import PrefixValues, Worth
 from genret.search.vocab import START, Vocab
 
 Versions = tuple[tuple[int, int], ...]
@@ -112,6 +113,14 @@ class DecoderLayer(nn.Module):
         return x.transpose(1, 2).flatten(-2)
 
 
+class Asked(NamedTuple):
+    """What R rows ask of the prefixes' values: what these are worth to the queries, and which query each row is of."""
+
+    worth: Worth
+    rows: Tensor
+    """(R,)"""
+
+
 class CodewordDecoder(nn.Module):
     """Logits of each level's codes given the encoded query and the codes before.
 
@@ -120,7 +129,9 @@ class CodewordDecoder(nn.Module):
     query's embedding and r a correction by the transformer that starts at zero, so that before any training a search
     ranks IDs by additive quantisation, `<q, sum of C_l>` (RIPOR, Zeng et al. 2024, starts from the same place).
 
-    With `prefixes`, the counts of a catalogue's prefixes at each depth, a `PrefixTable` of these joins the logits.
+    With `prefixes`, the counts of a catalogue's prefixes at each depth, a `PrefixTable` of these joins the logits. A
+    dense start that has `look_below` as well (a number of prefixes, or 0) has `PrefixValues` in its place: the logits
+    are what the children are worth to q, and r corrects them by `scale * <r, C_l>`.
     """
 
     def __init__(
@@ -135,6 +146,7 @@ class CodewordDecoder(nn.Module):
         dropout: float = 0.0,
         prefixes: Sequence[int] | None = None,
         backoff: float = 0.1,
+        look_below: int | None = None,
     ) -> None:
         super().__init__()
         if d_model % heads:
@@ -148,7 +160,13 @@ class CodewordDecoder(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(width, size) for size in self.vocab.codebook_sizes)
         self.correction = None if d_code is None else nn.Linear(d_model, d_code, bias=False)
         self.log_scale = None if d_code is None else nn.Parameter(torch.zeros(self.vocab.levels))
-        self.prefixes = None if prefixes is None else PrefixTable(codebook_sizes, prefixes, width, backoff)
+        self.prefixes: Prefixes | None = None
+        self.value_scale: nn.Parameter | None = None
+        if prefixes is not None and look_below is not None and d_code is not None:
+            self.prefixes = PrefixValues(codebook_sizes, prefixes, d_code, backoff, look_below)
+            self.value_scale = nn.Parameter(torch.zeros(()))
+        elif prefixes is not None:
+            self.prefixes = PrefixTable(codebook_sizes, prefixes, width, backoff)
         self._entries: dict[int, tuple[Versions, Tensor, Tensor]] = {}
 
     @property
@@ -184,22 +202,37 @@ class CodewordDecoder(nn.Module):
         self,
         level: int,
         states: Tensor,
-        query: Tensor | None,
+        query: Tensor | Asked | None,
         nodes: Tensor | None,
-        prefixes: PrefixTable | None = None,
+        prefixes: Prefixes | None = None,
     ) -> Tensor:
         """(R, d) states at a level -> (R, K_level) logits.
 
-        `query` (R, d_code) is used by the dense start; `nodes` (R,), the rows' prefixes, by the prefix table: the
-        decoder's own unless `prefixes` is given.
+        `query` is what the dense start needs: the rows' (R, d_code) embeddings, or with values, what `asked` made of
+        them. `nodes` (R,) are the rows' prefixes, in the decoder's own table unless `prefixes` is given.
         """
+        prefixes = prefixes or self.prefixes
         if self.correction is not None and self.log_scale is not None:
             if query is None:
                 raise GenretError("the dense start needs the query's embedding, got none")
-            states = (query + self.correction(states)) * self.log_scale[level].exp()
+            shift = self.correction(states)
+            states = (shift if isinstance(query, Asked) else query + shift) * self.log_scale[level].exp()
         logits: Tensor = self.heads[level](states)
+        if nodes is None or prefixes is None:
+            return logits
+        if isinstance(prefixes, PrefixValues):
+            assert isinstance(query, Asked), "prefixes with values are asked by `asked`"
+            return prefixes.log_probs(level, logits, query.worth, query.rows, nodes)
+        assert isinstance(prefixes, PrefixTable)
+        return prefixes.add(level, logits, states, nodes)
+
+    def asked(self, query: Tensor | None, prefixes: Prefixes | None = None) -> Tensor | Asked | None:
+        """(Q, d_code) query embeddings as `logits` needs them; what prefixes are worth is found once for all levels."""
         prefixes = prefixes or self.prefixes
-        return logits if nodes is None or prefixes is None else prefixes.add(level, logits, states, nodes)
+        if query is None or self.value_scale is None or not isinstance(prefixes, PrefixValues):
+            return query
+        worth = prefixes.worth(query.float() * self.value_scale.float().exp())
+        return Asked(worth, torch.arange(len(query), device=query.device))
 
     def entry(self, level: int) -> tuple[Tensor, Tensor]:
         """What the codes of level - 1 bring to `level`: (K, d) inputs, and the first layer's (K, 3d) projections.
@@ -239,10 +272,12 @@ class StepDecoder:
         decoder: CodewordDecoder,
         memory: Sequence[KeyValue],
         memory_mask: Tensor,
-        query: Tensor | None,
-        prefixes: PrefixTable | None = None,
+        query: Tensor | Asked | None,
+        prefixes: Prefixes | None = None,
     ) -> None:
-        """`prefixes`: in place of the decoder's own table, where the catalogue has grown since training."""
+        """`query` as `CodewordDecoder.asked` gives it, one row a query. `prefixes`: in place of the decoder's own,
+        where the catalogue has grown since training.
+        """
         self._decoder, self._memory, self._mask, self._query = decoder, list(memory), memory_mask, query
         self._prefixes = prefixes or decoder.prefixes
         self._past: list[list[Tensor]] = []  # [layer][level] (Q, B, 2d)
@@ -260,7 +295,11 @@ class StepDecoder:
     def select(self, queries: Tensor) -> StepDecoder:
         """The same decoder for the queries at the given (Q',) positions only, its cache empty."""
         memory = [(key[queries], value[queries]) for key, value in self._memory]
-        query = None if self._query is None else self._query[queries]
+        query = self._query
+        if isinstance(query, Asked):
+            query = Asked(query.worth.select(queries), torch.arange(len(queries), device=queries.device))
+        elif query is not None:
+            query = query[queries]
         return StepDecoder(self._decoder, memory, self._mask[queries], query, self._prefixes)
 
     @torch.inference_mode()
@@ -284,10 +323,16 @@ class StepDecoder:
             past.append(key_value)
             projected = None
         rows = codes.shape[1]
-        query = None if self._query is None else self._query.repeat_interleave(rows, 0)
+        query = self._query
+        if isinstance(query, Asked):
+            query = Asked(query.worth, query.rows.repeat_interleave(rows))
+        elif query is not None:
+            query = query.repeat_interleave(rows, 0)
         nodes = None if self._nodes is None else self._nodes.flatten()
         logits = decoder.logits(level, decoder.norm(x).flatten(0, 1), query, nodes, self._prefixes)
-        return logits.float().log_softmax(-1).unflatten(0, codes.shape)
+        if not isinstance(query, Asked):  # else they are normalised already
+            logits = logits.float().log_softmax(-1)
+        return logits.unflatten(0, codes.shape)
 
     def _reorder(self, level: int, parents: Tensor) -> None:
         """Make the cache follow the beams: row b of a query continues row parents[b] of the call before."""

@@ -1,10 +1,11 @@
 """What the decoder knows of the catalogue: which codes follow which prefix.
 
 Without it a decoder must learn by heart that after (17, 203) only 4 and 91 occur, and until it has, its noise about the
-last levels drowns what it knows about the query. `PrefixTable` states it outright: to the logits of a level it adds the
-log-probability of each code under a smoothed distribution over the prefix's children, which have as much of it as they
-have products, and the inner product of the decoder's state with a learnt vector of the child. An unknown prefix, or a
-new child of a known one, is not forbidden: it backs off to how common the code is at its level.
+last levels drowns what it knows about the query. `Prefixes` holds the prefixes. `PrefixTable` states them outright: to
+the logits of a level it adds the log-probability of each code under a smoothed distribution over the prefix's children,
+which have as much of it as they have products, and the inner product of the decoder's state with a learnt vector of the
+child. An unknown prefix, or a new child of a known one, is not forbidden: it backs off to how common the code is at its
+level. What a prefix is worth beyond its own vector is in `values.py`.
 """
 
 from __future__ import annotations
@@ -20,15 +21,13 @@ from genret.ground.errors import GenretError
 UNKNOWN = -1
 
 
-class PrefixTable(nn.Module):
+class Prefixes(nn.Module):
     """The distinct prefixes ("nodes") of a catalogue's IDs, numbered in ID order at each depth; node 0 is the root.
 
-    `counts` are the numbers of nodes at depth 1 to L; `width` of the children's vectors, 0 for none. The root's
-    children have no vectors, since the first level's head has one for each of them, and nor have those of the last
-    level, which are nearly all only children.
+    `counts` are the numbers of nodes at depth 1 to L.
     """
 
-    def __init__(self, codebook_sizes: Sequence[int], counts: Sequence[int], width: int, backoff: float) -> None:
+    def __init__(self, codebook_sizes: Sequence[int], counts: Sequence[int], backoff: float) -> None:
         super().__init__()
         if len(counts) != len(codebook_sizes):
             raise GenretError(f"{len(counts)} node counts for {len(codebook_sizes)} levels; expected one a level")
@@ -37,10 +36,7 @@ class PrefixTable(nn.Module):
             # A node's key is (parent, code) as one number; keys are sorted, so a parent's children are a range of them.
             self.register_buffer(f"keys{level}", torch.zeros(nodes, dtype=torch.int64))
             self.register_buffer(f"starts{level}", torch.zeros(parents + 1, dtype=torch.int64))
-            self.register_buffer(f"weight{level}", torch.ones(nodes))
             self.register_buffer(f"share{level}", torch.full((size,), 1 / size))
-        with_vectors = range(1, self.levels - 1) if width else range(0)
-        self.vectors = nn.ModuleDict({str(level): nn.Embedding(counts[level], width) for level in with_vectors})
 
     @staticmethod
     def counts(codes: Tensor) -> tuple[int, ...]:
@@ -49,7 +45,7 @@ class PrefixTable(nn.Module):
 
     @torch.no_grad()
     def fill(self, codes: Tensor) -> None:
-        """Set the nodes from (N, L) codes; their numbers must be those that the table was made for."""
+        """Set the nodes from (N, L) codes; their numbers must be those that this was made for."""
         parent = torch.zeros(len(codes), dtype=torch.int64)
         for level, size in enumerate(self.sizes):
             keys, node, products = torch.unique(
@@ -62,32 +58,81 @@ class PrefixTable(nn.Module):
             starts = self._starts(level)
             self._keys(level).copy_(keys)
             starts.copy_(torch.searchsorted(keys, torch.arange(len(starts)) * size))
-            children, below = starts.diff(), torch.zeros(len(starts) - 1).index_add_(0, keys // size, products.float())
-            self._weight(level).copy_(products * (children / below)[keys // size])
             share = torch.bincount(codes[:, level], minlength=size) + 0.5  # no code is impossible
-            getattr(self, f"share{level}").copy_(share / share.sum())
+            self._share(level).copy_(share / share.sum())
+            self._filled(level, products)
             parent = node
+
+    def ids(self, depth: int | None = None) -> Tensor:
+        """(n, L) every ID that is known, in order; or (n, depth) every prefix of so many codes."""
+        paths = torch.zeros((1, 0), dtype=torch.int64, device=self._keys(0).device)
+        for level, size in enumerate(self.sizes[:depth]):
+            keys = self._keys(level)
+            paths = torch.cat([paths[keys // size], (keys % size)[:, None]], dim=1)
+        return paths
+
+    def find(self, codes: Tensor) -> Tensor:
+        """(n,) the node of each of (n, L) whole IDs, UNKNOWN for those that are not known."""
+        nodes = torch.zeros(len(codes), dtype=torch.int64, device=codes.device)
+        for level in range(codes.shape[1]):
+            nodes = self.child(level, nodes, codes[:, level])
+        return nodes
+
+    def knows(self, codes: Tensor) -> Tensor:
+        """(n,) whether each of (n, l) prefixes is known."""
+        return self.find(codes) != UNKNOWN
+
+    def child(self, level: int, nodes: Tensor, codes: Tensor) -> Tensor:
+        """The node that `codes` of `level` lead to from `nodes` (of the same shape), UNKNOWN where there is none."""
+        keys, wanted = self._keys(level), nodes * self.sizes[level] + codes
+        place = torch.searchsorted(keys, wanted).clamp_max(len(keys) - 1)
+        return torch.where((keys[place] == wanted) & (nodes >= 0), place, UNKNOWN)
+
+    def _filled(self, level: int, products: Tensor) -> None:
+        """Called by `fill` when a level is set: (n,) products below each of its nodes."""
+
+    def _children(self, level: int, nodes: Tensor) -> tuple[Tensor, Tensor]:
+        """The children of some nodes (R,), ascending, row after row, and where each row's begin (R + 1,)."""
+        known = nodes.clamp_min(0)
+        first = self._starts(level)[known]
+        count = torch.where(nodes >= 0, self._starts(level)[known + 1] - first, 0)
+        return ranges(first, count)
+
+    def _keys(self, level: int) -> Tensor:
+        return self.get_buffer(f"keys{level}")
+
+    def _starts(self, level: int) -> Tensor:
+        return self.get_buffer(f"starts{level}")
+
+    def _share(self, level: int) -> Tensor:
+        """How common each code is at its level."""
+        return self.get_buffer(f"share{level}")
+
+
+class PrefixTable(Prefixes):
+    """Prefixes with a weight each and, below the first level, a vector.
+
+    `width` of the children's vectors, 0 for none. The root's children have no vectors, since the first level's head has
+    one for each of them, and nor have those of the last level, which are nearly all only children.
+    """
+
+    def __init__(self, codebook_sizes: Sequence[int], counts: Sequence[int], width: int, backoff: float) -> None:
+        super().__init__(codebook_sizes, counts, backoff)
+        for level, nodes in enumerate(counts):
+            self.register_buffer(f"weight{level}", torch.ones(nodes))
+        with_vectors = range(1, self.levels - 1) if width else range(0)
+        self.vectors = nn.ModuleDict({str(level): nn.Embedding(counts[level], width) for level in with_vectors})
+
+    def _filled(self, level: int, products: Tensor) -> None:
+        children, parents = self._starts(level).diff(), self._keys(level) // self.sizes[level]
+        below = torch.zeros(len(children)).index_add_(0, parents, products.float())
+        self._weight(level).copy_(products * (children / below)[parents])
 
     @torch.no_grad()
     def start_from(self, vectors: Sequence[Tensor]) -> None:
         """Set the children's vectors from (n, width) of the nodes of each level, in ID order; see `__init__`."""
         for level, own in self.vectors.items():
             own.get_parameter("weight").copy_(vectors[int(level)])
-
-    def ids(self) -> Tensor:
-        """(n, L) every ID that the table knows, in order."""
-        paths = torch.zeros((1, 0), dtype=torch.int64, device=self._keys(0).device)
-        for level, size in enumerate(self.sizes):
-            keys = self._keys(level)
-            paths = torch.cat([paths[keys // size], (keys % size)[:, None]], dim=1)
-        return paths
-
-    def knows(self, codes: Tensor) -> Tensor:
-        """(n,) whether the table has each of (n, L) whole IDs."""
-        nodes = torch.zeros(len(codes), dtype=torch.int64, device=codes.device)
-        for level in range(self.levels):
-            nodes = self.child(level, nodes, codes[:, level])
-        return nodes != UNKNOWN
 
     @torch.no_grad()
     def extended(self, codes: Tensor) -> PrefixTable:
@@ -110,7 +155,7 @@ class PrefixTable(nn.Module):
             keys, above = self._keys(level), place
             place = table.child(level, above[keys // size], keys % size)
             table._weight(level).fill_(1.0)[place] = self._weight(level)
-            table.get_buffer(f"share{level}").copy_(self.get_buffer(f"share{level}"))
+            table._share(level).copy_(self._share(level))
             if str(level) in self.vectors:
                 old = self.vectors[str(level)].get_parameter("weight")
                 parents = len(table._starts(level)) - 1
@@ -120,19 +165,13 @@ class PrefixTable(nn.Module):
                 table.vectors[str(level)].get_parameter("weight").copy_(means[table._keys(level) // size])[place] = old
         return table.eval().requires_grad_(False)
 
-    def child(self, level: int, nodes: Tensor, codes: Tensor) -> Tensor:
-        """The node that `codes` of `level` lead to from `nodes` (of the same shape), UNKNOWN where there is none."""
-        keys, wanted = self._keys(level), nodes * self.sizes[level] + codes
-        place = torch.searchsorted(keys, wanted).clamp_max(len(keys) - 1)
-        return torch.where((keys[place] == wanted) & (nodes >= 0), place, UNKNOWN)
-
     def add(self, level: int, logits: Tensor, states: Tensor, nodes: Tensor) -> Tensor:
         """(R, K_level) float32: logits (R, K_level) of the children of `nodes` (R,) with what the table adds to them.
 
         `states` (R, width). In float32 whatever the logits and states are: under autocast the two differ, and bf16
         keeps only eight bits of a logit.
         """
-        size, share = self.sizes[level], getattr(self, f"share{level}")
+        size, share = self.sizes[level], self._share(level)
         starts, children = self._children(level, nodes)
         codes = self._keys(level)[children] % size
         # Up to a constant per row, which no softmax sees: log(backoff * share) for any code, and
@@ -140,32 +179,24 @@ class PrefixTable(nn.Module):
         gain = torch.log1p(self._weight(level)[children] / (self.backoff * share)[codes])
         if str(level) in self.vectors:
             vectors = self.vectors[str(level)].get_parameter("weight").float()
-            gain = gain + _products(starts, children, states.float(), vectors)
+            gain = gain + products(starts, children, states.float(), vectors)
         rows = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), starts.diff())
         prior = torch.log(self.backoff * share)
         return (logits.float() + prior).index_put((rows, codes), gain.float(), accumulate=True)
-
-    def _children(self, level: int, nodes: Tensor) -> tuple[Tensor, Tensor]:
-        """The children of some nodes (R,), ascending, row after row, and where each row's begin (R + 1,)."""
-        known = nodes.clamp_min(0)
-        first = self._starts(level)[known]
-        count = torch.where(nodes >= 0, self._starts(level)[known + 1] - first, 0)
-        starts = torch.cat([count.new_zeros(1), count.cumsum(0)])
-        shift = torch.repeat_interleave(first - starts[:-1], count)
-        return starts, torch.arange(len(shift), device=nodes.device) + shift
-
-    def _keys(self, level: int) -> Tensor:
-        return self.get_buffer(f"keys{level}")
 
     def _weight(self, level: int) -> Tensor:
         """Each node's share of its parent's products, times the number of the parent's children: 1 on average."""
         return self.get_buffer(f"weight{level}")
 
-    def _starts(self, level: int) -> Tensor:
-        return self.get_buffer(f"starts{level}")
+
+def ranges(first: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
+    """The numbers first[r], first[r] + 1, ... of each of R ranges, one after the other, and their (R + 1,) starts."""
+    starts = torch.cat([count.new_zeros(1), count.cumsum(0)])
+    shift = torch.repeat_interleave(first - starts[:-1], count)
+    return starts, torch.arange(len(shift), device=first.device) + shift
 
 
-def _products(starts: Tensor, columns: Tensor, states: Tensor, vectors: Tensor) -> Tensor:
+def products(starts: Tensor, columns: Tensor, states: Tensor, vectors: Tensor) -> Tensor:
     """<states[row], vectors[column]> for the columns of each row, as a sparse product: nothing is gathered.
 
     (R + 1,) starts of the rows' (M,) ascending columns, states (R, d), vectors (n, d) -> (M,). Gathering both sides
@@ -178,5 +209,5 @@ def _products(starts: Tensor, columns: Tensor, states: Tensor, vectors: Tensor) 
         wanted = torch.sparse_csr_tensor(
             starts, columns, states.new_zeros(len(columns)), (len(states), len(vectors)), check_invariants=False
         )
-        products: Tensor = torch.sparse.sampled_addmm(wanted, states, vectors.t(), beta=0.0).values()
-    return products
+        found: Tensor = torch.sparse.sampled_addmm(wanted, states, vectors.t(), beta=0.0).values()
+    return found

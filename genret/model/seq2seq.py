@@ -28,9 +28,10 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutputWithPooling, Seq2SeqLMOutput
 
 from genret.ground.errors import GenretError
-from genret.model.decoder import CodewordDecoder, KeyValue, StepDecoder
+from genret.model.decoder import Asked, CodewordDecoder, KeyValue, StepDecoder
 from genret.model.encoders import load_encoder, own_config, without_pooler
-from genret.model.prefix import PrefixTable
+from genret.model.prefix import Prefixes, PrefixTable
+from genret.model.values import PrefixValues
 from genret.search.vocab import PAD, START, Vocab
 
 Pooling = Literal["encoder", "bag", "both"]
@@ -43,7 +44,9 @@ class GenretConfig(PreTrainedConfig):
     `d_code` None is a cold start; otherwise the heads are codebooks of that width (see `CodewordDecoder`) and `pooling`
     says where the query's embedding comes from: the mean of the encoder's states, or of a `bag` of token vectors, or
     both side by side, the bag's inner products weighing `bag_share`.
-    `prefixes` are the numbers of distinct prefixes of the catalogue that the decoder knows (see `PrefixTable`).
+    `prefixes` are the numbers of distinct prefixes of the catalogue that the decoder knows (see `PrefixTable`), and
+    `look_below` how many of them a query looks below, for a dense start by prefixes' values (see `PrefixValues`); None
+    for the table.
     """
 
     model_type = "genret"
@@ -70,6 +73,7 @@ class GenretConfig(PreTrainedConfig):
         prefixes: Sequence[int] | None = None,
         backoff: float = 0.1,
         bag_share: float = 0.5,
+        look_below: int | None = None,
         **kwargs: Any,
     ) -> None:
         if pooling not in POOLINGS:
@@ -79,6 +83,7 @@ class GenretConfig(PreTrainedConfig):
         self.d_model, self.layers, self.heads, self.ffn, self.dropout = d_model, layers, heads, ffn, dropout
         self.d_code, self.pooling, self.query_scale = d_code, pooling, query_scale
         self.max_text_tokens, self.backoff, self.bag_share = max_text_tokens, backoff, bag_share
+        self.look_below = look_below
         self.prefixes = None if prefixes is None else [int(count) for count in prefixes]
         self.vocab_size = len(Vocab(codebook_sizes))
         self.pad_token_id, self.decoder_start_token_id, self.initializer_range = PAD, START, 0.02
@@ -158,6 +163,7 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
             config.dropout,
             config.prefixes,
             config.backoff,
+            config.look_below,
         )
         self.post_init()
         self.generation_config = _generation_config(len(config.codebook_sizes))
@@ -181,9 +187,14 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
         if isinstance(module, CodewordDecoder) and module.correction is not None:
             init.zeros_(module.correction.weight)
             init.constant_(module.log_scale, float(torch.tensor(self.config.query_scale).log()))
+            if module.value_scale is not None:
+                init.constant_(module.value_scale, float(torch.tensor(self.config.query_scale).log()))
         if isinstance(module, PrefixTable):
             for vectors in module.vectors.values():
                 init.zeros_(vectors.weight)
+        if isinstance(module, PrefixValues):
+            for own in module.parameters():
+                init.zeros_(own)
 
     @torch.no_grad()
     def tie_codebooks(self, codebooks: Sequence[Tensor], bag: Tensor | None = None) -> None:
@@ -240,14 +251,14 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
             for index, (key, value) in enumerate(present):
                 cache.self_attention_cache.update(key, value, index)
         return Seq2SeqLMOutput(
-            logits=self._full_logits(decoder_input_ids, states, encoded.pooler_output),
+            logits=self._full_logits(decoder_input_ids, states, self._asked(encoded.pooler_output)),
             past_key_values=cache,
             encoder_last_hidden_state=encoded.last_hidden_state,
         )
 
     @torch.inference_mode()
     def decoder_for(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, prefixes: PrefixTable | None = None
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, prefixes: Prefixes | None = None
     ) -> StepDecoder:
         """The step function of a beam search over (Q, T) text tokens: a `genret.search.beam.Decoder`.
 
@@ -257,7 +268,7 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
         states = encoded.last_hidden_state
         memory = [(key.contiguous(), value.contiguous()) for key, value in self.decoder.memory(states)]
         mask = self._memory_mask(states, attention_mask)
-        return StepDecoder(self.decoder, memory, mask, encoded.pooler_output, prefixes)
+        return StepDecoder(self.decoder, memory, mask, self.decoder.asked(encoded.pooler_output, prefixes), prefixes)
 
     def _encode(
         self, input_ids: Tensor | None, mask: Tensor | None, encoded: BaseModelOutputWithPooling | None
@@ -289,7 +300,15 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
         """transformers' hook: the whole prefix is passed, cached or not, since it decides which codes may follow."""
         return super().prepare_inputs_for_generation(input_ids, next_sequence_length=None, **model_inputs)
 
-    def _full_logits(self, tokens: Tensor, states: Tensor, query: Tensor | None) -> Tensor:
+    def _asked(self, query: Tensor | None) -> Tensor | Asked | None:
+        """What the rows ask of the prefixes; `generate` repeats a query for each of its beams, which ask the same."""
+        if query is None or torch.is_grad_enabled():
+            return self.decoder.asked(query)
+        distinct, rows = torch.unique(query, dim=0, return_inverse=True)
+        asked = self.decoder.asked(distinct)
+        return Asked(asked.worth, rows) if isinstance(asked, Asked) else query
+
+    def _full_logits(self, tokens: Tensor, states: Tensor, query: Tensor | Asked | None) -> Tensor:
         """(R, l) tokens, the (R, n, d) states of the last n -> (R, n, V); after the last level, padding is certain."""
         vocab, first = self.vocab, tokens.shape[1] - states.shape[1]
         nodes = self._nodes(tokens[:, 1:])
@@ -318,14 +337,15 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
         inputs = F.pad(labels[:, :-1], (1, 0), value=START)
         memory_mask = self._memory_mask(encoded.last_hidden_state, mask)
         states, _ = self.decoder(inputs, self.decoder.memory(encoded.last_hidden_state), memory_mask)
+        asked = self.decoder.asked(encoded.pooler_output)
         loss = states.new_zeros((), dtype=torch.float32)
         for level in range(vocab.levels):
-            logits = self.decoder.logits(level, states[:, level], encoded.pooler_output, nodes[level]).float()
+            logits = self.decoder.logits(level, states[:, level], asked, nodes[level]).float()
             if targets is None:
                 loss = loss + F.cross_entropy(logits, labels[:, level] - vocab.offsets[level])
             else:
                 loss = loss + F.cross_entropy(logits, targets[:, vocab.level_slice(level)])
-        full = None if targets is not None else self._full_logits(inputs, states, encoded.pooler_output)
+        full = None if targets is not None else self._full_logits(inputs, states, asked)
         return Seq2SeqLMOutput(loss=loss, logits=full, encoder_last_hidden_state=encoded.last_hidden_state)
 
 

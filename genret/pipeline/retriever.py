@@ -22,13 +22,14 @@ from genret.ground.types import Hit, SearchResult
 from genret.index.filter_text import as_condition
 from genret.index.filters import Condition
 from genret.index.index import Index
-from genret.index.snapshot import Base, Delta, Snapshot
+from genret.index.snapshot import Base, Snapshot
 from genret.index.spelling import Spelling
-from genret.model.prefix import PrefixTable
+from genret.model.prefix import Prefixes
 from genret.model.seq2seq import GenretForConditionalGeneration
 from genret.pipeline.arguments import Errors, check_queries, check_query
 from genret.pipeline.finding import Found, by_neighbours, by_words, fused, reordered, top
 from genret.pipeline.folder import RunFolder
+from genret.pipeline.growth import Growth
 from genret.pipeline.options import Finder, Plan, SearchOptions
 from genret.search.beam import BeamResult, BeamSettings, BeamTrace, Decoder, beam_search
 from genret.search.on_device import DeviceTrie, search_on_device
@@ -37,6 +38,8 @@ from genret.search.trie import Allowed, Trie
 
 MAX_ROWS = 8192
 """Rows (queries x beams) decoded at once: bounds memory, whatever the number of queries."""
+MAX_QUERIES = 256
+"""Queries decoded at once: each has a value for every prefix of the coarse level (`genret.model.values`)."""
 MAX_LOOKED_UP = 1000
 """Conditions remembered as asking for values that products have."""
 
@@ -69,7 +72,8 @@ class Retriever:
         self.model, self.index, self._text_tokenizer, self._run = model.eval(), index, text_tokenizer, run
         self.beam_width = beam_width
         self._embedder: Embedder | None = None
-        self._grown: tuple[Base, Delta | None, PrefixTable] | None = None
+        own = model.decoder.prefixes
+        self._growth = None if own is None else Growth(own)
         self._looked_up: tuple[Base | None, set[str]] = None, set()
         self._on_device: DeviceTrie | None = None
 
@@ -171,7 +175,7 @@ class Retriever:
         queries = check_queries(queries).texts
         if not isinstance(settings, BeamSettings):
             raise GenretError(f"settings={shown(settings)}: expected BeamSettings")
-        step = max(1, MAX_ROWS // settings.beam_width)
+        step = min(MAX_QUERIES, max(1, MAX_ROWS // settings.beam_width))
         for start in range(0, len(queries), step):
             batch = list(queries[start : start + step])
             yield Batch(batch, self._beam(batch, index, settings, allowed), index)
@@ -197,17 +201,9 @@ class Retriever:
         with timed("encode"):
             return self.model.decoder_for(*tokens, prefixes)
 
-    def _prefixes(self, index: Snapshot) -> PrefixTable | None:
-        """The model's table of prefixes, with those of products that came since; None where it has none."""
-        own = self.model.decoder.prefixes
-        if own is None:
-            return None
-        grown = self._grown  # read once: another thread may replace it
-        if grown is None or grown[0] is not index.base or grown[1] is not index.delta:
-            tries = (index.base.trie,) if index.delta is None else (index.base.trie, index.delta.trie)
-            ids = torch.from_numpy(np.concatenate([trie.all_ids() for trie in tries]))
-            self._grown = grown = index.base, index.delta, own.extended(ids)
-        return grown[2]
+    def _prefixes(self, index: Snapshot) -> Prefixes | None:
+        """What the model knows of prefixes, with those of products that came since; None where it knows none."""
+        return None if self._growth is None else self._growth.over(index)
 
     def _allowed(self, index: Snapshot, where: Condition | str | None) -> Allowed | None:
         """The filter of a search; a condition's values are looked up once per generation of the index."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from genret.index.tuning import TuneSettings
     from genret.tokenizer.settings import TokenizerSettings
     from genret.training.settings import ModelSettings, TrainSettings
+    from genret.training.trainer import Trained
 
 OnChanges: TypeAlias = Literal["keep", "drop"]
 EMBEDDINGS = "embeddings"
@@ -120,24 +121,34 @@ def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = T
 
 def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageResult:
     """RUN/model from RUN/data and RUN/tokenizer. An interrupted training goes on from its last whole checkpoint."""
-    from genret.tokenizer.tokenizer import id_sizes
-    from genret.training.trainer import Corpus, save_model, train_model
+    from genret.training.trainer import save_model
 
     folder, train = RunFolder(run), train.resolved()
-    dataset, vectors, tokenizer, codes, fingerprints = folder.tokenized()
+    fingerprints = folder.tokenized().fingerprints
 
     def make(out: Path, inputs: Mapping[str, str], scratch: Path) -> None:
-        embeddings, own = folder.artifact("embeddings"), model
-        if model.encoder == EMBEDDINGS:
-            own = replace(model, encoder=str(tuned_encoder(embeddings)))
-        data = Corpus(dataset, codes, id_sizes(codes, tokenizer.codebook_sizes), vectors)
-        trained = train_model(data, own, train, scratch, _query_bag(folder, embeddings, model))
+        found = trained(run, model, train, scratch)
         if is_main():
-            save_model(trained._replace(model_settings=model), out, inputs)
+            save_model(found, out, inputs)
 
     inputs = {kind: fingerprints[kind] for kind in ("dataset", "tokenizer")}
     settings = {"model": settings_dict(model), "train": settings_dict(train)}
     return _stage(folder, "model", inputs, settings, make, shared=True)
+
+
+def trained(run: Path, model: ModelSettings, train: TrainSettings, scratch: Path) -> Trained:
+    """The model that `train_stage` writes, from the artifacts before it; checkpoints in `scratch`."""
+    from genret.tokenizer.tokenizer import id_sizes
+    from genret.training.trainer import Corpus, train_model
+
+    folder = RunFolder(run)
+    dataset, vectors, tokenizer, codes, _ = folder.tokenized()
+    embeddings, own = folder.artifact("embeddings"), model
+    if model.encoder == EMBEDDINGS:
+        own = replace(model, encoder=str(tuned_encoder(embeddings)))
+    data = Corpus(dataset, codes, id_sizes(codes, tokenizer.codebook_sizes), vectors)
+    found = train_model(data, own, train, scratch, _query_bag(folder, embeddings, model))
+    return found._replace(model_settings=model)
 
 
 def _query_bag(run: RunFolder, embeddings: Artifact, model: ModelSettings) -> QueryBag | None:

@@ -36,21 +36,29 @@ class ModelSettings:
     """Where the dense start takes the query's embedding from: the mean of the encoder's states (right if `encoder` also
     made the products' embeddings), or a bag of token vectors fitted to them. `auto`: `encoder` where the widths agree.
     """
-    query_scale: float = 10.0
-    """Inner products with codewords are multiplied by this at the dense start."""
+    query_scale: float = 24.0
+    """Inner products with the query's embedding are multiplied by this at the dense start: the higher, the narrower the
+    beam that finds what exact search does, and the less of a prefix's worth is in products further from the query."""
     prefixes: bool = True
     """Tell the decoder which codes follow which prefix in the catalogue (`genret.model.prefix`)."""
     backoff: float = 0.1
     """Weight of codes that do not follow a prefix in the catalogue, against 1 for each that does."""
+    lookahead: Literal[0, 1, 2] = 2
+    """How far a dense start looks ahead to see what a prefix is worth (`genret.model.values`). 0: not at all, it is its
+    products' mean; 1: to the prefixes of the first two levels, and from these to the IDs; 2: to the IDs below the
+    `look_below` most promising of these prefixes as well."""
+    look_below: int = 256
     beam_width: int = 50
     """How wide a search of this model is unless it is told otherwise."""
 
     def __post_init__(self) -> None:
         if self.start not in ("cold", "dense"):
             raise GenretError(f"start={self.start!r}: expected cold or dense")
-        check_ranges(self, "d_model layers heads ffn text_vocab max_text_tokens beam_width", 1)
+        check_ranges(self, "d_model layers heads ffn text_vocab max_text_tokens look_below beam_width", 1)
         if self.pooling not in ("auto", "encoder", "bag"):
             raise GenretError(f"pooling={self.pooling!r}: expected auto, encoder or bag")
+        if self.lookahead not in (0, 1, 2):
+            raise GenretError(f"lookahead={self.lookahead!r}: expected 0, 1 or 2")
         if self.d_model % self.heads:
             raise GenretError(f"d_model={self.d_model} is not a multiple of heads={self.heads}; choose a multiple")
         check_ranges(self, "encoder_layers", 0)
@@ -92,6 +100,9 @@ class TrainSettings:
     """A product graded g weighs (g - irrelevant grade) ** this among the right products of a query."""
     freeze_encoder: bool = False
     """Leave the encoder as it is, as suits one that was fine-tuned for the embeddings; a step is then far cheaper."""
+    freeze_values: bool = True
+    """Leave the vectors of prefixes and products as they start (`genret.model.values`): only the query's embedding, the
+    transformer's correction and a weight for each prefix learn. Otherwise they learn too, at four times the time."""
     precision: Precision = "auto"
     """Of the products within a step; weights and their moments are fp32 always. `auto`: fp32 on every machine."""
     eval_every: int = 0

@@ -33,6 +33,7 @@ from genret.model.dense_start import additive_codebooks, centred_codebooks
 from genret.model.encoders import encoder_config
 from genret.model.prefix import PrefixTable
 from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration, warm_start
+from genret.model.values import PrefixValues
 from genret.search.vocab import Vocab
 from genret.training.checkpoints import PREFIX, last_whole, sealed
 from genret.training.examples import Collator, Examples, Schedule, join
@@ -95,6 +96,8 @@ def train_model(
     own = OwnTeacher(model, vectors, train_settings) if train_settings.own_share and dense else None
     train = make_examples(dataset, text_tokenizer, model_settings, train_settings, own)
     model.encoder.requires_grad_(not train_settings.freeze_encoder)
+    if isinstance(model.decoder.prefixes, PrefixValues):
+        model.decoder.prefixes.vectors_require_grad(not train_settings.freeze_values)
     examples = join([train, dev])
     trainer = _LevelTrainer(
         model=model,
@@ -164,16 +167,21 @@ def make_model(
         max_text_tokens=settings.max_text_tokens,
         prefixes=PrefixTable.counts(torch.from_numpy(codes)) if settings.prefixes else None,
         backoff=settings.backoff,
+        look_below=_look_below(settings) if dense and settings.prefixes else None,
     )
     model = warm_start(config, settings.encoder) if warm else GenretForConditionalGeneration(config)
-    if model.decoder.prefixes is not None:
-        model.decoder.prefixes.fill(torch.from_numpy(codes))
+    prefixes = model.decoder.prefixes
+    if prefixes is not None:
+        prefixes.fill(torch.from_numpy(codes))
     if dense:
-        if model.decoder.prefixes is None:
+        if prefixes is None:
             books = additive_codebooks(codes, vectors, vocab.codebook_sizes)
         else:
             books, nodes = centred_codebooks(codes, vectors, vocab.codebook_sizes)
-            model.decoder.prefixes.start_from([torch.from_numpy(node) for node in nodes])
+        if isinstance(prefixes, PrefixTable):
+            prefixes.start_from([torch.from_numpy(node) for node in nodes])
+        elif isinstance(prefixes, PrefixValues):
+            prefixes.start_from(torch.from_numpy(codes), torch.from_numpy(np.asarray(vectors, np.float32)))
         bag = model.encoder.bag is not None
         if bag and token_vectors is None:
             token_vectors = _bag(dataset, vectors, text_tokenizer, settings)
@@ -302,3 +310,8 @@ def _arguments(settings: TrainSettings, checkpoints: Path, dev: bool) -> Trainin
     if args.n_gpu > 1:  # several GPUs are for several processes; one process takes one
         args._n_gpu = 1
     return args
+
+
+def _look_below(settings: ModelSettings) -> int | None:
+    """How many prefixes a query looks below: None where prefixes have no values of their own."""
+    return {0: None, 1: 0, 2: settings.look_below}[settings.lookahead]

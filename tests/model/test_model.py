@@ -34,6 +34,8 @@ KINDS = {
     "dense, both": {"d_code": 24, "pooling": "both", "bag_share": 0.3},
     "cold, prefixes": {"prefixes": PrefixTable.counts(CODES)},
     "dense, prefixes": {"d_code": 8, "pooling": "bag", "prefixes": PrefixTable.counts(CODES)},
+    "dense, values": {"d_code": 8, "pooling": "bag", "prefixes": PrefixTable.counts(CODES), "look_below": 4},
+    "dense, coarse values": {"d_code": 8, "pooling": "bag", "prefixes": PrefixTable.counts(CODES), "look_below": 0},
 }
 
 

@@ -1,0 +1,247 @@
+"""What a prefix is worth to a query: the log of the sum of exp(score) over the products below it.
+
+With these as logits, normalised among siblings, the log-probability of a whole ID is the score of its products less one
+number a query, so that the decoder starts as exact search over its own embedding. Summing over all products would cost
+as much as that search does; `PrefixValues` looks below the prefixes that matter. It keeps two tables of vectors:
+`coarse`, one for every prefix of the first levels (the mean of its products: one matrix product scores all of them),
+and `leaves`, one for every ID. A query's most promising coarse prefixes are valued by the leaves below them, the others
+by their own vector; prefixes above the coarse level by the sum of these, and those below it by their leaves.
+
+Knows codes and tensors, no products. Letters: Q queries, R rows, D width, n nodes of a level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from genret.model.prefix import Prefixes, products, ranges
+
+MOST_COARSE = 1 << 16
+"""The coarse level is the deepest that cannot have more prefixes than this."""
+REACH = 80.0
+"""How far (nats) values may lie from a query's best before they are cut: exp of more leaves float32."""
+TINY = 1e-30
+NEVER = -1e9
+"""As a logit: no probability. Not -inf, whose gradients are NaN."""
+
+
+class Worth(NamedTuple):
+    """What prefixes are worth to each of Q queries, as far as they share it: down to the coarse level."""
+
+    query: Tensor
+    """(Q, D) float32, what vectors are multiplied by."""
+    shift: Tensor
+    """(Q, 1) what is subtracted from all values before exp."""
+    masses: list[Tensor]
+    """(Q, n) exp(value - shift) of the nodes of each level down to the coarse one."""
+
+    def select(self, queries: Tensor) -> Worth:
+        """The same of the given (Q',) queries."""
+        return Worth(self.query[queries], self.shift[queries], [mass[queries] for mass in self.masses])
+
+
+def coarse_level(codebook_sizes: Sequence[int]) -> int:
+    """The level, from 0, whose prefixes have vectors of their own; -1 where IDs have but one level."""
+    level, prefixes = -1, 1
+    for size in codebook_sizes[:-1]:
+        prefixes *= size
+        if level >= 0 and prefixes > MOST_COARSE:
+            break
+        level += 1
+    return level
+
+
+class PrefixValues(Prefixes):
+    """Prefixes and what they are worth. `width` D of the vectors; see the module for what it looks at.
+
+    `look_below` is how many coarse prefixes a query looks below; 0 values every coarse prefix by its own vector.
+    """
+
+    def __init__(
+        self, codebook_sizes: Sequence[int], counts: Sequence[int], width: int, backoff: float, look_below: int
+    ) -> None:
+        super().__init__(codebook_sizes, counts, backoff)
+        self.coarse_level, self.look_below = coarse_level(codebook_sizes), look_below
+        coarse = counts[self.coarse_level] if self.coarse_level >= 0 else 0
+        self.coarse, self.leaves = (nn.Parameter(torch.zeros(count, width)) for count in (coarse, counts[-1]))
+        self.coarse_bias, self.leaf_bias = (nn.Parameter(torch.zeros(count)) for count in (coarse, counts[-1]))
+
+    @torch.no_grad()
+    def start_from(self, codes: Tensor, vectors: Tensor) -> None:
+        """Set the values of the prefixes from the (N, L) codes and (N, D) vectors of the products that filled them."""
+        for own, bias, depth in self._tables():
+            means, counts = _means(self.find(codes[:, :depth]), vectors, len(own))
+            own.copy_(means)
+            bias.copy_(counts.log())
+
+    def vectors_require_grad(self, learn: bool) -> None:
+        """Whether training changes the vectors; the weights it does change."""
+        self.coarse.requires_grad_(learn)
+        self.leaves.requires_grad_(learn)
+
+    def worth(self, query: Tensor) -> Worth:
+        """(Q, D) queries -> what all prefixes down to the coarse level are worth to them."""
+        with torch.autocast(query.device.type, enabled=False):
+            query = query.float()
+            if self.coarse_level < 0:
+                return Worth(query, query.new_zeros(len(query), 1), [])
+            scores = torch.addmm(self.coarse_bias.float(), query, self.coarse.float().t())  # (Q, n)
+            shift = scores.detach().amax(1, keepdim=True)
+            mass = (scores - shift).clamp_min_(-REACH).exp_()
+            if self.look_below:
+                best = _best(scores.detach(), self.look_below)
+                mass = mass.scatter(1, best, self._seen(query, shift, best))
+            masses = [mass]
+            for level in range(self.coarse_level, 0, -1):
+                masses.insert(0, segment_sum(masses[0], self._starts(level)))
+        return Worth(query, shift, masses)
+
+    def log_probs(self, level: int, correction: Tensor, worth: Worth, queries: Tensor, nodes: Tensor) -> Tensor:
+        """(R, K_level) float32 log-probabilities of the codes that follow `nodes` (R,), for the queries of `worth`.
+
+        `queries` (R,) says which of these a row is of; `correction` (R, K_level) is added to the values. The codes that
+        lead to no known prefix share a fixed part of the probability by how common they are and by the correction.
+        """
+        starts, children = self._children(level, nodes)
+        codes = self._keys(level)[children] % self.sizes[level]
+        rows = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), starts.diff())
+        if level <= self.coarse_level:
+            mass = worth.masses[level][queries[rows], children]
+        else:
+            mass = self._leaf_masses(level, worth.query[queries], worth.shift[queries], starts, children)
+        values = mass.log() + correction.float()[rows, codes]
+        logits = torch.full_like(correction, NEVER, dtype=torch.float32).index_put((rows, codes), values)
+        known = logits > NEVER / 2
+        others = (correction.float() + self._share(level).log()).masked_fill(known, NEVER).log_softmax(1)
+        # The known and the other codes have a fixed part each, but for rows that have only one of these kinds.
+        part = self.backoff * (~known).any(1, keepdim=True)
+        some = (nodes >= 0)[:, None]
+        rest = torch.where(some, (part / (1 + part)).clamp_min(TINY).log(), 0.0)
+        return torch.where(known, logits.log_softmax(1) - part.log1p(), others + rest)
+
+    @torch.no_grad()
+    def extended(self, codes: Tensor, vectors: Tensor | None, beside: tuple[Tensor, Tensor] | None) -> PrefixValues:
+        """These prefixes with those of n products that came after training, by their (n, L) codes and (n, D) vectors.
+
+        A new prefix has the vector and the weight that the dense start gives it, and what training has changed, on
+        average, about the known products `beside` it: the (m, L) codes and (m, D) vectors of some that share coarse
+        prefixes with the new ones. Where there are no vectors, a new ID has the mean of the known ones beside it.
+        Itself where all IDs are known.
+        """
+        new = ~self.knows(codes)
+        if not new.any():
+            return self
+        codes = codes[new]
+        learnt = torch.cat([self.leaves, self.leaf_bias[:, None]], 1)
+        start = torch.zeros(len(codes), learnt.shape[1])
+        if vectors is None or beside is None or not len(beside[0]):
+            changed = self._near(codes, self.ids(), learnt) if vectors is None else start
+        else:
+            leaf = self.find(beside[0])
+            _, counts = _means(leaf, beside[1], len(self.leaves))
+            before = torch.cat([beside[1].float(), counts[leaf, None].log()], 1)
+            changed = self._near(codes, beside[0], learnt[leaf] - before)
+        if vectors is not None:
+            start[:, :-1] = vectors[new].float()
+        grown = self._grown(codes)
+        found = start + changed
+        for (own, bias, depth), (old, old_bias, _) in zip(grown._tables(), self._tables(), strict=True):
+            means, counts = _means(grown.find(codes[:, :depth]), found, len(own))
+            own.copy_(means[:, :-1])
+            bias.copy_(counts.clamp_min(1).log() + means[:, -1])
+            place = grown.find(self.ids(depth))
+            own[place], bias[place] = old, old_bias
+        return grown.eval().requires_grad_(False)
+
+    def _grown(self, codes: Tensor) -> PrefixValues:
+        """Room for further IDs, (n, L) codes, beside the known ones."""
+        ids = torch.unique(torch.cat([self.ids(), codes]), dim=0)
+        shape = self.sizes, self.counts(ids), self.leaves.shape[1], self.backoff, self.look_below
+        grown = PrefixValues(*shape)
+        grown.fill(ids)
+        for level in range(self.levels):
+            grown._share(level).copy_(self._share(level))
+        return grown.to(self.leaves.device)
+
+    def _near(self, codes: Tensor, others: Tensor, values: Tensor) -> Tensor:
+        """(n, d) for each of (n, L) codes the mean of the (m, d) values of those of (m, L) others that share its coarse
+        prefix; of all, where none does."""
+        depth = self.coarse_level + 1
+        if not depth:
+            return values.float().mean(0).expand(len(codes), -1)
+        groups, group = torch.unique(torch.cat([codes, others])[:, :depth], dim=0, return_inverse=True)
+        means, counts = _means(group[len(codes) :], values, len(groups))
+        own = group[: len(codes)]
+        return torch.where(counts[own, None] > 0, means[own], values.float().mean(0))
+
+    def _tables(self) -> list[tuple[nn.Parameter, nn.Parameter, int]]:
+        """Vectors, biases and depth of the coarse prefixes and of the IDs."""
+        coarse = [(self.coarse, self.coarse_bias, self.coarse_level + 1)] if self.coarse_level >= 0 else []
+        return [*coarse, (self.leaves, self.leaf_bias, self.levels)]
+
+    def _seen(self, query: Tensor, shift: Tensor, nodes: Tensor) -> Tensor:
+        """(Q, M) the masses of coarse nodes (Q, M), ascending, by the leaves below them."""
+        starts = torch.arange(0, nodes.numel() + 1, nodes.shape[1], device=nodes.device)
+        return self._leaf_masses(self.coarse_level, query, shift, starts, nodes.flatten()).view(nodes.shape)
+
+    def _leaf_masses(self, level: int, query: Tensor, shift: Tensor, starts: Tensor, nodes: Tensor) -> Tensor:
+        """(C,) the masses of R rows' nodes of a level, row after row from `starts` (R + 1,), by the leaves below them.
+
+        `query` (R, D) and `shift` (R, 1) are the rows'.
+        """
+        first, stop = nodes, nodes + 1
+        for below in range(level + 1, self.levels):
+            first, stop = self._starts(below)[first], self._starts(below)[stop]
+        count = stop - first
+        ends, leaves = ranges(first, count)
+        values = products(ends[starts], leaves, query, self.leaves.float()) + self.leaf_bias[leaves]
+        shifts = torch.repeat_interleave(shift[:, 0], ends[starts].diff())
+        masses = (values - shifts).clamp(-REACH, REACH).exp()
+        owner = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), count)
+        return masses.new_zeros(len(nodes)).index_add_(0, owner, masses)
+
+
+class _SegmentSum(torch.autograd.Function):
+    """`segment_sum`: torch has none that is fast over the last of two dimensions."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, starts: Tensor) -> Tensor:
+        ctx.save_for_backward(starts)
+        if values.device.type == "cpu" and values.dtype == torch.float32:
+            return torch.from_numpy(np.add.reduceat(values.numpy(), starts[:-1].numpy(), axis=1))
+        owner = torch.repeat_interleave(torch.arange(len(starts) - 1, device=starts.device), starts.diff())
+        return values.new_zeros(len(values), len(starts) - 1).index_add_(1, owner, values)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (starts,) = ctx.saved_tensors
+        return torch.repeat_interleave(gradients[0], starts.diff(), dim=1), None
+
+
+def segment_sum(values: Tensor, starts: Tensor) -> Tensor:
+    """(Q, n) values -> (Q, m) the sum of each of m segments, none of them empty, that begin at `starts` (m + 1,)."""
+    found: Tensor = _SegmentSum.apply(values, starts)
+    return found
+
+
+def _best(scores: Tensor, count: int) -> Tensor:
+    """(Q, count) ascending: where the best of (Q, n) scores are; all, where there are fewer."""
+    width = scores.shape[1]
+    if count >= width:
+        return torch.arange(width, device=scores.device).expand(len(scores), -1)
+    if scores.device.type == "cpu":  # numpy's partition takes a quarter of the time of torch's topk
+        found = np.argpartition(scores.float().numpy(), width - count, axis=1)[:, width - count :]
+        return torch.from_numpy(np.sort(found, axis=1))
+    return scores.topk(count, sorted=False).indices.sort(1).values
+
+
+def _means(nodes: Tensor, vectors: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """(count, D) the mean of the vectors of each node, and (count,) how many they are; nodes (N,), vectors (N, D)."""
+    counts = torch.bincount(nodes, minlength=count).float()
+    sums = torch.zeros(count, vectors.shape[1], device=vectors.device).index_add_(0, nodes, vectors.float())
+    return sums / counts.clamp_min(1)[:, None], counts
