@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 import numpy as np
@@ -30,7 +30,7 @@ from genret.eval.systems.dense import Dense
 from genret.ground.artifacts import read_artifact, write_json
 from genret.ground.errors import GenretError
 from genret.ground.settings import make_settings
-from genret.ground.types import SPLITS, Query
+from genret.ground.types import SPLITS, Query, Split
 from genret.index.index import Index
 from genret.pipeline.retriever import Retriever
 from genret.pipeline.stages import trained
@@ -38,7 +38,14 @@ from genret.search.beam import BeamSettings
 from genret.training.settings import ModelSettings, TrainSettings
 
 DEEPEST = max(RECALL_CUTOFFS)
-ROWS = ((0, 16.0, 256), (1, 16.0, 256), (2, 16.0, 256), (2, 24.0, 64), (2, 24.0, 256), (2, 24.0, 1024))
+ROWS: tuple[tuple[Literal[0, 1, 2], float, int], ...] = (
+    (0, 16.0, 256),
+    (1, 16.0, 256),
+    (2, 16.0, 256),
+    (2, 24.0, 64),
+    (2, 24.0, 256),
+    (2, 24.0, 1024),
+)
 """Look-ahead, query scale and prefixes looked below."""
 
 
@@ -109,7 +116,7 @@ def markdown(head: str, rows: Sequence[dict[str, Any]]) -> str:
 @click.option("--split", type=click.Choice(SPLITS), default="dev", show_default=True)
 @click.option("--widths", default="10,20,50,100,400", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/prefix-values/NAME-SPLIT]")
-def main(run: Path, split: str, widths: str, out: Path | None) -> None:
+def main(run: Path, split: Split, widths: str, out: Path | None) -> None:
     """Recall of untrained beams over the RUN's IDs, by look-ahead and width."""
     dataset, _ = load_dataset(run / "data")
     grading = Grading(dataset.split_judgements(split), dataset.relevant_at, dataset.irrelevant_grade)
