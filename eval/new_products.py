@@ -1,4 +1,4 @@
-"""New products by their own titles: real rows of another catalogue are put into a run's index, and each is searched for.
+"""New products by their own titles: real rows of another catalogue put into an index, each searched for.
 
     python eval/new_products.py runs/demo ../shared/data/grocerydb --format grocerydb
 
