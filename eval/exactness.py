@@ -4,7 +4,7 @@
 
 Three tables over the run's test queries, each against scoring every ID of the catalogue:
 
-    beams      share of queries whose top k is proven exact by a plain beam of 10, 20, 50 and 100, and is exact in fact
+    beams      share of queries whose top k is certified by a plain beam of 10, 20, 50 and 100, and is exact in fact
     exact      what exact=True adds in decoder rows and time, from each of these beams; beside them the time of
                transformers.generate with a dict trie and 50 beams
     filters    hits returned of k asked, and recall of the true filtered top k, for random stocks of 50, 10, 1 and
@@ -118,7 +118,7 @@ def beams_table(run: Run, truth: BeamResult) -> list[dict[str, Any]]:
         rows.append(
             {
                 "beam": beam,
-                "proven": share(plain.proven),
+                "certified": share(plain.proven),
                 "exact in fact": share(same),
                 "recall of true top k": recall(plain.positions, truth.positions),
                 "rows a query": mean(plain.rows),
@@ -156,7 +156,7 @@ def filters_table(run: Run, scores: npt.NDArray[np.float32], beam: int) -> list[
                     "filter": name,
                     "fill": round(float((found >= 0).sum(1).mean()) / possible, 4) if possible else None,
                     "recall of true top k": recall(found, truth.positions),
-                    "proven": proven,
+                    "certified": proven,
                     "rows a query": spent,
                 }
             )

@@ -33,7 +33,7 @@ from genret.ground.types import SPLITS, Split
 from genret.index.lexical import BM25Settings
 from genret.pipeline.folder import RunFolder
 
-NEED_A_RUN = {"dense", "generative", "generative-rescored", "generative-mixed"}
+NEED_A_RUN = {name for name in SYSTEMS if not name.startswith("bm25")}
 RESULT_FILES = ("results.json", "results.md", "timings.json")
 """What is fit to be checked in. Runs and qrels hold ids and judgements of data that may not be passed on, and stay in
 the work folder."""

@@ -14,7 +14,7 @@ turns of the quotient of one turn's two times:
                     softmax, no reordering, no search
 
 The model has the shape that `genret train` makes (dense start, prefix table) and random weights. What depends on the
-weights, how often a beam is proven exact and what filters cost, is measured by eval/exactness.py on a trained run.
+weights, how often a beam is certified exact and what filters cost, is measured by eval/exactness.py on a trained run.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""What a search reads: a trie, the products at its positions, and filters. Immutable, so that no reader sees half a
-change.
+"""What a search reads, immutable: a trie, the products at its positions, filters, and the products' words.
 
-`Base` is the index on disk, in trie order. `Delta` is what came since, in memory, in its own trie. A `Snapshot` is both
-as they were at one moment, laid over each other, less what was deleted.
+`Base` is the index on disk, in trie order; `Delta` what came since, in memory, in its own trie; a `Snapshot` both as
+they were at one moment, laid over each other, less what was deleted.
 """
 
 from __future__ import annotations
@@ -96,6 +95,7 @@ class Base:
     def __init__(self, artifact: Artifact, number: int = 0, held: Hold | None = None) -> None:
         self.artifact, self.number, self.filters = artifact, number, FilterCache()
         self._held = held
+        self.text = BaseText(artifact, lambda: list(self.catalogue))
         self.trie = Trie.open(artifact.path / "trie")
         self.idmap = IdMap.open(artifact.path, self.trie.levels)
         self._products = pa.memory_map(str(artifact.file("products.parquet")))
@@ -121,11 +121,6 @@ class Base:
     def attributes(self) -> frozenset[str]:
         """The names of attributes that any product has."""
         return attribute_names(self.catalogue.table)
-
-    @cached_property
-    def text(self) -> BaseText:
-        """The products' words."""
-        return BaseText(self.artifact, lambda: list(self.catalogue))
 
     @cached_property
     def _ids(self) -> Any:
@@ -262,10 +257,8 @@ class Snapshot:
     @cached_property
     def text(self) -> SnapshotText:
         """The products' words by position: BM25, and which words are known."""
-        if self.delta is None or not isinstance(self.trie, OverlayTrie):
-            return SnapshotText(self.base.text)
-        came = self.delta.products(np.arange(len(self.delta.rows)))
-        return SnapshotText(self.base.text, self.trie, came)
+        delta, trie = self.delta, self.trie if isinstance(self.trie, OverlayTrie) else None
+        return SnapshotText(self.base.text, trie, [] if delta is None else delta.products(np.arange(len(delta.rows))))
 
     @property
     def embeddings(self) -> Embeddings | None:

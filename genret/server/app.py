@@ -36,7 +36,7 @@ from genret.server.service import Service
 from genret.server.settings import ServeSettings
 from genret.server.wire import ErrorOut
 
-DESCRIPTION = "Generative product retrieval: search spells products that exist, and proves how good its answer is."
+DESCRIPTION = "Generative product retrieval: search spells products that exist, and says whether the model scores any other product higher."
 
 
 def create_app(settings: ServeSettings) -> FastAPI:

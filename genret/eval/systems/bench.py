@@ -238,6 +238,21 @@ def generative_mixed(bench: Bench) -> Prepared:
     return _generative(bench, rescore=bench.settings.likelihood_weight)
 
 
+def generative_spelled(bench: Bench) -> Prepared:
+    """genret alone, unknown words read as known ones: what a search finds where nothing else is asked."""
+    return _generative(bench, spell=True)
+
+
+def hybrid(bench: Bench) -> Prepared:
+    """What `search(hybrid=True)` finds: the beam's and BM25's products in one list, each scored by both."""
+    return _generative(bench, hybrid=True)
+
+
+def hybrid_spelled(bench: Bench) -> Prepared:
+    """The same, unknown words read as known ones."""
+    return _generative(bench, hybrid=True, spell=True)
+
+
 SYSTEMS: Mapping[str, System] = {
     "bm25": bm25,
     "bm25-tuned": bm25_tuned,
@@ -245,6 +260,9 @@ SYSTEMS: Mapping[str, System] = {
     "generative": generative,
     "generative-rescored": generative_rescored,
     "generative-mixed": generative_mixed,
+    "generative-spelled": generative_spelled,
+    "hybrid": hybrid,
+    "hybrid-spelled": hybrid_spelled,
 }
 STANDARD = (
     "bm25",
@@ -258,6 +276,9 @@ STANDARD = (
     "bm25-tuned+generative-mixed",
     "bm25-tuned~dense",
     "bm25-tuned~generative-mixed",
+    "generative-spelled",
+    "hybrid",
+    "hybrid-spelled",
 )
 """What `genret eval` runs."""
 
@@ -268,18 +289,24 @@ def _bm25(bench: Bench, settings: BM25Settings, note: Mapping[str, Any]) -> Prep
     return Prepared(lambda queries: index.search(queries, bench.depth), {**settings_dict(settings), **note}, parts)
 
 
-def _generative(bench: Bench, rescore: bool | float) -> Prepared:
+def _generative(bench: Bench, rescore: bool | float = False, hybrid: bool = False, spell: bool = False) -> Prepared:
+    """Without the speller unless asked for, so that all systems read the same words."""
     retriever, k, width = bench.retriever, bench.depth, max(bench.depth, bench.settings.beam_width)
 
     def search(queries: Sequence[Query]) -> dict[str, RankedList]:
-        found = retriever.search([query.text for query in queries], k, beam_width=width, rescore=rescore)
+        texts = [query.text for query in queries]
+        found = retriever.search(texts, k, beam_width=width, rescore=rescore, hybrid=hybrid, spell=spell)
         return run_of_results([query.id for query in queries], found)
 
     index = retriever.index.artifact.path
     parts = {"model": folder_bytes(bench.run.folder("model")), "trie": folder_bytes(index / "trie")}
-    if rescore is not False:
+    if hybrid:
+        parts |= {"words": folder_bytes(index / "text")}
+    if hybrid or rescore is not False:
         parts |= {"vectors": (index / "embeddings.npy").stat().st_size, **_embedder_parts(bench)}
-    return Prepared(search, {"k": k, "beam_width": width, "rescored": rescore}, parts)
+    return Prepared(
+        search, {"k": k, "beam_width": width, "rescored": rescore, "hybrid": hybrid, "spelled": spell}, parts
+    )
 
 
 def _embedder_parts(bench: Bench) -> dict[str, int]:

@@ -324,7 +324,7 @@ function welcome() {
   const names = facets.categories.map(({ name }) => name.split(" > ").at(-1).toLowerCase()).slice(0, 6);
   $("welcome").replaceChildren(
     el("h2", { id: "welcome-title" }, "Watch a search spell its answer"),
-    el("p", {}, "Every product here has an ID of a few codes, coarse to fine. The model spells IDs code by code; a beam keeps the likeliest prefixes, and a trie lets it spell nothing but products that exist. What was pruned bounds what can have been missed, so an answer can be proven."),
+    el("p", {}, "Every product here has an ID of a few codes, coarse to fine. The model spells IDs code by code; a beam keeps the likeliest prefixes, and a trie lets it spell nothing but products that exist. What was pruned bounds what can have been missed, so an answer can be certified: the model scores no product higher."),
     names.length > 0 && el("p", { class: "examples" }, "Try ", names.map((name) => el("button", { type: "button", class: "chip", onclick: () => go({ q: name }, { push: true }) }, name))),
   );
 }

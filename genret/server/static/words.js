@@ -23,7 +23,7 @@ export function money(price) {
   return price === null ? "" : price.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 }
 
-/** What is proven of an answer: a verdict of one or two words, and a sentence. */
+/** What is certified of an answer: a verdict of one or two words, and a sentence. */
 export function certificate(result, k) {
   const hits = result.hits.length;
   if (!hits) return { proven: false, verdict: "Nothing found", sentence: "No product meets the filter." };
@@ -47,7 +47,7 @@ export function certificate(result, k) {
     sentence:
       gap > 0
         ? `The best branch dropped scores ${nats(beam.bound)}, ${nats(gap)} nats above the last product here ` +
-          `(${nats(beam.least)}): a better product could lie below it. Widen the beam, or search until proven.`
+          `(${nats(beam.least)}): a better product could lie below it. Widen the beam, or search until certified.`
         : "These are the beam’s products in another order than the model’s own.",
   };
 }
