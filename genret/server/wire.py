@@ -55,7 +55,9 @@ def requests_within(limits: Limits, batching: Batching) -> Requests:
         where: str | None = Field(
             None, max_length=limits.where_chars, description='A filter: price < 5 and brand = "Acme".'
         )
-        exact: bool = Field(False, description="Search on until the answer is certified: the model scores no product higher.")
+        exact: bool = Field(
+            False, description="Search on until the answer is certified: the model scores no product higher."
+        )
         max_per_prefix: int | None = Field(
             None, ge=1, le=limits.k, description="At most so many products that share L1-L2."
         )
