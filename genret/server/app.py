@@ -36,7 +36,9 @@ from genret.server.service import Service
 from genret.server.settings import ServeSettings
 from genret.server.wire import ErrorOut
 
-DESCRIPTION = "Generative product retrieval: search spells products that exist, and says whether the model scores any other product higher."
+DESCRIPTION = (
+    "Generative product retrieval: search spells products that exist, and certifies what the model ranks first."
+)
 
 
 def create_app(settings: ServeSettings) -> FastAPI:
