@@ -36,7 +36,7 @@ class Metrics:
             "genret_queue_depth", "Queries waiting to be decoded", registry=registry, multiprocess_mode="livesum"
         )
         self._queries = Counter(
-            "genret_queries_total", "Queries answered, and whether the model is certified to score no product higher", ["exact"],
+            "genret_queries_total", "Queries answered, and whether the answer is certified", ["exact"],
             registry=registry,
         )  # fmt: skip
         self._dropped = Counter(
