@@ -86,6 +86,10 @@ def read_files_dataset(
 ) -> Dataset:
     """A data set from a user's own files, each CSV, TSV, JSONL or Parquet (judgements also TREC qrels), plain or .gz.
 
+    >>> dataset = read_files_dataset("products.csv")
+    >>> [product.title for product in dataset.catalogue]
+    ['Oat Milk', 'Whole Milk']
+
     products: the catalogue's file, or a folder that holds `products.*` and perhaps `queries.*` and `judgements.*`.
     judgements: their rows name a query by id, or by text. A row whose query or product is not known is a bad row.
     columns: field -> column, with `query.` or `judgement.` before the fields of those files:

@@ -62,6 +62,10 @@ def evaluate_run(
     """Every system's measures on a split of the run's own data, or on the queries that the plan asks.
 
     With `out`, TREC runs, qrels, JSON and Markdown are written there. Raises GenretError where nothing can be judged.
+
+    >>> result = evaluate_run("runs/demo", systems=("bm25",))
+    >>> result.mean("bm25", "recall@10") > 0
+    True
     """
     run, plan = RunFolder(folder), plan or EvalPlan()
     dataset = run.dataset()

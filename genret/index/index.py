@@ -99,7 +99,13 @@ class Changing:
 
 
 class Index:
-    """An index that is searched and changed, by any number of threads and processes."""
+    """An index that is searched and changed, by any number of threads and processes.
+
+    >>> index = Index.open("runs/demo/index")
+    >>> index.product(0).id in index
+    True
+    >>> index.close()
+    """
 
     def __init__(self, folder: Path, store: Store, base: Base, read: Read) -> None:
         """Use `Index.open`."""

@@ -71,7 +71,12 @@ class Tokenized(NamedTuple):
 
 
 class RunFolder:
-    """The parts of a run. A GenretError where one is missing, damaged, or made from another one than lies beside it."""
+    """The parts of a run. A GenretError where one is missing, damaged, or made from another one than lies beside it.
+
+    >>> dataset, vectors, tokenizer, codes, _ = RunFolder("runs/demo").tokenized()
+    >>> len(dataset.catalogue) == len(vectors) == len(codes)
+    True
+    """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)

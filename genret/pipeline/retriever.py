@@ -52,7 +52,12 @@ class Batch(NamedTuple):
 
 
 class Retriever:
-    """A trained model and an index that belong together."""
+    """A trained model and an index that belong together.
+
+    >>> retriever = Retriever.load("runs/demo")
+    >>> [hit.rank for hit in retriever.search("oat milk", k=3)]
+    [1, 2, 3]
+    """
 
     def __init__(
         self,
@@ -182,7 +187,12 @@ class Retriever:
     def explain(
         self, query: str, k: int = 10, *, beam_width: int | None = None, where: Condition | str | None = None
     ) -> tuple[SearchResult, BeamTrace]:
-        """One query's answer and the beam behind it: the prefixes kept and pruned at every level."""
+        """One query's answer and the beam behind it: the prefixes kept and pruned at every level.
+
+        >>> result, trace = Retriever.load("runs/demo").explain("oat milk", k=3)
+        >>> len(result.hits), len(trace.levels)
+        (3, 4)
+        """
         trace = BeamTrace()
         index = self.index.snapshot()
         query = check_query(query)

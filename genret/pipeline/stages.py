@@ -2,6 +2,9 @@
 
 A stage reads the artifacts before it, checks that they belong together, and writes its own. A stage whose settings and
 inputs are those of the artifact already there is not run again.
+
+>>> index_stage(Path("runs/demo")).reused
+True
 """
 
 from __future__ import annotations

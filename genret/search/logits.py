@@ -61,6 +61,11 @@ class TrieLogitsProcessor(LogitsProcessor):
     `prompt_tokens` is the length of what `generate()` starts from: 1 for an encoder-decoder (the start token), the
     padded prompt for a decoder-only model. `token_offset` is added to `vocab`'s token ids where the codewords stand
     behind another vocabulary. After the last level only `end_token` may follow.
+
+    >>> trie, _ = Trie.build([[1, 0], [1, 2]], (2, 3))
+    >>> only = TrieLogitsProcessor(trie, Vocab((2, 3)), GenerationConfig())
+    >>> only(torch.tensor([[1, 3]]), torch.zeros(1, 7)).isfinite().nonzero()[:, 1].tolist()
+    [4, 6]
     """
 
     def __init__(

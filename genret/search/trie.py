@@ -35,6 +35,10 @@ class Trie:
 
     A node is an opaque int64 together with its depth; -1 stands for no node, has no children and no products.
     `level` is the depth of the *given* nodes, so the children of a `level` are codes of codebook `level`.
+
+    >>> trie, order = Trie.build([[1, 0], [0, 2], [1, 0]], (2, 3))
+    >>> trie.all_ids().tolist(), order.tolist()
+    ([[0, 2], [1, 0]], [1, 0, 2])
     """
 
     root: int = 0

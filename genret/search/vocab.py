@@ -22,7 +22,11 @@ MAX_LEVELS = 8
 
 
 class Vocab:
-    """The decoder's vocabulary for codebooks of the given sizes, coarse to fine."""
+    """The decoder's vocabulary for codebooks of the given sizes, coarse to fine.
+
+    >>> Vocab((2, 3)).encode([[1, 2]]).tolist()
+    [[3, 6]]
+    """
 
     def __init__(self, codebook_sizes: Sequence[int]) -> None:
         sizes = tuple(int(size) for size in codebook_sizes)

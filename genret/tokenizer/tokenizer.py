@@ -29,7 +29,12 @@ Codes = npt.NDArray[np.int64]
 
 
 class Tokenizer:
-    """A trained RQ-VAE (or a baseline in its shape) with the settings and the course of its training."""
+    """A trained RQ-VAE (or a baseline in its shape) with the settings and the course of its training.
+
+    >>> tokenizer, codes, _ = load_tokenizer("runs/demo/tokenizer")
+    >>> tokenizer.encode(np.zeros((2, tokenizer.dim))).shape
+    (2, 4)
+    """
 
     def __init__(self, model: RQVAE, settings: TokenizerSettings, history: Sequence[Mapping[str, Any]] = ()) -> None:
         self.model = model.eval().requires_grad_(False)
