@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from genret.data.grocery import GrocerySettings, make_grocery
 from genret.embed.settings import EmbedSettings
@@ -25,6 +25,9 @@ from genret.ground.hardware import THREADS, cores
 from genret.ground.settings import settings_dict
 from genret.pipeline.folder import KINDS, RunFolder
 from genret.pipeline.stages import StageResult, data_stage, embed_stage
+
+if TYPE_CHECKING:
+    from genret.pipeline.retriever import Retriever
 
 BASELINE = "lambda0"
 """Folder, below the demo's, of the run with λ = 0."""
@@ -86,7 +89,6 @@ def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any
     from genret.eval.evaluation import EvalPlan, evaluate_run
     from genret.eval.reports.report import write_report
     from genret.eval.studies.contrast import contrast_runs
-    from genret.pipeline.explain import beam_tree, tree_json
     from genret.pipeline.retriever import Retriever
 
     run, plain_run = RunFolder(out), RunFolder(out / BASELINE)
@@ -98,8 +100,6 @@ def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any
         out / BASELINE, systems=("generative",), plan=EvalPlan(baselines=("generative",), free_decode=False)
     )
     contrast = contrast_runs(out / BASELINE, out)
-    retriever = Retriever.load(out)
-    answer, trace = retriever.explain(QUERY)
     summary = {
         "settings": {part: dict(run.artifact(part).settings) for part in KINDS},
         "seed": run.artifact("tokenizer").settings["seed"],
@@ -112,15 +112,7 @@ def judge_demo(out: Path, say: Say, clock: Callable[[], float]) -> dict[str, Any
             f"{contrast.lam_after:g}": run.health().to_json(),
             f"{contrast.lam_before:g}": plain_run.health().to_json(),
         },
-        "beam": {
-            "query": QUERY,
-            "exact": answer.exact,
-            "tree": tree_json(beam_tree(trace, retriever.index, width=8)),
-            "hits": [
-                {"rank": h.rank, "score": h.score, "title": h.product.title, "semantic_id": h.semantic_id}
-                for h in answer.hits
-            ],
-        },
+        "beam": _beam(Retriever.load(out)),
         "explore": f"genret serve {out}",
         "next": _next(out),
     }
@@ -134,6 +126,22 @@ def milliseconds(seconds: Mapping[str, float], queries: int) -> dict[str, float]
     parts = {name: [name] if len(parts_of(name)) == 1 else [name, *parts_of(name)] for name in seconds}
     whole = {name: needed for name, needed in parts.items() if all(part in seconds for part in needed)}
     return {name: round(1000 * sum(seconds[one] for one in needed) / queries, 3) for name, needed in whole.items()}
+
+
+def _beam(retriever: Retriever) -> dict[str, Any]:
+    """The answer to `QUERY` and the beam behind it, as plain values."""
+    from genret.pipeline.explain import beam_tree, tree_json
+
+    answer, trace = retriever.explain(QUERY)
+    return {
+        "query": QUERY,
+        "exact": answer.exact,
+        "tree": tree_json(beam_tree(trace, retriever.index, width=8)),
+        "hits": [
+            {"rank": h.rank, "score": h.score, "title": h.product.title, "semantic_id": h.semantic_id}
+            for h in answer.hits
+        ],
+    }
 
 
 def _next(out: Path) -> list[str]:

@@ -6,10 +6,8 @@ they were at one moment, laid over each other, less what was deleted.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from threading import Lock
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -23,6 +21,7 @@ from genret.ground.artifacts import Artifact
 from genret.ground.errors import GenretError
 from genret.ground.types import Product, SemanticId
 from genret.index.changes import LIVE, Change, Shape, read_live, whole
+from genret.index.filter_cache import FilterCache
 from genret.index.filter_columns import ATTRIBUTES, NUMBERS
 from genret.index.filter_text import as_condition
 from genret.index.filter_values import check_values
@@ -36,38 +35,12 @@ from genret.search.trie import Allowed, Trie
 
 Floats: TypeAlias = npt.NDArray[Any]
 """float32, or float16 as it lies on disk."""
-CACHE_BYTES = 256 << 20
-"""What the compiled filters that are kept for the next search may take."""
 
 
 class Embeddings(Protocol):
     """Products' embeddings, by position: indexed like an array, with positions of any shape."""
 
     def __getitem__(self, positions: Any) -> Floats: ...
-
-
-class FilterCache:
-    """The filters used last, by their text form, up to a number of bytes. Safe to share between threads."""
-
-    def __init__(self, max_bytes: int = CACHE_BYTES) -> None:
-        self._max_bytes, self._bytes = max_bytes, 0
-        self._filters: OrderedDict[str, Allowed] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, text: str) -> Allowed | None:
-        with self._lock:
-            if text in self._filters:
-                self._filters.move_to_end(text)
-            return self._filters.get(text)
-
-    def put(self, text: str, allowed: Allowed) -> Allowed:
-        with self._lock:
-            self._bytes += allowed.nbytes - (self._filters[text].nbytes if text in self._filters else 0)
-            self._filters[text] = allowed
-            self._filters.move_to_end(text)
-            while self._bytes > self._max_bytes and len(self._filters) > 1:
-                self._bytes -= self._filters.popitem(last=False)[1].nbytes
-        return allowed
 
 
 class RankKeys(NamedTuple):

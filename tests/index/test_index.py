@@ -19,9 +19,9 @@ from genret.data.records import Catalogue
 from genret.ground.errors import GenretError
 from genret.ground.types import Product
 from genret.index.build import current
+from genret.index.filter_cache import FilterCache
 from genret.index.filters import column
 from genret.index.index import Index, build_index
-from genret.index.snapshot import FilterCache
 from genret.search.beam import BeamSettings, beam_search
 from genret.search.trie import Allowed, Trie
 
