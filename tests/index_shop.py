@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import shutil
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from genret.data.records import Catalogue
 from genret.ground.types import Product
+from genret.index import generations
 from genret.index.index import Index, build_index
 from genret.index.snapshot import Snapshot
+from genret.index.store import ACKNOWLEDGED, STORE
 from genret.search.trie import Allowed
 
 SIZES = (3, 2, 3)
 
 
 WIDTH = 4
+LoggedChange = tuple[str, list[Product], list[list[int]], np.ndarray]
+"""A change of the first format: insert, update or delete, products, codes, embeddings."""
 
 
 FILTERS = (
@@ -143,3 +152,25 @@ def assert_like_a_rebuild(shop: Shop, name: str) -> None:
         assert current.semantic_id(one) == tuple(codes)
         assert current.product(current.position(one)) == shop.truth[one][0]
     shutil.rmtree(path)
+
+
+def old_format(path: Path, changes: Sequence[LoggedChange] = ()) -> None:
+    """Turns an index of one generation, without changes, into one of the first format with changes in its log."""
+    (generation,) = path.glob("gen-*")
+    fingerprint = json.loads((generation / "manifest.json").read_text())["fingerprint"]
+    for name in (STORE, ACKNOWLEDGED, generations.LOCK):
+        (path / name).unlink(missing_ok=True)
+    for file in list(generation.iterdir()):
+        file.rename(path / file.name)
+    generation.rmdir()
+    values: list[dict[str, Any]] = [{"changes_of": fingerprint}]
+    for kind, products, codes, vectors in changes:
+        number = len(values)
+        if kind == "delete":
+            values.append({"op": kind, "ids": [one.id for one in products], "number": number})
+        else:
+            packed = base64.b64encode(vectors.astype("<f4").tobytes()).decode()
+            rows = [{**one._asdict(), "attributes": dict(one.attributes)} for one in products]
+            values.append({"op": kind, "products": rows, "codes": codes, "embeddings": packed, "number": number})
+    data = [json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() for value in values]
+    (path / "changes.log").write_bytes(b"".join(b"%08x %b\n" % (zlib.crc32(one), one) for one in data))

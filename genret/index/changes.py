@@ -22,8 +22,8 @@ Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[Any]
 LIVE = "live.arrow"
 """A generation's file of what came and went since the index was built from its data."""
-PIECE = 4096
-"""Products in one row of the store."""
+PIECE, PIECE_BYTES = 4096, 64 << 20
+"""What one row of the store holds at most: products, and, where it holds several, bytes."""
 DIGEST_BYTES = 16
 PUT, DELETE = "put", "delete"
 IDS = pa.schema([("id", pa.string())])
@@ -60,14 +60,16 @@ class Change(NamedTuple):
         return DELETE if self.table is None else PUT
 
     def pieces(self) -> Iterator[Change]:
-        """The same in changes of at most `PIECE` products."""
-        for start in range(0, len(self.ids), PIECE):
-            part = slice(start, start + PIECE)
+        """The same in changes that each fit a row of the store."""
+        size = 1 if self.table is None else max(1, self.table.nbytes // max(1, len(self.ids)))
+        size = max(1, min(PIECE, PIECE_BYTES // size))
+        for start in range(0, len(self.ids), size):
+            part = slice(start, start + size)
             if self.table is None:
                 yield Change(self.ids[part])
             else:
                 vectors = None if self.embeddings is None else self.embeddings[part]
-                yield Change(self.ids[part], self.table.slice(start, PIECE), self.codes[part], vectors)
+                yield Change(self.ids[part], self.table.slice(start, size), self.codes[part], vectors)
 
 
 def encoded(change: Change, shape: Shape) -> bytes:

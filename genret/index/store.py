@@ -152,7 +152,8 @@ class Store:
                 finally:
                     connection.close()
             sync(temporary)
-            path.with_name(ACKNOWLEDGED).unlink(missing_ok=True)
+            for name in (ACKNOWLEDGED, f"{path.name}-wal", f"{path.name}-shm"):  # of a damaged one, if there is any
+                path.with_name(name).unlink(missing_ok=True)
             os.replace(temporary, path)
             sync(path.parent)
         finally:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from index_shop import old_format
 from small_run import SMALL
 
 from genret.cli import cli
@@ -257,3 +260,52 @@ def test_a_search_sees_what_another_process_put_and_removed(run_copy: Path, tmp_
     subprocess.run([*command, "remove", str(run_copy), "c0-0"], check=True, stdout=subprocess.DEVNULL)
     assert "c0-0" not in found()
     assert "c1-0" in found()
+
+
+def test_what_the_first_format_had_compacted_is_carried_over_too(run_copy: Path) -> None:
+    """It does not say what came and went: the difference from RUN/data does."""
+    from genret.pipeline.stages import index_stage, tokenize_stage
+    from genret.tokenizer.settings import TokenizerSettings
+
+    put_products(run_copy, NEW)
+    remove_products(run_copy, [next(iter(ids_of(run_copy)))])
+    compact(run_copy)
+    old_format(run_copy / "index")
+    products = {one.id: one for one in held(run_copy)}
+    tokenize_stage(run_copy, TokenizerSettings(**{**SMALL["tokenizer"], "steps": 20}), progress=False)
+    index_stage(run_copy)
+    assert {one.id: one for one in held(run_copy)} == products
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_commands_killed_at_any_moment(run_copy: Path, tmp_path: Path) -> None:
+    """`put`, `remove` and `compact` in processes of their own, two at a time, each killed at some moment or not."""
+    rng = random.Random(0)
+    kinds = ["put", "remove", "compact"]
+    whole = {one.id for one in NEW}
+    file = tmp_path / "new.jsonl"
+    file.write_text("\n".join(json.dumps({"id": one.id, "title": one.title}) for one in NEW))
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-m", "genret", "put", str(run_copy), str(file)], check=True)
+    usual = time.monotonic() - started
+    rest = ids_of(run_copy).keys() - whole
+    there = True
+    for _ in range(20):
+        changing = rng.choice(kinds[:2])
+        names = [str(file)] if changing == "put" else [*sorted(whole), "--missing-ok"]
+        commands = [[changing, str(run_copy), *names], ["compact", str(run_copy)]]
+        running = [subprocess.Popen([sys.executable, "-m", "genret", *one]) for one in commands]
+        time.sleep(rng.uniform(0, 1.5 * usual))
+        if rng.random() < 0.7:
+            rng.choice(running).kill()
+        codes = [one.wait() for one in running]
+        assert set(codes) <= {0, -9}
+        found = ids_of(run_copy).keys()
+        assert found - whole == rest
+        assert found & whole in (set(), whole)
+        if codes[0] == 0:
+            assert bool(found & whole) == (changing == "put")
+        else:
+            assert bool(found & whole) in (there, changing == "put")
+        there = bool(found & whole)
