@@ -30,22 +30,15 @@ class Done(NamedTuple):
 
 
 class Commands:
-    """The client. Close it at the end."""
+    """The client. Close it at the end. Commands run on one thread and in fp32 unless they are told otherwise."""
 
     def __init__(self, log: Path) -> None:
         self.log = log
+        own = {"GENRET_THREADS": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1"}
+        environment = {name: value for name, value in os.environ.items() if name != "GENRET_PRECISION"} | own
+        command = [sys.executable, __file__]
         self.server = subprocess.Popen(
-            [sys.executable, __file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={
-                **os.environ,
-                "GENRET_THREADS": "1",
-                "OMP_NUM_THREADS": "1",
-                "OMP_WAIT_POLICY": "PASSIVE",
-                "HF_HUB_OFFLINE": "1",
-            },
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
 
     def run(self, arguments: Sequence[str], watched: Path, **how: Any) -> Done:

@@ -105,8 +105,8 @@ def embed_catalogue(
 ) -> Artifact:
     """Write the embeddings artifact at `path`: `embeddings.npy` (N, D) float32 in catalogue order, and the embedder.
 
-    Chunks are kept in a folder beside `path` as they are finished; the same call continues after an interruption, and
-    the ranks of a `torchrun` share them out. `recipe` and `scratch`: see `fit_embedder`.
+    Chunks are kept in `scratch`, or in a folder beside `path`, as they are finished; the same call continues after an
+    interruption, and the ranks of a `torchrun` share them out. `recipe` and `scratch`: see `fit_embedder`.
     """
     path, settings = Path(path), settings.resolved()
     if settings.vectors:
@@ -119,7 +119,8 @@ def embed_catalogue(
     embedder = fit_embedder(dataset, settings, progress, recipe, scratch)
     texts = [product_text(product, settings.fields) for product in dataset.catalogue]
     size = CHUNK if world_size() == 1 else _shared_chunk(len(texts), settings.batch_size)
-    vectors = _encode_resumably(embedder, texts, size, _chunk_folder(path, texts, settings, recipe), progress)
+    beside = path.with_name(f".{path.name}.chunks") if scratch is None else scratch / "chunks"
+    vectors = _encode_resumably(embedder, texts, size, beside / _digest(texts, settings, recipe), progress)
     if is_main():
         _save(path, embedder, vectors, settings, inputs)
     wait()
@@ -172,7 +173,6 @@ def _shared_chunk(count: int, batch: int) -> int:
     return min(CHUNK, -(-count // (world_size() * batch)) * batch)
 
 
-def _chunk_folder(path: Path, texts: Sequence[str], settings: EmbedSettings, recipe: TwoTowerRecipe | None) -> Path:
-    """Where finished chunks wait: named by texts and settings, so that chunks of another job are never taken up."""
-    digest = hashlib.sha256(repr((settings, recipe, *texts)).encode()).hexdigest()[:16]
-    return path.with_name(f".{path.name}.chunks") / digest
+def _digest(texts: Sequence[str], settings: EmbedSettings, recipe: TwoTowerRecipe | None) -> str:
+    """Texts and settings in short: the name of a folder of chunks, so that another job's are never taken up."""
+    return hashlib.sha256(repr((settings, recipe, *texts)).encode()).hexdigest()[:16]

@@ -24,7 +24,7 @@ class GenretError(ValueError):
 EXTRAS: Mapping[str, tuple[str, ...]] = {
     "train": ("accelerate", "tensorboard"),
     "embed": ("sentence_transformers",),
-    "eval": ("bm25s", "Stemmer", "faiss", "ir_measures", "pytrec_eval"),
+    "eval": ("faiss",),
     "report": ("matplotlib", "jinja2"),
 }
 """Extra -> the packages that it brings and that genret imports."""

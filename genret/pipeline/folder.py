@@ -213,14 +213,16 @@ class RunFolder:
 
     def checkpoints(self, part: Part, made_from: Mapping[str, str]) -> Path:
         """A folder for the checkpoints of a part in the making; those of other inputs are never found there."""
-        digest = hashlib.sha256(json.dumps(dict(made_from), sort_keys=True).encode()).hexdigest()[:16]
-        folder = self._all_checkpoints(part) / digest
+        folder = self._checkpoints_of(part, made_from)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def drop_checkpoints(self, part: Part) -> None:
-        """Remove the checkpoints of a part that is whole."""
-        shutil.rmtree(self._all_checkpoints(part), ignore_errors=True)
+    def drop_checkpoints(self, part: Part, made_from: Mapping[str, str] | None = None) -> None:
+        """Remove the checkpoints of a part that is whole: all, or only those of the inputs that it was made from."""
+        every = self._all_checkpoints(part)
+        shutil.rmtree(self._checkpoints_of(part, made_from) if made_from else every, ignore_errors=True)
+        if every.is_dir() and not any(every.iterdir()):
+            every.rmdir()
 
     def fork(self, path: str | Path) -> RunFolder:
         """A run at `path` with this one's data and embeddings (hard links where it can), to try another tokenizer."""
@@ -233,6 +235,10 @@ class RunFolder:
             shutil.rmtree(fork.folder(part), ignore_errors=True)
             shutil.copytree(source.path, fork.folder(part), copy_function=_link)
         return fork
+
+    def _checkpoints_of(self, part: Part, made_from: Mapping[str, str]) -> Path:
+        digest = hashlib.sha256(json.dumps(dict(made_from), sort_keys=True).encode()).hexdigest()[:16]
+        return self._all_checkpoints(part) / digest
 
     def _all_checkpoints(self, part: Part) -> Path:
         return self.path / f".{part}.checkpoints"

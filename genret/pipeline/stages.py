@@ -238,6 +238,8 @@ def _stage(
         return existing is not None and dict(existing.inputs) == wanted
 
     if agreed(is_made):
+        if is_main():
+            run.drop_checkpoints(part, wanted)  # of a process that died before it could
         return StageResult(run.artifact(part), True, run.timings().get(part, 0.0))
     started = perf_counter()
 
