@@ -8,7 +8,7 @@ from typing import Any
 from genret.data.columns import PRODUCT_ALIASES, Columns, Plan
 from genret.data.products import FIELDS, ProductFile
 from genret.data.rows import open_table
-from genret.data.survey import Understanding, survey
+from genret.data.survey import Looking, Understanding, survey
 from genret.data.validate import BadField, BadRows
 from genret.data.values import identifier
 from genret.ground.errors import GenretError
@@ -22,7 +22,7 @@ def read_patches(file: ProductFile, fields: Sequence[str], bad: BadRows) -> dict
     makes a bad row: nothing of it is changed. Raises as `read_catalogue`.
     """
     assign = Columns(PRODUCT_ALIASES, file.columns)
-    taken = survey(open_table(file.path, BadRows("skip"), file.format, layout=file.layout), assign, file.reading)
+    taken = survey(open_table(file.path, Looking(), file.format, layout=file.layout), assign, file.reading)
     table = open_table(file.path, bad, file.format, layout=file.layout)
     assign.check(table.file, table.columns, ("id",))
     found: dict[str, dict[str, Any]] = {}

@@ -17,7 +17,7 @@ from genret.data.columns import PRODUCT_ALIASES, Columns
 from genret.data.files import Adapt, add_reports, no_trec, once
 from genret.data.records import Catalogue
 from genret.data.rows import Layout, Table, format_of, open_table
-from genret.data.survey import Reading, Understanding, flat, survey
+from genret.data.survey import Looking, Reading, Understanding, flat, survey
 from genret.data.validate import BadField, BadRows, OnBadRow, Place, ReadReport
 from genret.ground.types import CategoryPath, Product
 
@@ -41,7 +41,7 @@ class ProductFile:
 
     def understand(self) -> Understanding:
         """What its columns are taken for; a GenretError where it is no product file."""
-        return survey(self._open(BadRows("skip")), self._columns(), self.reading)
+        return survey(self._open(Looking()), self._columns(), self.reading)
 
     def rows(self, bad: BadRows, taken: Understanding) -> Iterator[Product]:
         """Its products, read as `taken`; bad rows and fields go to `bad`."""
@@ -54,7 +54,7 @@ class ProductFile:
 
     def as_before(self, before: Understanding) -> tuple[ProductFile, Understanding]:
         """The file with the columns that an earlier one's fields had named for them, and its columns taken as there."""
-        table = open_table(self.path, BadRows("skip"), no_trec(self.path, self.format), layout=self.layout)
+        table = open_table(self.path, Looking(), no_trec(self.path, self.format), layout=self.layout)
         there = set(table.columns or next((row.values for row in table.rows), ()))
         known = {name: column for name, column in before.fields.items() if column in there}
         if "category" in known and before.levels and there.issuperset(before.levels):

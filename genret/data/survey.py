@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from genret.data import values as rules
 from genret.data.columns import PRODUCT_ALIASES, Columns, key_of, words_of
-from genret.data.rows import Row, Table
-from genret.data.validate import BadField
+from genret.data.rows import Table
+from genret.data.validate import BadField, BadRows, Place
 from genret.data.values import DecimalSign
 from genret.ground.errors import GenretError
 
@@ -202,8 +203,30 @@ class Seen:
             pass
 
 
+class _Enough(Exception):
+    """As many rows as are surveyed were read."""
+
+
+class Looking(BadRows):
+    """Bad rows of a survey: passed over, and counted among those that it reads."""
+
+    def __init__(self) -> None:
+        super().__init__("skip")
+
+    def seen(self, file: str, rows: int) -> None:
+        super().seen(file, rows)
+        if self._rows[file] > SURVEYED:
+            raise _Enough
+
+    def reject(self, place: Place, bad: BadField) -> None:
+        super().reject(place, bad)
+        if self._bad[place.file] > max(1000, self._rows[place.file] / 2):
+            raise _Enough  # no file of products: reading it will say so
+
+
 def survey(table: Table, columns: Columns, reading: Reading) -> Understanding:
-    """What the columns of the table are taken for, by their names and by what the first `SURVEYED` rows hold.
+    """What the columns of the table are taken for, by their names and by what the first `SURVEYED` rows hold. The
+    table is one opened with `Looking`.
 
     `columns` are the names that were given and known; what they claim stands, but for a price, stock or popularity
     that holds nothing of the kind, which becomes an attribute.
@@ -211,12 +234,13 @@ def survey(table: Table, columns: Columns, reading: Reading) -> Understanding:
     seen: dict[str, Seen] = {column: Seen() for column in table.columns or ()}
     paths: dict[str, Counter[str]] = {}
     rows = 0
-    for row in _first(table.rows):
-        rows += 1
-        for column, value in flat(row.values, columns).items():
-            seen.setdefault(column, Seen()).look(value)
-            if isinstance(value, str) and len(value) < 500:
-                paths.setdefault(column, Counter())[value] += 1
+    with suppress(_Enough):
+        for row in table.rows:
+            rows += 1
+            for column, value in flat(row.values, columns).items():
+                seen.setdefault(column, Seen()).look(value)
+                if isinstance(value, str) and len(value) < 500:
+                    paths.setdefault(column, Counter())[value] += 1
     plan = columns.plan(tuple(seen))
     fields = _sane_fields(dict(plan.fields), seen, columns, rows)
     free = [column for column in seen if column not in fields.values() and column not in plan.levels]
@@ -258,10 +282,6 @@ def flat(values: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
     except BadField:
         return dict(values)
     return {**members, **{column: value for column, value in values.items() if column != holder}}
-
-
-def _first(rows: Iterable[Row]) -> Iterable[Row]:
-    return (row for row, _ in zip(rows, range(SURVEYED), strict=False))
 
 
 def _sane_fields(fields: dict[str, str], seen: Mapping[str, Seen], columns: Columns, rows: int) -> dict[str, str]:

@@ -140,7 +140,7 @@ class BadRows:
 
     def _too_many(self, file: str) -> None:
         bad = self._bad[file]
-        count = "" if bad == 1 else f"{bad:,} of {self._rows[file]:,} rows are bad, this one first; "
+        count = "" if bad == 1 else f"{bad:,} of {max(bad, self._rows[file]):,} rows are bad, this one first; "
         raise GenretError(
             f"{self._first[file]}{count}correct the rows, or pass --on-bad-row skip to leave such rows out"
         )
