@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import log_softmax
 
 from genret.ground.types import CategoryPath
 from genret.tokenizer.paths import path_numbers
@@ -84,7 +85,9 @@ def log_odds(vectors: Floats, leaf: npt.NDArray[np.int64], leaves: int) -> Float
         weights, offsets, classes = discriminant(vectors[~held], leaf[~held])
         odds[np.ix_(held, classes)] = vectors[held] @ weights.T + offsets
     known = odds[np.arange(len(odds)), leaf] > UNSEEN
-    losses = [-log_softmax(odds[known] / t)[np.arange(int(known.sum())), leaf[known]].mean() for t in TEMPERATURES]
+    losses = [
+        -log_softmax(odds[known] / t, axis=1)[np.arange(int(known.sum())), leaf[known]].mean() for t in TEMPERATURES
+    ]
     best = TEMPERATURES[int(np.argmin(losses))] if known.any() else 1.0
     return np.where(odds > UNSEEN, odds / best, UNSEEN).astype(np.float32)
 
@@ -102,12 +105,6 @@ def discriminant(vectors: Floats, leaf: npt.NDArray[np.int64]) -> tuple[Floats, 
     weights = np.linalg.solve(covariance, centre.T).T
     offsets = np.log(counts / counts.sum()) - (weights * centre).sum(1) / 2
     return weights.astype(np.float32), offsets.astype(np.float32), classes
-
-
-def log_softmax(odds: Floats) -> Floats:
-    """Row by row."""
-    shifted = odds - odds.max(1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)), np.float32)
 
 
 def judge_audit(
