@@ -75,7 +75,7 @@ def measure(
     vectors, _ = load_embeddings(folder / "embeddings")
     asked = load_embedder(folder / "embeddings").encode([query.text for query in queries])
     dense = Dense(np.asarray(vectors, np.float32), dataset.catalogue.ids)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"system": "exact nearest neighbours", "recall": recalls(dense.search([q.id for q in queries], asked), grading)}
     ]
     settings = make_settings(ModelSettings, read_artifact(folder / "model", "model", verify=False).settings["model"])
