@@ -10,7 +10,7 @@ HOMEDEPOT ?= ../shared/data/homedepot
 PRECISION   ?= $(GENRET_PRECISION)
 TESTS       ?=
 TORCH_INDEX ?=
-export GENRET_PRECISION = $(PRECISION)
+export GENRET_PRECISION := $(PRECISION)
 
 .PHONY: demo docs homedepot test test-notebooks test-slow check lint types notebooks clean
 
