@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from genret.model.decoder import Asked
 from genret.model.prefix import PrefixTable
 from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration
+from genret.model.values import PrefixValues
 from genret.search.beam import BeamSettings, beam_search
 from genret.search.trie import Trie
 from genret.search.vocab import PAD, START, Vocab
@@ -112,7 +114,8 @@ class Systems:
             encoded = model.encoder(self.inputs, self.mask)
             self.memory = model.decoder.memory(encoded.last_hidden_state)
             self.memory_mask = torch.zeros(cell.queries, 1, 1, TEXT_TOKENS)
-            self.query = encoded.pooler_output
+            self.embedded = encoded.pooler_output
+            self.query = model.decoder.asked(self.embedded)
             self.nodes = self._some_nodes()
 
     def constrained(self) -> npt.NDArray[np.float32]:
@@ -130,7 +133,9 @@ class Systems:
 
     @torch.inference_mode()
     def floor(self) -> None:
-        decoder = self.model.decoder
+        decoder, query = self.model.decoder, self.query
+        if isinstance(query, Asked):  # what prefixes are worth is the decoder's part, and found anew for every search
+            query = decoder.asked(self.embedded)
         past: list[list[torch.Tensor]] = [[] for _ in decoder.layers]
         for level, width in enumerate(self.widths):
             tokens = torch.full((self.cell.queries, width), START)
@@ -138,8 +143,9 @@ class Systems:
             for layer, memory, before in zip(decoder.layers, self.memory, past, strict=True):
                 x, key_value = layer.step(x, memory, self.memory_mask, before)  # type: ignore[operator]
                 before.append(key_value)
-            query = None if self.query is None else self.query.repeat_interleave(width, 0)
-            decoder.logits(level, decoder.norm(x).flatten(0, 1), query, self.nodes[level])
+            rows = torch.arange(self.cell.queries).repeat_interleave(width)
+            asked = Asked(query.worth, rows) if isinstance(query, Asked) else None if query is None else query[rows]
+            decoder.logits(level, decoder.norm(x).flatten(0, 1), asked, self.nodes[level])
 
     def _some_nodes(self) -> list[torch.Tensor | None]:
         """For each level, as many prefixes of the catalogue as the floor has rows; None where the model knows none."""
@@ -193,9 +199,16 @@ def make_model(shape: Shape, known: Ints | None = None) -> GenretForConditionalG
         shape.ffn,
         d_code=None if known is None else shape.d_model,
         prefixes=None if known is None else PrefixTable.counts(torch.from_numpy(known)),
+        look_below=None if known is None else settings.look_below,
     )
     model = GenretForConditionalGeneration(config)
-    if known is not None and model.decoder.prefixes is not None:
-        model.decoder.prefixes.fill(torch.from_numpy(known))
+    prefixes = model.decoder.prefixes
+    if known is not None and isinstance(prefixes, PrefixValues):
+        prefixes.fill(torch.from_numpy(known))
+        prefixes.start_from(torch.from_numpy(known), torch.randn(len(known), shape.d_model) / shape.d_model**0.5)
+        correction = model.decoder.correction
+        assert correction is not None, "a dense start has one"
+        with torch.no_grad():  # as after training: an untrained correction would be left out
+            correction.weight.normal_(std=0.02)
     model.eval()
     return model

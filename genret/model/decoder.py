@@ -280,6 +280,9 @@ class StepDecoder:
         """
         self._decoder, self._memory, self._mask, self._query = decoder, list(memory), memory_mask, query
         self._prefixes = prefixes or decoder.prefixes
+        # An untrained correction is zero whatever the states are, so that these need not be found.
+        silent = isinstance(query, Asked) and decoder.correction is not None and not decoder.correction.weight.any()
+        self._layers = [] if silent else decoder.blocks
         self._past: list[list[Tensor]] = []  # [layer][level] (Q, B, 2d)
         self._nodes: Tensor | None = None  # (Q, B)
 
@@ -310,7 +313,7 @@ class StepDecoder:
         if codes is None or parents is None:
             codes = torch.zeros((self.num_queries, 1), dtype=torch.int64, device=self._mask.device)
             x = (decoder.tokens.weight[START] + decoder.levels.weight[0]).expand(*codes.shape, -1)
-            self._past = [[] for _ in decoder.layers]
+            self._past = [[] for _ in self._layers]
             self._nodes = decoder.root(codes.shape, codes.device)
         else:
             x, projected = (F.embedding(codes, table) for table in decoder.entry(level))  # (Q, B, d), (Q, B, 3d)
@@ -318,7 +321,7 @@ class StepDecoder:
             parent = None if self._nodes is None else self._nodes.gather(1, parents)
             if parent is not None and self._prefixes is not None:
                 self._nodes = self._prefixes.child(level - 1, parent, codes)
-        for layer, memory, past in zip(decoder.blocks, self._memory, self._past, strict=True):
+        for layer, memory, past in zip(self._layers, self._memory, self._past, strict=False):
             x, key_value = layer.step(x, memory, self._mask, past, projected)
             past.append(key_value)
             projected = None
@@ -336,7 +339,7 @@ class StepDecoder:
 
     def _reorder(self, level: int, parents: Tensor) -> None:
         """Make the cache follow the beams: row b of a query continues row parents[b] of the call before."""
-        if level == 1:  # one row per query so far, shared by its beams
+        if level == 1 or not self._layers:  # one row per query so far, shared by its beams; or nothing is cached
             return
         rows = self._past[0][-1].shape[1]
         flat = (parents + torch.arange(0, self.num_queries * rows, rows, device=parents.device)[:, None]).flatten()

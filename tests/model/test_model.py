@@ -125,6 +125,16 @@ def test_an_encoder_without_layers_is_its_token_vectors(text):
     assert torch.equal(states, through)
 
 
+def test_a_correction_of_zero_is_left_out_and_one_that_has_learnt_is_not(text):
+    model, rng = make_model("dense, values"), np.random.default_rng(0)
+    codes = np.stack([rng.integers(0, size, (3, 7)) for size in SIZES], -1)
+    for weight in (0.0, 0.1):
+        with torch.no_grad():
+            model.decoder.correction.weight.fill_(weight)
+        stepped = stepped_scores(model.decoder_for(*text), torch.from_numpy(codes), rng)
+        torch.testing.assert_close(stepped, forced_scores(model, text, codes), atol=1e-5, rtol=0)
+
+
 def test_select_keeps_the_chosen_queries_only(model, text):
     rng = np.random.default_rng(1)
     codes = np.stack([rng.integers(0, size, (2, 4)) for size in SIZES], -1)
