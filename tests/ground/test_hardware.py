@@ -200,3 +200,16 @@ def _signed(manifest: str) -> str:
 
     content = json.loads(manifest)
     return json.dumps({**content, "fingerprint": _fingerprint(content)})
+
+
+def test_no_other_file_asks_the_machine() -> None:
+    package = Path(hardware.__file__).resolve().parents[1]
+    asks = ("cuda.is_available", "is_bf16_supported", "_is_mkldnn", "sched_getaffinity", "cpu_count(", "/proc/cpuinfo")
+    found = [
+        f"{file.relative_to(package)}: {ask}"
+        for file in package.rglob("*.py")
+        if file.name not in ("hardware.py", "ranks.py")
+        for ask in asks
+        if ask in file.read_text(encoding="utf-8")
+    ]
+    assert not found
