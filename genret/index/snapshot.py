@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -59,6 +60,20 @@ class RankKeys(NamedTuple):
         return pc.sort_indices(table, sort_keys=keys).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
+class _Products:
+    """The products of a generation: their file, opened at once, and what is in it, decoded when it is asked for.
+
+    Apart from `Base`, so that what reads them need not hold the generation, nor keep it from being let go.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = pa.memory_map(str(path))
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        return Catalogue(pq.read_table(self._file, schema=PRODUCT_SCHEMA))
+
+
 class Base:
     """A generation, memory-mapped and held: every file is opened here, so that what becomes of it later is no matter.
 
@@ -68,10 +83,10 @@ class Base:
     def __init__(self, artifact: Artifact, number: int = 0, held: Hold | None = None) -> None:
         self.artifact, self.number, self.filters = artifact, number, FilterCache()
         self._held = held
-        self.text = BaseText(artifact, lambda: list(self.catalogue))
+        products = self._products = _Products(artifact.file("products.parquet"))
+        self.text = BaseText(artifact, lambda: list(products.catalogue))
         self.trie = Trie.open(artifact.path / "trie")
         self.idmap = IdMap.open(artifact.path, self.trie.levels)
-        self._products = pa.memory_map(str(artifact.file("products.parquet")))
         self._live = pa.memory_map(str(artifact.file(LIVE))) if LIVE in artifact.files else None
         self.embeddings: Floats | None = None
         if "embeddings.npy" in artifact.files:
@@ -80,10 +95,10 @@ class Base:
             )
         self.shape = Shape(self.trie.levels, 0 if self.embeddings is None else self.embeddings.shape[1])
 
-    @cached_property
+    @property
     def catalogue(self) -> Catalogue:
         """The products in trie order."""
-        return Catalogue(pq.read_table(self._products, schema=PRODUCT_SCHEMA))
+        return self._products.catalogue
 
     @property
     def live(self) -> list[Change]:

@@ -174,7 +174,7 @@ def test_an_index_built_anew_is_not_taken_for_the_one_that_is_open(shop: Shop) -
     with pytest.raises(GenretError, match=r"1 products were put or removed since it was built.*--changes"):
         rebuild(shop, path)
     assert listing(shop.index.snapshot(), None) == before == seen(path)
-    rebuild(shop, path, forget=True)
+    rebuild(shop, path, changes="forget")
     assert listing(shop.index.snapshot(), None) == before
     assert shop.index.superseded
     with pytest.raises(GenretError, match="open it again"):
@@ -354,7 +354,7 @@ def test_a_damaged_store_can_be_given_up(worn: Path, shop: Shop) -> None:
         Index.open(worn)
     with pytest.raises(GenretError, match=r"damaged .*--changes drop"):
         rebuild(shop, worn)
-    rebuild(shop, worn, forget=True)
+    rebuild(shop, worn, changes="forget")
     assert [one.id for _, products in seen(worn) for one, _ in products] == ["only"]
 
 
