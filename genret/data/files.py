@@ -12,12 +12,14 @@ from genret.data.columns import JUDGEMENT_ALIASES, QUERY_ALIASES, Columns
 from genret.data.rows import Layout, Row, open_table
 from genret.data.validate import BadField, BadRows, OnBadRow, Place, ReadReport
 from genret.ground.errors import GenretError
+from genret.ground.typed import typed
 from genret.ground.types import SPLITS, Judgement, Query, Split
 
 Adapt: TypeAlias = Callable[[dict[str, Any]], dict[str, Any] | None]
 """What a data set's reader makes of a row before its fields are read; None leaves the row out."""
 
 
+@typed
 def read_queries(
     path: str | Path,
     *,
@@ -39,6 +41,7 @@ def read_queries(
     return queries
 
 
+@typed
 def read_judgements(
     path: str | Path,
     *,

@@ -18,6 +18,7 @@ from genret.data.rows import Layout, format_of, open_table
 from genret.data.survey import Reading, Understanding
 from genret.data.validate import BadField, BadRows, OnBadRow, ReadReport
 from genret.ground.errors import GenretError
+from genret.ground.typed import typed
 from genret.ground.types import SPLITS, Product, Query, Split
 
 EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
@@ -67,6 +68,7 @@ class FilesSettings:
             )
 
 
+@typed
 def read_files_dataset(
     products: str | Path,
     queries: str | Path | None = None,

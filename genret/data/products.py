@@ -19,6 +19,7 @@ from genret.data.records import Catalogue
 from genret.data.rows import Layout, Table, format_of, open_table
 from genret.data.survey import Looking, Reading, Understanding, flat, survey
 from genret.data.validate import BadField, BadRows, OnBadRow, Place, ReadReport
+from genret.ground.typed import typed
 from genret.ground.types import CategoryPath, Product
 
 LEAST_POPULARITY = 1e-3
@@ -72,6 +73,7 @@ class ProductFile:
         return table
 
 
+@typed
 def read_catalogue(
     path: str | Path,
     *,

@@ -19,6 +19,7 @@ from genret.data.shops import chorus_row, read_chorus, read_grocerydb, read_home
 from genret.data.survey import Understanding
 from genret.data.validate import BadRows, OnBadRow, ReadReport
 from genret.ground.errors import GenretError
+from genret.ground.typed import typed
 from genret.ground.types import Judgement, Product, Query
 
 SOURCES: Mapping[str, Callable[[Path, SourceSettings, BadRows], Dataset]] = {
@@ -34,6 +35,7 @@ SOURCES: Mapping[str, Callable[[Path, SourceSettings, BadRows], Dataset]] = {
 JUDGEMENT_FORMATS: tuple[str, ...] = (*SCALES, *FORMATS)
 
 
+@typed
 def read_dataset(
     name: str,
     path: str | Path,
@@ -98,6 +100,7 @@ class Attached(NamedTuple):
     """As of a `Dataset`."""
 
 
+@typed
 def attach_judgements(
     dataset: Dataset,
     path: str | Path,

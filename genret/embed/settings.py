@@ -8,6 +8,7 @@ from genret.data.product_text import TEXT_FIELDS, is_text_field
 from genret.ground.errors import GenretError
 from genret.ground.hardware import Precision, check_precision, choose_precision
 from genret.ground.settings import check_ranges
+from genret.ground.typed import typed_fields
 
 KIND = "embeddings"
 LSA = "lsa"
@@ -17,6 +18,7 @@ VECTORS = "vectors"
 
 
 @dataclass(frozen=True)
+@typed_fields
 class EmbedSettings:
     """What is embedded, and by what."""
 

@@ -15,6 +15,7 @@ from genret.eval.measures import id_level_recall
 from genret.eval.result import EvalResult, Grading, score_runs, write_result
 from genret.eval.systems.bench import STANDARD, Bench, SystemSettings
 from genret.ground.errors import GenretError
+from genret.ground.typed import typed, typed_fields
 from genret.ground.types import Judgement, Query, Split
 from genret.pipeline.folder import RunFolder
 from genret.search.trie import Trie
@@ -35,6 +36,7 @@ class GradedQueries(NamedTuple):
 
 
 @dataclass(frozen=True)
+@typed_fields
 class EvalPlan:
     """What an evaluation asks and checks beside the systems that it compares."""
 
@@ -49,6 +51,7 @@ class EvalPlan:
     """Leave out queries whose text the train split has; they are counted either way."""
 
 
+@typed
 def evaluate_run(
     folder: str | Path,
     split: Split = "test",

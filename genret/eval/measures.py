@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from genret.eval.runs import RankedList, Run
 from genret.ground.errors import GenretError
+from genret.ground.typed import typed
 from genret.ground.types import Judgement
 
 RECALL_CUTOFFS = (10, 50, 100)
@@ -34,6 +35,7 @@ class Scores(NamedTuple):
         return list(self.per_query[MEASURES[0]])
 
 
+@typed
 def evaluate(
     run: Run, judgements: Iterable[Judgement], relevant_at: float = 1.0, irrelevant_grade: float = 0.0
 ) -> Scores:
@@ -71,6 +73,7 @@ def reciprocal_rank(products: Sequence[str], relevant: set[str], k: int = CUTOFF
     return next((1 / rank for rank, product in enumerate(products[:k], 1) if product in relevant), 0.0)
 
 
+@typed
 def recall_at(run: Run, judgements: Iterable[Judgement], k: int, relevant_at: float = 1.0) -> dict[str, float]:
     """Query -> recall@k, of any k, for every judged query with a relevant product."""
     found: dict[str, set[str]] = {}

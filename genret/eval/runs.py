@@ -16,6 +16,7 @@ import numpy as np
 from genret.data.trec import qrels_fields, qrels_line, run_fields, run_lines
 from genret.ground.errors import GenretError
 from genret.ground.files import write_text
+from genret.ground.typed import typed
 from genret.ground.types import Judgement, SearchResult
 
 
@@ -71,6 +72,7 @@ def without_own(run: Run, k: int) -> dict[str, RankedList]:
     return found
 
 
+@typed
 def write_trec_run(path: str | Path, run: Run, tag: str = "genret") -> None:
     """Write `query Q0 product rank score tag` lines, ranks from 1, queries and products in the run's order.
 
@@ -82,6 +84,7 @@ def write_trec_run(path: str | Path, run: Run, tag: str = "genret") -> None:
     )
 
 
+@typed
 def read_trec_run(path: str | Path) -> dict[str, RankedList]:
     """Read a TREC run: sorted by falling score, ties by the rank column. A bad line is a GenretError that names it."""
     found: dict[str, list[tuple[float, int, str, float]]] = {}
@@ -94,6 +97,7 @@ def read_trec_run(path: str | Path) -> dict[str, RankedList]:
     return {query: _ranked_rows(path, query, rows) for query, rows in found.items()}
 
 
+@typed
 def write_qrels(path: str | Path, judgements: Iterable[Judgement]) -> None:
     """Write `query 0 product grade` lines, grades as they are.
 
@@ -102,6 +106,7 @@ def write_qrels(path: str | Path, judgements: Iterable[Judgement]) -> None:
     _write_lines(path, (qrels_line(*judgement) for judgement in judgements))
 
 
+@typed
 def read_qrels(path: str | Path) -> list[Judgement]:
     """Read TREC judgements, in file order. A bad line is a GenretError that names it."""
     found = []

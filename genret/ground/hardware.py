@@ -54,7 +54,7 @@ def torch_dtype(arithmetic: Arithmetic) -> Any:
 
 def check_device(name: str, value: str) -> None:
     """A GenretError unless `value` is written as a device is: auto, cpu, cuda or cuda:N. Looks at no hardware."""
-    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", value):
+    if not isinstance(value, str) or not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", value):
         raise GenretError(f"{name}={value!r}: no such device; expected auto, cpu, cuda or cuda:N")
 
 

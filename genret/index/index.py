@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from genret.data.records import Catalogue
 from genret.ground.artifacts import Artifact
+from genret.ground.checks import path as checked_path
 from genret.ground.errors import GenretError
 from genret.ground.manifests import as_described
 from genret.ground.types import Product, SemanticId
@@ -125,7 +126,7 @@ class Index:
 
         Raises GenretError if it is missing or damaged.
         """
-        folder = Path(path)
+        folder = checked_path("path", path)
         with as_described(folder):
             store, base, read = opened(folder, verify=verify)
             return cls(folder, store, base, read)

@@ -15,6 +15,7 @@ from genret.data.records import Dataset
 from genret.embed.fine_tuning import TwoTowerRecipe
 from genret.embed.settings import EmbedSettings
 from genret.ground.errors import GenretError
+from genret.ground.typed import typed, typed_fields
 from genret.pipeline.retriever import Retriever
 from genret.pipeline.stages import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
 from genret.tokenizer.settings import TokenizerSettings
@@ -22,6 +23,7 @@ from genret.training.settings import ModelSettings, TrainSettings
 
 
 @dataclass(frozen=True)
+@typed_fields
 class BuildSettings:
     """The settings of every stage."""
 
@@ -33,6 +35,7 @@ class BuildSettings:
     """How to fine-tune the encoder, where `embed.model` is `two-tower`."""
 
 
+@typed
 def build_run(
     run: str | Path,
     dataset: Dataset | Callable[[], Dataset],

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 from genret.ground.errors import GenretError
+from genret.ground.typed import typed_fields
 from genret.search.vocab import Vocab
 
 ObjectiveName: TypeAlias = Literal["rqvae", "rkmeans", "pq", "vqvae", "vae", "clip", "twotower", "simclr", "moco"]
@@ -22,6 +23,7 @@ Collisions: TypeAlias = Literal["bucket", "suffix", "reassign"]
 
 
 @dataclass(frozen=True)
+@typed_fields
 class TokenizerSettings:
     """What makes a tokenizer. The defaults train 20,000 products x 128 dimensions in about 20 s on one core.
 

@@ -9,11 +9,13 @@ from typing import Literal
 from genret.ground.errors import GenretError
 from genret.ground.hardware import Precision, check_precision, choose_precision
 from genret.ground.settings import check_ranges
+from genret.ground.typed import typed_fields
 
 Start = Literal["cold", "dense"]
 
 
 @dataclass(frozen=True)
+@typed_fields
 class ModelSettings:
     """The model's shape. The defaults suit a catalogue of some 20,000 products and minutes on one core."""
 
@@ -67,6 +69,7 @@ class ModelSettings:
 
 
 @dataclass(frozen=True)
+@typed_fields
 class TrainSettings:
     """How the model is trained. The defaults take about a minute on one core for some 20,000 products."""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from genret.ground.errors import GenretError
+from genret.ground.typed import typed_fields
 
 FULL_SIZE = 20_000
 """Below this many products, the unset numbers of queries, pairs and baskets shrink in proportion."""
 
 
 @dataclass(frozen=True)
+@typed_fields
 class GrocerySettings:
     """Size, seed and noise of the catalogue. A number left at None follows the number of products.
 

@@ -23,6 +23,7 @@ from genret.eval.systems.fusion import reciprocal_rank_fusion, score_fusion
 from genret.ground.errors import GenretError
 from genret.ground.pretrained import model_folder
 from genret.ground.settings import check_ranges, settings_dict
+from genret.ground.typed import typed_fields
 from genret.ground.types import Query, Split
 from genret.index.lexical import BM25Settings
 from genret.index.tuning import GRIDS, MEASURE, Tuned, tune
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+@typed_fields
 class SystemSettings:
     """How deep and how wide the systems search, and how BM25 is tuned."""
 
