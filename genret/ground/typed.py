@@ -134,7 +134,7 @@ def _said(hint: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(_said(one) for one in arguments))
     if origin is Literal:
-        return f"one of {', '.join(map(repr, arguments))}"
+        return ", ".join(map(repr, arguments))
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return "a mapping"
     if isinstance(origin, type) and issubclass(origin, Iterable):
