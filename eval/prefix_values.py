@@ -87,10 +87,9 @@ def measure(
         retriever = Retriever(made.model, made.text_tokenizer, index)
         for width in widths:
             run, proven = searched(retriever, queries, width)
-            own = {"lookahead": lookahead, "query_scale": scale, "look_below": below if lookahead == 2 else 0}
-            rows.append(
-                {"system": "beam", **own, "beam_width": width, "recall": recalls(run, grading), "proven": proven}
-            )
+            row: dict[str, Any] = {"system": "beam", "lookahead": lookahead, "query_scale": scale}
+            row |= {"look_below": below if lookahead == 2 else 0, "beam_width": width}
+            rows.append(row | {"recall": recalls(run, grading), "proven": proven})
             click.echo(rows[-1], err=True)
     return rows
 
