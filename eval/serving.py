@@ -53,7 +53,7 @@ class Server:
     log: Path
 
     def get(self, path: str) -> Any:
-        status, body, _ = request(HTTPConnection("127.0.0.1", self.port, timeout=60), "GET", path)
+        status, body, _ = request(HTTPConnection("127.0.0.1", self.port, timeout=STARTUP), "GET", path)
         assert status == 200, body
         return json.loads(body)
 
@@ -118,7 +118,7 @@ def load(server: Server, queries: Sequence[str], clients: int, seconds: float, t
 
     def client(number: int) -> None:
         own, rng = Load(), random.Random(number)
-        connection = HTTPConnection("127.0.0.1", server.port, timeout=120)
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=STARTUP)
         while time.perf_counter() < end:
             body = {"query": rng.choice(queries), "k": 10, "timeout_ms": timeout_ms}
             started = time.perf_counter()
@@ -213,7 +213,7 @@ def reload(run: Path, queries: Sequence[str]) -> dict[str, Any]:
                     time.sleep(0.1)
                 done.append("taken")
                 time.sleep(1)
-                request(HTTPConnection("127.0.0.1", server.port, timeout=60), "POST", "/v1/rollback")
+                request(HTTPConnection("127.0.0.1", server.port, timeout=STARTUP), "POST", "/v1/rollback")
                 done.append("rolled back" if server.get("/info")["runs"][0]["version"] == before else "not rolled back")
 
             thread = threading.Thread(target=swap)
@@ -255,7 +255,7 @@ def soak(run: Path, queries: Sequence[str], seconds: float) -> dict[str, Any]:
 
 def _change_and_look(server: Server, number: int) -> int:
     """Put ten products, look them up, delete half and look again; how many answers were wrong."""
-    connection, wrong = HTTPConnection("127.0.0.1", server.port, timeout=120), 0
+    connection, wrong = HTTPConnection("127.0.0.1", server.port, timeout=STARTUP), 0
     ids = [f"soak-{number}-{i}" for i in range(10)]
     body = {"products": [{"id": one, "title": f"soak test oat milk {one}", "price": float(number)} for one in ids]}
     wrong += request(connection, "PUT", "/v1/products", body)[0] != 200
@@ -281,7 +281,7 @@ def _touch_model(model: Path) -> None:
 
 
 def _mean_batch(server: Server) -> float:
-    _, text, _ = request(HTTPConnection("127.0.0.1", server.port, timeout=60), "GET", "/metrics")
+    _, text, _ = request(HTTPConnection("127.0.0.1", server.port, timeout=STARTUP), "GET", "/metrics")
     values = dict(line.rsplit(" ", 1) for line in text.decode().splitlines() if not line.startswith("#"))
     return round(float(values["genret_batch_size_sum"]) / float(values["genret_batch_size_count"]), 1)
 
@@ -302,7 +302,7 @@ def _port(process: subprocess.Popen[bytes], log: Path) -> int:
 
 def _wait(server: Server) -> None:
     for _ in range(10 * STARTUP):
-        if request(HTTPConnection("127.0.0.1", server.port, timeout=60), "GET", "/ready")[0] == 200:
+        if request(HTTPConnection("127.0.0.1", server.port, timeout=STARTUP), "GET", "/ready")[0] == 200:
             return
         time.sleep(0.1)
     raise AssertionError(server.log.read_text())

@@ -18,7 +18,7 @@ from served import PATIENCE, Server, serving
 from small_run import SMALL
 
 from genret.cli import cli
-from genret.ground.artifacts import write_artifact
+from genret.ground.artifacts import read_artifact, write_artifact
 from genret.ground.errors import GenretError
 from genret.pipeline.stages import train_stage
 from genret.server.app import create_app
@@ -136,8 +136,13 @@ def test_a_newer_model_is_taken_up_under_load_and_rolled_back_and_a_broken_one_l
         assert set(clients.statuses) == {200}
         assert clients.failures == []
 
+        broken = {
+            name: (run_copy / "model" / name).read_bytes() for name in read_artifact(run_copy / "model", "model").files
+        }
         with write_artifact(run_copy / "model", "model", inputs={"tokenizer": "another"}) as folder:
-            (folder / "model.safetensors").write_bytes(b"no model")
+            for name, content in broken.items():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(content[:100] if name.endswith(".safetensors") else content)
         eventually(lambda: any(line["event"] == "reload_failed" for line in server.log()))
         assert version() == before
         assert client.post("/v1/search", json={"query": "milk"}).status_code == 200
