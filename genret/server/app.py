@@ -97,7 +97,7 @@ def _service(settings: ServeSettings) -> Service:
     engine = Engine(runs, metrics)
     queue = BatchQueue[Key, Found](engine, settings.batching, metrics)
     aside = BatchQueue[Key, Found](engine, replace(settings.batching, max_queue=16, max_batch=1), NoWatcher())
-    return Service(settings, metrics, runs, {"genret": queue, "bm25": aside, "dense": aside}, log_line)
+    return Service(settings, metrics, runs, {"bm25": aside, "dense": aside}, queue, log_line)
 
 
 def _guarded(service: Service) -> Any:

@@ -36,7 +36,7 @@ def page_of(served: Served, product_id: str) -> dict[str, Any]:
     places = ranks if alive is None else alive.nth(ranks)
     ids = index.trie.id_of(places).tolist()
     found = list(zip(places.tolist(), ids, index.products(places), strict=True))
-    substitutes = served.baselines.substitutes
+    substitutes = served.substitutes.of(product_id)
     return {
         "product": views.product_json(index.product(at)),
         "semantic_id": index.trie.id_of([at])[0].tolist(),
@@ -45,7 +45,7 @@ def page_of(served: Served, product_id: str) -> dict[str, Any]:
             for place, codes, product in found
             if place != at
         ],
-        "substitutes": None if substitutes is None else sorted(substitutes.get(product_id, ()))[:500],
+        "substitutes": None if substitutes is None else sorted(substitutes)[:500],
     }
 
 

@@ -14,7 +14,11 @@ from genret.pipeline.unfold import Ask, Unfolding, WhyNot, unfold, why_not
 from genret.server.metrics import Metrics
 from genret.server.runs import Runs, Served
 
-System = Literal["genret", "bm25", "dense"]
+System = Literal["auto", "genret", "hybrid", "bm25", "dense"]
+"""What finds and orders products; auto: as the run would have it."""
+
+
+HYBRID: dict[System, bool] = {"genret": False, "hybrid": True}
 
 
 class Key(NamedTuple):
@@ -27,7 +31,7 @@ class Key(NamedTuple):
     exact: bool = False
     max_per_prefix: int | None = None
     rescore: bool | float = False
-    system: System = "genret"
+    system: System = "auto"
     explain: bool = False
     why_not: str | None = None
     """A product's id: what became of it, rather than what was found."""
@@ -66,18 +70,13 @@ class Engine:
         ask = Ask(text, key.k, key.beam_width, key.where)
         if key.why_not is not None:
             return None, None, why_not(served.retriever, ask, key.why_not)
-        if key.system == "bm25":
-            return served.baselines.bm25(text, key.k, key.where), None, None
-        if key.system == "dense":
-            return served.baselines.dense(text, key.k, key.where), None, None
-        unfolding = unfold(served.retriever, ask)
-        if key.exact or key.max_per_prefix is not None or key.rescore is not False:
-            return _together(served, key, [text])[0][0], unfolding, None
-        return unfolding.result, unfolding, None
+        ((result, _, _),) = _together(served, key, [text])
+        read = text if result is None or result.corrected is None else result.corrected
+        return result, unfold(served.retriever, ask._replace(query=read)), None
 
 
 def _alone(key: Key) -> bool:
-    return key.explain or key.why_not is not None or key.system != "genret"
+    return key.explain or key.why_not is not None
 
 
 def _together(
@@ -91,12 +90,13 @@ def _together(
         where=key.where,
         max_per_prefix=key.max_per_prefix,
         rescore=key.rescore,
+        hybrid=HYBRID.get(key.system),
+        by=key.system if key.system in ("bm25", "dense") else "beam",
     )
     return [(result, None, None) for result in results]
 
 
 def check(key: Key) -> None:
-    """A GenretError where the key asks for two things that do not go together."""
-    others = [name for name in ("exact", "max_per_prefix", "rescore", "explain") if getattr(key, name)]
-    if key.system != "genret" and others:
-        raise GenretError(f"system={key.system!r} has no {others[0]}; leave it out, or search with system='genret'")
+    """A GenretError where the key asks for the beam of a search that has none."""
+    if key.explain and key.system in ("bm25", "dense"):
+        raise GenretError(f"system={key.system!r} has no beam to explain; leave explain out")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from time import time
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import FileResponse, Response
@@ -18,7 +18,7 @@ from genret.ground.errors import GenretError
 from genret.pipeline.stock import Stock
 from genret.server import views, wire
 from genret.server.catalogue import STATIC, Shelf, page_of, products_in
-from genret.server.engine import Key, check
+from genret.server.engine import Key, System, check
 from genret.server.problem import Json, Problem, too_large
 from genret.server.service import Service
 from genret.server.settings import Limits
@@ -241,7 +241,7 @@ def status(service: Service) -> APIRouter:
                 "seconds": round(time() - service.started, 1),
                 "runs": [views.served_json(service.runs.get(name)) for name in service.runs.names],
                 "limits": {**vars(settings.limits), **vars(settings.batching)},
-                "systems": ["genret", "bm25", "dense"],
+                "systems": list(get_args(System)),
                 "changes": settings.access.changes,
             }
         )

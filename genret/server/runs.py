@@ -19,8 +19,8 @@ from genret.ground.errors import GenretError
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.meaning import Meanings
 from genret.pipeline.retriever import Retriever
-from genret.server.baselines import Baselines
 from genret.server.metrics import Metrics
+from genret.server.substitutes import Substitutes
 
 Log = Callable[[str, Mapping[str, Any]], None]
 REFUSED = "refused.json"
@@ -36,7 +36,7 @@ class Served(NamedTuple):
     version: str
     """What it was loaded from: see `version_of`."""
     since: float
-    baselines: Baselines
+    substitutes: Substitutes
 
     @property
     def generation(self) -> int:
@@ -143,7 +143,7 @@ class Runs:
         warm_up(retriever)
         if version_of(folder) != version:
             raise GenretError(f"{folder}: changed while it was loaded")
-        return Served(name, folder, retriever, version, time(), Baselines(retriever, folder))
+        return Served(name, folder, retriever, version, time(), Substitutes(folder))
 
     def _refused(self) -> frozenset[str]:
         with suppress(OSError, json.JSONDecodeError):

@@ -26,10 +26,12 @@ class Service:
         settings: ServeSettings,
         metrics: Metrics,
         runs: Runs,
-        queues: Mapping[System, BatchQueue[Key, Found]],
+        aside: Mapping[System, BatchQueue[Key, Found]],
+        queue: BatchQueue[Key, Found],
         log: Callable[[str, Mapping[str, Any]], None],
     ) -> None:
-        self.settings, self.metrics, self.runs, self.queues, self.log = settings, metrics, runs, queues, log
+        self.settings, self.metrics, self.runs, self.queue, self.aside = settings, metrics, runs, queue, aside
+        self.log = log
         self.started = time()
         self.ready = asyncio.Event()
         self.failure: str | None = None
@@ -41,7 +43,7 @@ class Service:
     @property
     def all_queues(self) -> list[BatchQueue[Key, Found]]:
         """The model's own, and the one of what stands beside it, which must not keep the model waiting."""
-        return list(dict.fromkeys(self.queues.values()))
+        return [self.queue, *dict.fromkeys(self.aside.values())]
 
     @property
     def draining(self) -> bool:
@@ -61,7 +63,7 @@ class Service:
         """One answer for each text, through the queue. A Problem if there is no room, no time, or nobody waits."""
         self.check_ready()
         deadline = asyncio.get_running_loop().time() + timeout_ms / 1000
-        asked = asyncio.create_task(self.queues[key.system].submit(key, texts, deadline))
+        asked = asyncio.create_task(self.aside.get(key.system, self.queue).submit(key, texts, deadline))
         gone = asyncio.create_task(_gone(request))
         try:
             await asyncio.wait({asked, gone}, return_when=asyncio.FIRST_COMPLETED)

@@ -30,6 +30,8 @@ def result_json(result: SearchResult, unfolding: Unfolding | None = None) -> dic
         "query": result.query,
         "hits": [hit_json(hit) for hit in result.hits],
         "exact": result.exact,
+        "corrected": result.corrected,
+        "unknown": result.unknown,
     }
     return body if unfolding is None else {**body, "beam": beam_json(unfolding)}
 

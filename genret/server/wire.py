@@ -68,7 +68,11 @@ def requests_within(limits: Limits, batching: Batching) -> Requests:
             json_schema_extra={"anyOf": [{"type": "boolean"}, {"type": "number", "minimum": 0, "maximum": 1000}]},
         )
         explain: bool = Field(False, description="Also the beam: every prefix kept and pruned. One query only.")
-        system: System = Field("genret", description="Another system over the same products, to compare with.")
+        system: System = Field(
+            "auto",
+            description="genret: the beam alone. hybrid: fused with BM25. bm25, dense: without the beam. "
+            "auto: as the run would have it.",
+        )
         run: str | None = Field(None, max_length=1000, description="One of the runs served; by default the first.")
         timeout_ms: int = Field(
             batching.deadline_ms, ge=1, le=batching.max_deadline_ms, description="When to give up (504)."
@@ -173,7 +177,9 @@ class BeamOut(BaseModel):
 class ResultOut(BaseModel):
     query: str
     hits: list[HitOut]
-    exact: bool
+    exact: bool = Field(description="Certified: the model scores no other allowed product higher.")
+    corrected: str | None = Field(None, description="The query as it was read, where not as typed.")
+    unknown: list[str] = Field([], description="Its words that neither products nor shoppers know.")
     error: str | None = Field(None, description="Why this query of several was not searched.")
     beam: BeamOut | None = None
 

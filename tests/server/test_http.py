@@ -27,8 +27,8 @@ def post(client: httpx.Client, body: str | bytes) -> httpx.Response:
 def test_search_answers_what_the_retriever_does(client: httpx.Client, built_run: Path) -> None:
     queries = ["marinara sauce", "oat milk", "sourdough bread"]
     where = "price < 6 and available"
-    expected = Retriever.load(built_run).search(queries, 5, where=where)
-    found = search(client, queries, k=5, where=where)["results"]
+    expected = Retriever.load(built_run).search(queries, 5, where=where, beam_width=20)
+    found = search(client, queries, k=5, where=where, beam_width=20)["results"]
     for answer, result in zip(found, expected, strict=True):
         assert [hit["product"]["id"] for hit in answer["hits"]] == [hit.product.id for hit in result.hits]
         assert answer["exact"] == result.exact
@@ -83,7 +83,7 @@ def test_exact_and_rescored_searches_and_the_systems_beside_them(client: httpx.C
     (rescored,) = search(client, "oat milk", rescore=True)["results"]
     assert not rescored["exact"]
     assert all(-1 <= hit["score"] <= 1.001 for hit in rescored["hits"])
-    for system in ("bm25", "dense"):
+    for system in ("bm25", "dense", "hybrid"):
         (result,) = search(client, "oat milk", k=5, system=system, where="price < 9", timeout_ms=60_000)["results"]
         assert len(result["hits"]) == 5
         assert all(hit["product"]["price"] < 9 for hit in result["hits"])
@@ -144,7 +144,7 @@ LIMITS = [
     ({"where": "price <"}, "where, column 8: expected a number, true, false"),
     ({"where": "colour = 1"}, "no column or attribute 'colour'"),
     ({"run": "nope"}, "run 'nope' is not served here; served: run, other"),
-    ({"system": "bm25", "exact": True}, "system='bm25' has no exact"),
+    ({"system": "bm25", "explain": True}, "system='bm25' has no beam to explain"),
     ({"query": ["a", "b"], "explain": True}, "explain: got 2 queries, expected one"),
     ({"query": []}, "query: got no query"),
 ]

@@ -122,7 +122,7 @@ async function ask() {
 /** One side's search: "found", "failed" or "cancelled". */
 async function search(side) {
   const asked = body(state, side);
-  const explain = !asked.system;
+  const explain = SYSTEMS[state.systems[side]].beam;
   if (!drawn[side]) drawAll();
   try {
     answers[side] = await call("/v1/search", { body: { ...asked, ...(explain ? { explain } : {}) }, signal: requests[side].next() });

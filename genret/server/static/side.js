@@ -7,7 +7,7 @@ import { drawTree, legend } from "./tree.js";
 import { SYSTEMS } from "./state.js";
 import { certificate, nats, plural } from "./words.js";
 
-const SCORES = { genret: "log", embeddings: "cosine", bm25: "BM25", dense: "cosine" };
+const SCORES = { genret: "log", embeddings: "cosine", hybrid: "fused", bm25: "BM25", dense: "cosine" };
 
 /** `{node, mark(prefix)}` for one answer. `other` is the answer beside it, `like` the product whose substitutes count. */
 export function drawSide({ side, answer, state, other, like, label, names, on }) {
@@ -33,7 +33,8 @@ export function drawSide({ side, answer, state, other, like, label, names, on })
     { class: "side", "aria-labelledby": id },
     el("h2", { id, class: label ? "" : "sr" }, title),
     proof(result, state, system, answer),
-    tree ? el("div", { class: "beam-box" }, tree.node, legend()) : !SYSTEMS[system].body.system ? null : el("p", { class: "hint" }, `${SYSTEMS[system].label} scores every product: it has no beam to show.`),
+    result.corrected && el("p", { class: "hint" }, "Read as ", el("b", {}, result.corrected), "."),
+    tree ? el("div", { class: "beam-box" }, tree.node, legend()) : SYSTEMS[system].beam ? null : el("p", { class: "hint" }, `${SYSTEMS[system].label} scores every product: it has no beam to show.`),
     substitutes(result, like, on),
     result.hits.length ? el("div", { id: side === 0 ? "results" : null, tabindex: side === 0 ? "-1" : null }, cards) : el("p", { class: "empty" }, "No product meets this filter. Loosen it, or take it out."),
   );
@@ -43,9 +44,9 @@ export function drawSide({ side, answer, state, other, like, label, names, on })
 function proof(result, state, system, answer) {
   const times = Object.entries(answer.times_ms ?? {}).filter(([, value]) => value >= 0.05).map(([name, value]) => `${name} ${value < 10 ? value.toFixed(1) : Math.round(value)}`);
   const time = el("p", { class: "times", title: times.join(", ") }, `${Math.round(answer.took_ms)} ms`, times.length ? el("span", {}, ` · ${times.join(" · ")}`) : "");
-  const own = !SYSTEMS[system].body.system;
+  const own = SYSTEMS[system].beam;
   if (!own) return el("div", { class: "proof plain" }, el("p", {}, el("b", {}, plural(result.hits.length, "product"))), time);
-  const found = certificate(result, state.k);
+  const found = certificate(result, state.k, system === "genret");
   return el(
     "div",
     { class: `proof ${found.proven ? "yes" : "no"}` },

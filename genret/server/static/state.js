@@ -1,10 +1,11 @@
 // What is asked, kept in the URL so that a link shows the same page.
 
 export const SYSTEMS = {
-  genret: { label: "Generative", body: {} },
-  embeddings: { label: "Generative, beam by embeddings", body: { rescore: true } },
-  bm25: { label: "BM25", body: { system: "bm25", timeout_ms: 60000 } },
-  dense: { label: "Dense", body: { system: "dense", timeout_ms: 60000 } },
+  genret: { label: "Generative", body: { system: "genret" }, beam: true },
+  embeddings: { label: "Generative, beam by embeddings", body: { system: "genret", rescore: true }, beam: true },
+  hybrid: { label: "Hybrid with BM25", body: { system: "hybrid" }, beam: true },
+  bm25: { label: "BM25", body: { system: "bm25", timeout_ms: 60000 }, beam: false },
+  dense: { label: "Dense", body: { system: "dense", timeout_ms: 60000 }, beam: false },
 };
 
 const START = { q: "", where: "", k: 10, b: 0, exact: false, runs: ["", ""], systems: ["genret", "genret"], compare: false, why: "", like: "" };
@@ -55,14 +56,14 @@ export function write(state) {
 
 /** The search that one side of the page asks for. */
 export function body(state, side) {
-  const { body: extra } = SYSTEMS[state.systems[side]];
-  const own = !extra.system;
+  const { body: extra, beam: own } = SYSTEMS[state.systems[side]];
+  const plain = state.systems[side] === "genret";
   return {
     query: state.q,
     k: state.k,
     ...(state.b && own ? { beam_width: Math.max(state.b, state.k) } : {}),
     ...(state.where.trim() ? { where: state.where } : {}),
-    ...(state.exact && own && !extra.rescore ? { exact: true } : {}),
+    ...(state.exact && plain ? { exact: true } : {}),
     ...(state.runs[side] ? { run: state.runs[side] } : {}),
     ...extra,
   };

@@ -24,7 +24,7 @@ export function money(price) {
 }
 
 /** What is certified of an answer: a verdict of one or two words, and a sentence. */
-export function certificate(result, k) {
+export function certificate(result, k, own = true) {
   const hits = result.hits.length;
   if (!hits) return { proven: false, verdict: "Nothing found", sentence: "No product meets the filter." };
   const beam = result.beam?.certificate;
@@ -32,6 +32,7 @@ export function certificate(result, k) {
     const these = hits === 1 ? "this one" : `these ${spelled(hits)}`;
     return { proven: true, verdict: "Certified", sentence: `The model scores no product higher than ${these}.` };
   }
+  if (!own) return { proven: false, verdict: "Not certified", sentence: "The beam’s products, in another order than the model’s own." };
   if (!beam || beam.bound === null) return { proven: false, verdict: "Not certified", sentence: "" };
   if (beam.least === null) {
     return {
