@@ -155,8 +155,10 @@ def assert_like_a_rebuild(shop: Shop, name: str) -> None:
 
 
 def old_format(path: Path, changes: Sequence[LoggedChange] = ()) -> None:
-    """Turns an index of one generation, without changes, into one of the first format with changes in its log."""
-    (generation,) = path.glob("gen-*")
+    """Turns an index without changes since its last generation into one of the first format with changes in its log."""
+    *older, generation = sorted(path.glob("gen-*"))
+    for one in older:
+        shutil.rmtree(one)
     fingerprint = json.loads((generation / "manifest.json").read_text())["fingerprint"]
     for name in (STORE, ACKNOWLEDGED, generations.LOCK):
         (path / name).unlink(missing_ok=True)
