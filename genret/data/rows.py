@@ -306,7 +306,7 @@ def _parquet(name: str, bad: BadRows) -> Table:
     try:
         table = pq.ParquetFile(source)
         columns = tuple(table.schema_arrow.names)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise GenretError(f"{name}: not a readable Parquet file ({error}); fetch or write it again") from None
     _check_distinct(name, columns)
     return Table(name, columns, _counted(name, _parquet_rows(name, table, bad), bad))
@@ -328,7 +328,7 @@ def _parquet_rows(name: str, table: Any, bad: BadRows) -> Iterator[Row | None]:
 def _batches(name: str, table: Any) -> Iterator[Any]:
     try:
         yield from map(_plain, table.iter_batches(batch_size=8192))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise GenretError(f"{name}: damaged Parquet ({error}); fetch or write it again") from None
 
 
