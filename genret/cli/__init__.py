@@ -26,6 +26,7 @@ COMMANDS = {
     "tokenize": ("genret.cli.stages:tokenize", "Embeddings to semantic IDs, RUN/tokenizer."),
     "train": ("genret.cli.stages:train", "Train the model that spells semantic IDs, RUN/model."),
     "index": ("genret.cli.stages:index", "Semantic IDs and products to the prefix trie, RUN/index."),
+    "calibrate": ("genret.cli.stock:calibrate", "How likely hits are to be relevant, by judged queries."),
     "search": ("genret.cli.search:search", "Constrained beam search; --explain draws the beam."),
     "put": ("genret.cli.stock:put", "Add or replace products of a run's index while it serves."),
     "remove": ("genret.cli.stock:remove", "Take products out of a run's index while it serves."),

@@ -60,6 +60,7 @@ class SearchCommand(click.Command):
     show_default=True,
     help="What finds products: the beam, exact nearest neighbours, or BM25.",
 )
+@click.option("--min-confidence", type=float, help="Leave out hits less likely than this to be relevant, from 0 to 1.")
 @click.option("--spell/--no-spell", default=True, show_default=True, help="Read unknown words as known ones nearby.")
 @click.option("--explain", is_flag=True, help="Draw the beam as a tree.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a query, for machines.")

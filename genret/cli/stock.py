@@ -14,6 +14,7 @@ from genret.ground.text_files import read_lines
 from genret.pipeline.folder import RunFolder
 
 if TYPE_CHECKING:
+    from genret.ground.types import Split
     from genret.pipeline.stock import Put
 
 
@@ -97,3 +98,15 @@ def compact(run: Path) -> None:
 def _say(done: Put, run: Path) -> None:
     counts = f"{done.inserted} products inserted, {done.updated} updated, {done.unchanged} unchanged"
     click.echo(f"{counts}  ({RunFolder(run).folder('index')})")
+
+
+@click.command()
+@run_argument
+@click.option("--split", type=click.Choice(("train", "dev", "test")), default="dev", show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the queries drawn, and the nonsense.")
+def calibrate(run: Path, split: Split, seed: int) -> None:
+    """Fit RUN/calibration: how likely a hit is to be relevant, for `genret search --min-confidence`."""
+    from genret.pipeline.confidence import calibrate as fit
+
+    made = fit(RunFolder.existing(run), split, seed)
+    click.echo(f"calibrated on {made.settings['queries']} queries of {split}  ({made.path})")

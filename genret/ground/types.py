@@ -63,10 +63,14 @@ class Hit(NamedTuple):
     rank: int
     """From 1."""
     semantic_id: SemanticId
+    confidence: float | None = None
+    """The probability that it is relevant, where the search was asked for it (`min_confidence`)."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values: rank, score, semantic ID, and the product's own fields beside them."""
-        return {"rank": self.rank, "score": self.score, "semantic_id": self.semantic_id, **self.product._asdict()}
+        rated = {} if self.confidence is None else {"confidence": self.confidence}
+        found = {"rank": self.rank, "score": self.score, **rated, "semantic_id": self.semantic_id}
+        return {**found, **self.product._asdict()}
 
 
 @dataclass(frozen=True, repr=False)

@@ -45,6 +45,7 @@ class SearchOptions:
     hybrid: bool | None = None
     by: Finder = "beam"
     spell: bool = True
+    min_confidence: float | None = None
 
     def __post_init__(self) -> None:
         checked: dict[str, Any] = {"k": whole("k", self.k), "rescore": _rescore(self.rescore)}
@@ -52,6 +53,8 @@ class SearchOptions:
             checked[name] = None if getattr(self, name) is None else whole(name, getattr(self, name))
         for name in ("exact", "spell"):
             checked[name] = flag(name, getattr(self, name))
+        least = self.min_confidence
+        checked["min_confidence"] = None if least is None else real("min_confidence", least, least=0.0, most=1.0)
         checked["hybrid"] = None if self.hybrid is None else flag("hybrid", self.hybrid)
         for name, value in checked.items():
             object.__setattr__(self, name, value)

@@ -6,6 +6,7 @@ Text in, products out. Puts the model, the index and the beam search together; k
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
@@ -26,6 +27,7 @@ from genret.index.spelling import Spelling
 from genret.model.prefix import Prefixes
 from genret.model.seq2seq import GenretForConditionalGeneration
 from genret.pipeline.arguments import Errors, check_queries, check_query
+from genret.pipeline.confidence import Calibration, features, load_calibration
 from genret.pipeline.finding import Found, by_neighbours, by_words, fused, reordered, top
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.growth import Growth
@@ -76,6 +78,7 @@ class Retriever:
         self.model, self.index, self._text_tokenizer, self._run = model.eval(), index, text_tokenizer, run
         self.beam_width = beam_width
         self._embedder: Embedder | None = None
+        self._calibration: Calibration | None = None
         own = model.decoder.prefixes
         self._growth = None if own is None else Growth(own)
         self._looked_up: tuple[Base | None, set[str]] = None, set()
@@ -114,6 +117,7 @@ class Retriever:
         hybrid: bool | None = ...,
         by: Finder = ...,
         spell: bool = ...,
+        min_confidence: float | None = ...,
         errors: Errors = ...,
     ) -> SearchResult: ...
     @overload
@@ -130,6 +134,7 @@ class Retriever:
         hybrid: bool | None = ...,
         by: Finder = ...,
         spell: bool = ...,
+        min_confidence: float | None = ...,
         errors: Errors = ...,
     ) -> list[SearchResult]: ...
     def search(
@@ -145,6 +150,7 @@ class Retriever:
         hybrid: bool | None = None,
         by: Finder = "beam",
         spell: bool = True,
+        min_confidence: float | None = None,
         errors: Errors = "raise",
     ) -> SearchResult | list[SearchResult]:
         """The best `k` products for a query, or for each of several: best first, ties broken by semantic ID.
@@ -162,11 +168,14 @@ class Retriever:
         "bm25" alone, or by "dense", exact nearest neighbours, in place of the beam. Only a plain beam is certified.
 
         `spell` reads words that neither products nor shoppers know as known ones nearby; the result says how it read.
+        `min_confidence`: leave out hits that are less likely than this to be relevant, so that nonsense finds nothing;
+        every hit then says how likely it is. Needs `genret calibrate RUN`.
+
         `errors`: "raise" a GenretError for a query that cannot be searched, or "return" it as `SearchResult.error`, so
         that one bad query of many does not lose the others.
         """
         asked = check_queries(queries, errors)
-        options = SearchOptions(k, beam_width, exact, max_per_prefix, rescore, hybrid, by, spell)
+        options = SearchOptions(k, beam_width, exact, max_per_prefix, rescore, hybrid, by, spell, min_confidence)
         results = asked.results(list(self._results(asked.texts, options, where)))
         return results[0] if isinstance(queries, str) else results
 
@@ -249,6 +258,15 @@ class Retriever:
             self._embedder = self._run.embedder()
         return self._embedder
 
+    @property
+    def calibration(self) -> Calibration:
+        """The run's calibration of confidence, loaded on first use."""
+        if self._calibration is None:
+            if self._run is None:
+                raise GenretError("this retriever was not loaded from a run folder, so it has no calibration")
+            self._calibration = load_calibration(self._run)
+        return self._calibration
+
     @torch.inference_mode()
     def _beam(
         self,
@@ -285,7 +303,17 @@ class Retriever:
             batch = queries[start : start + step]
             read = [index.text.speller.read(text) if options.spell else Spelling(text, ()) for text in batch]
             found = self._found([spelling.text for spelling in read], index, plan, allowed)
-            yield from _typed(batch, read, top(found, plan.k, plan.cap, index), index)
+            results = _typed(batch, read, top(found, plan.k, plan.cap, index), index)
+            least = options.min_confidence
+            yield from results if least is None else self._confident(results, index, least)
+
+    def _confident(self, results: Iterator[SearchResult], index: Snapshot, least: float) -> Iterator[SearchResult]:
+        """The results without hits of less confidence, the others with theirs."""
+        for result in results:
+            given = features(result, self.embedder, index)
+            rated = zip(result.hits, self.calibration.confidence(given).tolist(), strict=True)
+            kept = [hit._replace(confidence=value) for hit, value in rated if value >= least]
+            yield replace(result, hits=tuple(hit._replace(rank=rank) for rank, hit in enumerate(kept, 1)))
 
     def _found(self, texts: Sequence[str], index: Snapshot, plan: Plan, allowed: Allowed | None) -> Found:
         """What the plan's searches find, in one list."""
