@@ -1,4 +1,4 @@
-"""Calibrated confidence: hits say how likely they are, unlikely ones are left out, nonsense is less likely than words."""
+"""Calibrated confidence: hits say how likely they are, unlikely ones are left out, nonsense less likely than words."""
 
 from __future__ import annotations
 
