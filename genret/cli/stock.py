@@ -106,7 +106,7 @@ def _say(done: Put, run: Path) -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the queries drawn, and the nonsense.")
 def calibrate(run: Path, split: Split, seed: int) -> None:
     """Fit RUN/calibration: how likely a hit is to be relevant, for `genret search --min-confidence`."""
-    from genret.pipeline.confidence import calibrate as fit
+    from genret.pipeline.calibrate import calibrate as fit
 
     made = fit(RunFolder.existing(run), split, seed)
     click.echo(f"calibrated on {made.settings['queries']} queries of {split}  ({made.path})")

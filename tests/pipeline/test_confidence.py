@@ -11,7 +11,8 @@ import pytest
 from genret import GenretError, Retriever
 from genret.data.records import save_dataset
 from genret.ground.artifacts import write_artifact
-from genret.pipeline.confidence import Calibration, calibrate, load_calibration
+from genret.pipeline.calibrate import calibrate
+from genret.pipeline.confidence import Calibration, load_calibration
 from genret.pipeline.folder import RunFolder
 
 NONSENSE = ["asdfgh qwerty", "xxqzv", "lkjhgf zzpoiq"]
