@@ -1,7 +1,7 @@
 """How likely a hit is to be relevant: a probability, calibrated on a run's judged queries and on nonsense.
 
 It is read from what every search can know of a hit, however it was found: the cosine of its embedding with the query's,
-the share of the query's words that its text answers, and the share that anybody knows. `genret.pipeline.calibrate` fits it.
+the share of the query's words that its text answers, and the share that anybody knows. `calibrate.py` fits it.
 """
 
 from __future__ import annotations
