@@ -17,9 +17,8 @@ from genret.ground.settings import make_settings
 from genret.pipeline.folder import KINDS, RunFolder
 
 RETRAIN_AT = 0.1
-"""The share of products that came or went above which a run is to be trained again. With a twentieth of them new, and
-unknown to every stage, these were found as well as the others (`eval/results/cold-start`); beyond a tenth nothing was
-measured."""
+"""The share of products that came or went above which a run is to be trained again: a choice. What new products are
+found was measured with a twentieth of them new (`eval/cold_start.py`), and not beyond."""
 
 
 @dataclass
@@ -167,15 +166,15 @@ def _next(run: Path, summary: Summary) -> str:
     for stage, facts in summary.parts.items():
         if "missing" in facts:
             return f"genret {verbs.get(stage, stage)} {run}   ({facts['missing']})"
-    if isinstance(summary.parts["tokenizer"]["health"], list):
-        return f"genret tokenizer health {run}"
-    if summary.parts["index"]["changes"] > max(1000, summary.parts["index"]["products"] // 10):
-        return f"genret compact {run}   ({summary.parts['index']['changes']:,} changes since the index was written)"
     drift = summary.parts["index"]["drift"]
     if float(drift.rstrip("%")) > 100 * RETRAIN_AT:
         return (
             f"genret build on the catalogue of today   ({drift} of its products came or went since {run} was trained)"
         )
+    if isinstance(summary.parts["tokenizer"]["health"], list):
+        return f"genret tokenizer health {run}"
+    if summary.parts["index"]["changes"] > max(1000, summary.parts["index"]["products"] // 10):
+        return f"genret compact {run}   ({summary.parts['index']['changes']:,} changes since the index was written)"
     return f'genret search "..." --run {run}'
 
 
