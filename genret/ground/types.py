@@ -123,12 +123,12 @@ class SearchResult(Sequence[Hit]):
         for row in rows:
             row["semantic_id"] = list(row["semantic_id"])
             row["category"], row["stores"] = list(row["category"]), list(row["stores"])
-            row["attributes"] = list(row["attributes"].items())
+            row["attributes"], row["numbers"] = list(row["attributes"].items()), list(row["numbers"].items())
         kinds = {"rank": pa.int64(), "score": pa.float64(), "semantic_id": pa.list_(pa.int64()), "id": pa.string()}
         kinds |= dict.fromkeys(("title", "brand", "description"), pa.string())
         kinds |= dict.fromkeys(("category", "stores"), pa.list_(pa.string()))
         kinds |= {"attributes": pa.map_(pa.string(), pa.string()), "price": pa.float64(), "available": pa.bool_()}
-        kinds |= {"popularity": pa.float64()}
+        kinds |= {"popularity": pa.float64(), "numbers": pa.map_(pa.string(), pa.float64())}
         names = ("rank", "score", "semantic_id", *Product._fields)
         return pa.table({name: pa.array([row[name] for row in rows], kinds.get(name)) for name in names})
 

@@ -281,7 +281,9 @@ class StepDecoder:
         self._decoder, self._memory, self._mask, self._query = decoder, list(memory), memory_mask, query
         self._prefixes = prefixes or decoder.prefixes
         # An untrained correction is zero whatever the states are, so that these need not be found.
-        silent = isinstance(query, Asked) and decoder.correction is not None and not decoder.correction.weight.any()
+        weight = None if decoder.correction is None else decoder.correction.weight
+        # (a quantized layer's weight is a method, and its zero is not worth finding out)
+        silent = isinstance(query, Asked) and isinstance(weight, Tensor) and not weight.any()
         self._layers = [] if silent else decoder.blocks
         self._past: list[list[Tensor]] = []  # [layer][level] (Q, B, 2d)
         self._nodes: Tensor | None = None  # (Q, B)

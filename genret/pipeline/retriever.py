@@ -57,8 +57,8 @@ class Retriever:
     """A trained model and an index that belong together.
 
     >>> retriever = Retriever.load("runs/demo")
-    >>> [hit.rank for hit in retriever.search("oat milk", k=3)]
-    [1, 2, 3]
+    >>> len(retriever.search("oat milk", k=3))
+    3
     """
 
     def __init__(

@@ -17,7 +17,7 @@ import pytest
 from genret.cli.evaluate import evaluate
 from genret.cli.stages import build, data
 from genret.cli.stock import put
-from genret.data import load_dataset, read_catalogue, read_files_dataset, save_dataset
+from genret.data import load_dataset, read_catalogue, read_files_dataset, records, save_dataset
 from genret.data.columns import words_of
 from genret.data.describe import describe
 from genret.data.product_text import product_text
@@ -240,7 +240,7 @@ def test_words_of_a_name(name: str, words: str) -> None:
 
 def test_every_option_that_a_message_names_is_one_of_the_command() -> None:
     """Messages on the reading of files are seen under four commands; the way out that they name must be there."""
-    package = Path(read_catalogue.__code__.co_filename).parent
+    package = Path(records.__file__).parent
     named = {flag for file in package.glob("*.py") for flag in re.findall(r"--[a-z][a-z-]+", file.read_text("utf-8"))}
     assert {"--on-bad-row", "--column", "--delimiter", "--encoding", "--format", "--decimal"} <= named
     for command in (data, build, put, evaluate):

@@ -15,6 +15,7 @@ from genret.eval.result import Grading
 from genret.eval.studies.cost import Cost, CostSettings, measure_cost, one_thread
 from genret.eval.systems.bench import Bench, SystemSettings
 from genret.ground.errors import GenretError
+from genret.index.index import Index
 from genret.pipeline.folder import RunFolder
 
 NAMES = ("bm25", "dense", "generative", "generative-mixed", "bm25+dense", "dense+generative-mixed")
@@ -42,7 +43,8 @@ def test_sizes_are_those_of_the_files(cost, built_run):
     rows = {row.system: row for row in cost.rows}
     vectors = np.load(built_run / "embeddings" / "embeddings.npy", mmap_mode="r")
     assert rows["dense"].parts["vectors"] == vectors.nbytes
-    files = [file for name in ("model", "index/trie") for file in (built_run / name).rglob("*") if file.is_file()]
+    trie = Index.open(built_run / "index").artifact.path / "trie"
+    files = [file for name in ("model", trie) for file in (built_run / name).rglob("*") if file.is_file()]
     assert rows["generative"].size == sum(file.stat().st_size for file in files)
     assert rows["bm25+dense"].size == rows["bm25"].size + rows["dense"].size
     # The vectors that rescore and those that are searched are the same ones, held once.

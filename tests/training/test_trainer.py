@@ -436,11 +436,11 @@ def test_a_catalogue_without_a_log_trains_on_pseudo_queries(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "wrong", "message"),
     [
-        (ModelSettings, {"start": "warm"}, "start='warm': expected cold or dense"),
+        (ModelSettings, {"start": "warm"}, "start='warm': expected 'cold', 'dense'"),
         (ModelSettings, {"d_model": 30, "heads": 4}, "d_model=30 is not a multiple of heads=4"),
         (ModelSettings, {"layers": 0}, "layers=0; expected a number of at least 1"),
         (ModelSettings, {"dropout": 1.0}, "dropout=1; expected a number of at least 0 and below 1"),
-        (ModelSettings, {"pooling": "cls"}, "pooling='cls': expected auto, encoder or bag"),
+        (ModelSettings, {"pooling": "cls"}, "pooling='cls': expected 'auto', 'encoder', 'bag'"),
         (ModelSettings, {"backoff": 0.0}, "backoff=0; expected a number above 0"),
         (ModelSettings, {"encoder_layers": -1}, "encoder_layers=-1"),
         (TrainSettings, {"max_steps": -1}, "max_steps=-1; expected a number of at least 0"),
