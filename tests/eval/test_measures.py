@@ -146,6 +146,8 @@ def test_ndcg_of_any_finite_grades_is_the_float64_answer_or_refused(grades, orde
     best = sum(weight * gain for weight, gain in zip(weights, sorted(gains.values(), reverse=True), strict=False))
     judgements = [Judgement("q", product, grade) for product, grade in grades.items()]
     run = {"q": ranked(order, range(0, -16, -1))}
+    if abs(best / Fraction(sys.float_info.max) - 1) < 1e-12:
+        return  # at the edge, rounding decides which of the two it is
     if best > sys.float_info.max:
         with pytest.raises(GenretError, match="more than a float64"):
             evaluate(run, judgements, relevant_at=5e-324)
