@@ -20,7 +20,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: $(READY)           ## catalogue -> IDs -> model -> search -> report.html, in three to five minutes
+demo: $(READY)           ## catalogue -> IDs -> model -> search -> report.html
 	$(BIN)/genret demo --out $(DEMO)
 
 homedepot: $(READY)      ## the Home Depot recipe from the raw files to the table, in an hour or two on two cores
