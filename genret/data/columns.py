@@ -6,6 +6,7 @@ A field is one of genret's (`title`); a column is the file's (`ProductTitle`). W
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -24,37 +25,41 @@ PRODUCT_ALIASES: Aliases = {
         "id product_id product_uid sku item_id asin docid doc_id uid parent_asin variant_sku sku_id item_sku "
         "article_id article_number item_number product_number product_code item_code product_sku pid uniq_id "
         "unique_id _id artikelnummer artikel_nr produkt_id codigo referencia reference upc ean gtin "
-        "barcode handle index"
+        "barcode ean_code code_barre numero_article artikel_id varenummer artikelnr handle index"
     ),
     "title": _names(
         "title product_title name product_name item_name item_title display_name product_display_name prod_name "
         "item_description_short article_name product_label bezeichnung artikelbezeichnung artikelname produktname "
-        "titel nombre titulo nom designation libelle nome titolo product item label heading"
+        "titel nombre titulo nom designation libelle nome titolo product produkt producto produit prodotto "
+        "artikel articulo article item label heading"
     ),
     "category": _names(
         "category category_path category_hierarchy categories product_category taxonomy breadcrumbs breadcrumb "
         "google_product_category product_type category_name category_tree product_category_tree main_category "
         "master_category top_category parent_category department kategorie warengruppe categoria categorie rubrique "
-        "product_group product_group_name product_class section aisle"
+        "product_group product_group_name product_class section aisle familia famille famiglia rayon hauptkategorie "
+        "hauptgruppe cat_path dept gamme"
     ),
     "brand": _names(
         "brand product_brand brand_name manufacturer supplier vendor manufacturer_name maker label_brand marke "
-        "hersteller marca marque"
+        "hersteller marca marque fabricante fabricant produttore fornecedor"
     ),
     "description": _names(
         "description product_description desc long_description short_description summary body body_html text "
-        "item_description detail_desc details about_product about product_details overview beschreibung descripcion "
-        "descrizione"
+        "item_description detail_desc details about_product about product_details overview beschreibung "
+        "langbeschreibung artikelbeschreibung produktbeschreibung kurzbeschreibung descripcion "
+        "descrizione descricao descriptif"
     ),
     "attributes": ("attributes", "attrs", "properties", "specs", "features", "metadata"),
     "price": _names(
         "price sale_price selling_price discount_price discounted_price current_price final_price offer_price "
         "price_usd price_eur price_gbp list_price unit_price variant_price regular_price retail_price actual_price mrp "
-        "market_price preis precio prix prezzo amount"
+        "market_price preis verkaufspreis vk_preis vk bruttopreis precio pvp prix prix_ttc prezzo preco amount"
     ),
     "available": _names(
         "available availability in_stock is_available stock_status stock stock_quantity stock_level inventory "
-        "inventory_quantity variant_inventory_qty qty_in_stock lagerbestand bestand verfugbar disponible"
+        "inventory_quantity variant_inventory_qty qty_in_stock lagerbestand bestand verfugbar disponible disponibilita "
+        "existencias giacenza estoque"
     ),
     "stores": ("stores", "store", "store_ids", "store_id", "store_name", "retailer"),
     "popularity": _names(
@@ -75,8 +80,12 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("cat_1", "cat_2", "cat_3", "cat_4"),
     ("department", "category", "subcategory"),
     ("index_group_name", "product_group_name", "product_type_name"),
-    ("kategorie", "unterkategorie"),
-    ("categoria", "subcategoria"),
+    ("kategorie hauptkategorie", "unterkategorie"),
+    ("warengruppe hauptgruppe", "untergruppe warenuntergruppe unterwarengruppe"),
+    ("categorie rayon rubrique", "sous_categorie sous_rayon sous_rubrique", "sous_sous_categorie"),
+    ("famille", "sous_famille"),
+    ("categoria", "subcategoria sottocategoria"),
+    ("familia famiglia", "subfamilia sottofamiglia"),
 )
 """Columns that hold the levels of one category, from root to leaf; words in one string are other names for it."""
 QUERY_ALIASES: Aliases = {
@@ -120,10 +129,12 @@ _ENDINGS = {
     "title": ("title", "name"),
     "category": ("category", "categories", "categorytree", "categorypath"),
     "brand": ("brand",),
-    "description": ("description",),
-    "price": ("price",),
+    "description": ("description", "beschreibung"),
+    "price": ("price", "preis"),
 }
 """How a column ends that is taken for a field which no better name claims: `grocery_item_name`."""
+_WITHIN = {"price": {"price", "preis", "prix", "precio", "prezzo", "preco", "pvp"}}
+"""Words of a column that is taken for a field, though it ends otherwise: `price(INR)`, `VK-Preis brutto`."""
 
 
 class Plan(NamedTuple):
@@ -221,7 +232,13 @@ class Columns:
         """Give a field that no name claims the one column that ends as its names do, if there is just one."""
         for field, endings in _ENDINGS.items():
             free = [column for column in columns if column not in taken and column not in fields.values()]
-            found = [column for column in free if field not in fields and key_of(column).endswith(endings)]
+            within = _WITHIN.get(field, set())
+            found = [
+                column
+                for column in free
+                if key_of(column).endswith(endings) or within.intersection(map(_folded, words_of(column)))
+            ]
+            found = [] if field in fields else found
             if len(found) == 1:
                 fields[field] = found[0]
 
@@ -242,8 +259,12 @@ def words_of(name: str) -> tuple[str, ...]:
 
 
 def key_of(name: str) -> str:
-    """A name without letter case, spaces and punctuation: `ProductID` and `product_id` are one."""
-    return re.sub(r"[\W_]+", "", name.casefold())
+    """A name without letter case, spaces, punctuation and accents: `ProductID` and `product_id` are one."""
+    return re.sub(r"[\W_]+", "", _folded(name))
+
+
+def _folded(name: str) -> str:
+    return "".join(sign for sign in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(sign))
 
 
 def _family(columns: Sequence[str], taken: set[str]) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from genret.data.product_text import product_text
 from genret.data.records import Catalogue, Dataset
-from genret.data.survey import SHOWN, Understanding
+from genret.data.seen import SHOWN
+from genret.data.survey import Understanding
 from genret.data.validate import ReadReport
 from genret.ground.types import SPLITS
 
@@ -51,6 +52,8 @@ class DataReport:
     queries: dict[str, int]
     """By split."""
     judgements: int
+    numbered: bool = False
+    """Whether products are numbered by their rows, since no column holds their ids."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -69,6 +72,8 @@ class DataReport:
         yield ""
         yield from _table(self.columns)
         yield ""
+        if self.numbered:
+            yield "no column for id: products are numbered by their rows; name one with --column id=COLUMN"
         yield from self._categories()
         if len(self.currencies) > 1:
             written = ", ".join(f"{coin} {count:,}" for coin, count in self.currencies.items())
@@ -106,6 +111,7 @@ def describe(dataset: Dataset) -> DataReport:
         samples=tuple(text if len(text) <= _SAMPLE_LENGTH else text[:_SAMPLE_LENGTH] + " ..." for text in samples),
         queries={split: len(dataset.queries[split]) for split in SPLITS if dataset.queries.get(split)},
         judgements=len(dataset.judgements),
+        numbered=taken is not None and "id" not in taken.fields,
     )
 
 

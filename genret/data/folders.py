@@ -178,7 +178,8 @@ def _read_files(
     products, queries, judgements = files_of(products, queries, judgements)
     _check_layout(settings, products, (queries, judgements))
     columns, layout = settings.columns, settings.layout
-    file = ProductFile(products, settings.format, columns_for(columns, "product"), layout, settings.reading)
+    named = columns_for(columns, "product")
+    file = ProductFile(products, settings.format, named, layout, settings.reading, numbered=judgements is None)
     taken = file.understand()
     catalogue = read_products(file.rows(bad, taken), settings)
     asked = [] if queries is None else query_rows(queries, bad, columns=columns_for(columns, "query"), layout=layout)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ class ProductFile:
     reading: Reading = field(default_factory=Reading)
     clean: bool = True
     """Resolve HTML entities, repair mojibake, normalise spaces and Unicode (`clean_text`)."""
+    numbered: bool = False
+    """Whether products without a column for their ids are numbered by their rows, from 1."""
 
     def understand(self) -> Understanding:
         """What its columns are taken for; a GenretError where it is no product file."""
@@ -48,8 +51,17 @@ class ProductFile:
         """Its products, read as `taken`; bad rows and fields go to `bad`."""
         columns = self._columns()
 
-        def make(values: dict[str, Any], place: Place) -> Product:
-            return _product(flat(values, columns), taken, _Repair(bad, place, self.clean))
+        rows, last = count(1), ""
+        title, own = taken.fields.get("title", ""), taken.fields.get("id", "")
+
+        def make(found: dict[str, Any], place: Place) -> Product | None:
+            nonlocal last
+            values, number = flat(found, columns), next(rows)
+            if taken.variants and rules.is_null(values.get(title)) and str(values.get(own)) == last:
+                bad.leave_out(place.file, "a further variant of the row above")
+                return None
+            last = str(values.get(own))
+            return _product(values, taken, _Repair(bad, place, self.clean), number if self.numbered else None)
 
         return _products(self._open(bad), bad, make)
 
@@ -69,7 +81,9 @@ class ProductFile:
 
     def _open(self, bad: BadRows) -> Table:
         table = open_table(self.path, bad, no_trec(self.path, self.format), layout=self.layout)
-        self._columns().check(table.file, table.columns, ("id", "title"))
+        columns = self._columns()
+        titled = self.numbered and "title" in columns.plan(table.columns or ()).fields
+        columns.check(table.file, table.columns, ("title",) if titled else ("id", "title"))
         return table
 
 
@@ -96,7 +110,7 @@ def read_catalogue(
     on_bad_row, rejects: what becomes of rows and fields that can't be read (`BadRows`), and the file that keeps them.
     Raises GenretError naming file, line (row in Parquet), field and remedy.
     """
-    file = ProductFile(path, format, columns or {}, layout or Layout(), reading or Reading(), clean)
+    file = ProductFile(path, format, columns or {}, layout or Layout(), reading or Reading(), clean, numbered=True)
     file.layout.check_used([format_of(path, no_trec(path, format))])
     bad = BadRows(on_bad_row, rejects)
     catalogue = Catalogue.from_products(file.rows(bad, file.understand()))
@@ -165,10 +179,12 @@ def _as_named(assign: Columns, names: tuple[str, ...]) -> Understanding:
     return Understanding(plan.fields, plan.levels, plan.rest)
 
 
-def _product(values: Mapping[str, Any], taken: Understanding, repair: _Repair) -> Product:
+def _product(values: Mapping[str, Any], taken: Understanding, repair: _Repair, number: int | None = None) -> Product:
+    """The product of a row; `number` is its id where no column holds one."""
     get = {name: values.get(column) for name, column in taken.fields.items()}.get
+    own = number if "id" not in taken.fields else None
     found: dict[str, Any] = {
-        "id": rules.identifier("id", get("id")),
+        "id": rules.identifier("id", get("id") if own is None else own),
         "title": rules.text("title", get("title"), clean=repair.clean),
     }
     if not found["title"]:

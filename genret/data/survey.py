@@ -17,6 +17,7 @@ from typing import Any, Literal, TypeAlias
 from genret.data import values as rules
 from genret.data.columns import PRODUCT_ALIASES, Columns, key_of, words_of
 from genret.data.rows import Table
+from genret.data.seen import ENOUGH, Seen
 from genret.data.validate import BadField, BadRows, Place
 from genret.data.values import DecimalSign
 from genret.ground.errors import GenretError
@@ -25,22 +26,12 @@ Decimal: TypeAlias = Literal["auto", "point", "comma"]
 
 SURVEYED = 100_000
 """Rows looked at, the first ones of the file."""
-SAMPLED = 10_000
-"""Values of a column whose kind is looked at; how many are distinct is counted over all of them."""
-ENOUGH = 20
-"""Rows from which on "constant" and "nearly unique" say something about a column."""
-SHOWN = 60
-"""Characters of a value that are shown as an example."""
-_URL = re.compile(r"""[\s\["'{]*(?:(?:https?|ftp|s3|gs)://|www\.|//[\w-]+\.\w|data:image/)""", re.IGNORECASE)
-_IMAGE = re.compile(r"\.(?:jpe?g|png|gif|webp|svg|avif|bmp|tiff?)(?:[?#].*)?[\s\]\"']*$", re.IGNORECASE)
-_PATH = re.compile(r"/[\w%~.-]+(?:/[\w%~.,+&=?-]*)*")
-_HASH = re.compile(
-    r"(?=.*\d)(?:[0-9a-f]{16,128}|[0-9A-F]{16,128}|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})"
-)
 _LINKS = {"url", "urls", "uri", "link", "links", "href", "permalink", "slug", "page"}
 _IMAGES = {"image", "images", "img", "imgs", "photo", "photos", "picture", "pictures", "thumbnail", "thumb", "icon"}
 _CODES = {"id", "ids", "code", "codes", "sku", "ean", "upc", "gtin", "gtin13", "barcode", "isbn", "mpn", "asin", "uid"}
 _CODES |= {"pid", "uuid", "guid", "index", "unnamed", "no", "nr", "number", "uniq", "handle", "hash", "key", "row"}
+_KEYS = {"id", "ids", "sku", "ean", "upc", "gtin", "barcode", "uuid", "guid", "hash", "uid", "pid", "asin"}
+"""Words of columns whose single tokens with digits name something, however often each occurs."""
 _TIMES = {"timestamp", "created", "updated", "modified", "scraped", "crawl", "crawled", "date", "time", "at"}
 
 
@@ -87,6 +78,8 @@ class Understanding:
     """How often each currency is written in the price column."""
     examples: Mapping[str, str] = field(default_factory=dict)
     """Column -> the first value that it holds."""
+    variants: bool = False
+    """Whether a row without a title is a further variant of the product above it, whose id it has."""
 
     def to_json(self) -> dict[str, Any]:
         """As JSON; mappings as lists of pairs, since manifests sort the names of objects."""
@@ -96,8 +89,10 @@ class Understanding:
     def from_json(cls, value: Mapping[str, Any]) -> Understanding:
         """What `to_json` gave, also after it was stored as JSON."""
         lists = ("levels", "texts", "numbers", "separators")
-        whole: dict[str, Any] = {n: tuple(found) if n in lists else dict(found) for n, found in value.items()}
-        return cls(**whole)
+        whole: dict[str, Any] = {
+            n: tuple(found) if n in lists else dict(found) for n, found in value.items() if n != "variants"
+        }
+        return cls(**whole, variants=bool(value.get("variants", False)))
 
     def sign_of(self, name: str) -> DecimalSign:
         """The decimal sign of a field's column."""
@@ -121,86 +116,6 @@ class Understanding:
             decimals={**before.decimals, **self.decimals},
             separators=tuple(dict.fromkeys((*before.separators, *self.separators))),
         )
-
-
-@dataclass
-class Seen:
-    """What was seen of one column."""
-
-    filled: int = 0
-    example: str = ""
-    sampled: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-    signs: Counter[str] = field(default_factory=Counter)
-    currencies: Counter[str] = field(default_factory=Counter)
-    distinct: set[Any] = field(default_factory=set)
-    words: int = 0
-    lowest: float = float("inf")
-    highest: float = float("-inf")
-
-    def look(self, value: Any) -> None:
-        """Take one value into account."""
-        if rules.is_null(value):
-            return
-        self.filled += 1
-        if self.filled == 1:
-            self.example = " ".join(str(value)[:200].split())[:SHOWN]
-        shown = value if isinstance(value, (str, int, float)) else str(value)
-        self.distinct.add(shown if len(str(shown)) < 100 else hash(shown))
-        if self.sampled < SAMPLED:
-            self.sampled += 1
-            self._sort(value)
-
-    def share(self, kind: str) -> float:
-        """Of the values looked at."""
-        return self.kinds[kind] / max(self.sampled, 1)
-
-    @property
-    def near_unique(self) -> bool:
-        return self.filled >= ENOUGH and len(self.distinct) > 0.9 * self.filled
-
-    def _sort(self, value: Any) -> None:
-        if isinstance(value, bytes):
-            self.kinds["bytes"] += 1
-            return
-        shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        shown = shown[:1000].strip()
-        self.words += len(shown.split())
-        checks = {
-            "url": bool(_URL.match(shown)),
-            "image": bool(_IMAGE.search(shown)) and " " not in shown,
-            "path": bool(_PATH.fullmatch(shown)),
-            "one": " " not in shown,
-            "hash": bool(_HASH.fullmatch(shown)),
-            "date": rules.is_date(value),
-            "zeros": isinstance(value, str) and bool(re.fullmatch(r"0\d+", shown)),
-        }
-        self.kinds.update(name for name, met in checks.items() if met)
-        self._count(value)
-
-    def _count(self, value: Any) -> None:
-        """What the value is as a number, a price or a flag."""
-        if isinstance(value, bool):
-            self.kinds["flag"] += 1
-            return
-        plain = value.strip().removesuffix("%") if isinstance(value, str) else value
-        if sign := rules.decimal_evidence(plain):
-            self.signs[sign] += 1
-        if coin := rules.currency(plain):
-            self.currencies[coin] += 1
-        try:
-            found = rules.number("", plain, money=True)
-        except BadField:
-            found = None
-        if found is not None:
-            self.kinds["number"] += 1
-            self.kinds["whole"] += found.is_integer()
-            self.lowest, self.highest = min(self.lowest, found), max(self.highest, found)
-        try:
-            rules.flag("", value)
-            self.kinds["flag"] += 1
-        except BadField:
-            pass
 
 
 class _Enough(Exception):
@@ -237,14 +152,20 @@ def survey(table: Table, columns: Columns, reading: Reading) -> Understanding:
     with suppress(_Enough):
         for row in table.rows:
             rows += 1
-            for column, value in flat(row.values, columns).items():
-                seen.setdefault(column, Seen()).look(value)
+            values = flat(row.values, columns)
+            title = values.get(columns.plan(values).fields.get("title", ""))
+            for column, value in values.items():
+                one = seen.setdefault(column, Seen())
+                one.look(value)
+                one.repeats += value == title and not rules.is_null(value)
                 if isinstance(value, str) and len(value) < 500:
                     paths.setdefault(column, Counter())[value] += 1
     plan = columns.plan(tuple(seen))
     fields = _sane_fields(dict(plan.fields), seen, columns, rows)
+    variants = _variant_rows(fields, seen, columns, rows)
     free = [column for column in seen if column not in fields.values() and column not in plan.levels]
-    roles = {column: _role(column, seen[column], rows, reading) for column in free}
+    products = seen[fields["title"]].filled if variants else rows
+    roles = {column: _role(column, seen[column], products, reading) for column in free}
     sorted_out = _by_role(roles)
     counted = [
         *sorted_out["numbers"],
@@ -260,6 +181,7 @@ def survey(table: Table, columns: Columns, reading: Reading) -> Understanding:
         separators=(reading.separator.strip(),) if reading.separator else _separators(levels),
         currencies=dict(seen[fields["price"]].currencies) if "price" in fields else {},
         examples={column: one.example for column, one in seen.items() if one.filled},
+        variants=variants,
     )
 
 
@@ -290,6 +212,8 @@ def _sane_fields(fields: dict[str, str], seen: Mapping[str, Seen], columns: Colu
         column = fields.get(name)
         if column and name not in columns.chosen and seen[column].filled >= ENOUGH and seen[column].share(kind) < 0.5:
             del fields[name]
+    for name in {"price", "category"} - columns.chosen.keys():
+        _better(name, fields, seen)
     if "attributes" in fields and seen[fields["attributes"]].filled > 0.5 * rows:
         del fields["attributes"]  # `flat` took apart those that are objects
     unique = fields.get("id")
@@ -299,6 +223,35 @@ def _sane_fields(fields: dict[str, str], seen: Mapping[str, Seen], columns: Colu
         if others:
             fields["id"] = min(others, key=lambda column: known[key_of(column)])
     return fields
+
+
+def _better(name: str, fields: dict[str, str], seen: Mapping[str, Seen]) -> None:
+    """Give a field another column of a known name where the best-named one will not do: a price that is mostly blank
+    (a sale's), a category of numbers."""
+    ranks = {key_of(alias): rank for rank, alias in enumerate(PRODUCT_ALIASES[name])}
+    others = [c for c in seen if key_of(c) in ranks and (c == fields.get(name) or c not in fields.values())]
+    if name == "price":
+        fit = [c for c in others if seen[c].share("number") >= 0.5]
+        most = max((seen[c].filled for c in fit), default=0)
+        fit = [c for c in fit if seen[c].filled >= 0.9 * most]
+    else:
+        fit = [c for c in others if seen[c].filled and seen[c].share("number") < 0.9]
+    if fit and fields.get(name) not in fit:
+        fields[name] = min(fit, key=lambda column: ranks[key_of(column)])
+
+
+def _variant_rows(fields: dict[str, str], seen: Mapping[str, Seen], columns: Columns, rows: int) -> bool:
+    """Whether rows without a title are further variants of the product above them: a column named as ids are has as
+    many values as there are titled rows. That column becomes the id."""
+    titled = seen[fields["title"]].filled if "title" in fields else rows
+    if "id" in columns.chosen or rows < ENOUGH or not 0 < titled < 0.98 * rows:
+        return False
+    known = {key_of(name): rank for rank, name in enumerate(PRODUCT_ALIASES["id"])}
+    free = [c for c in seen if key_of(c) in known and (c == fields.get("id") or c not in fields.values())]
+    groups = [c for c in free if seen[c].filled == rows and abs(len(seen[c].distinct) - titled) <= 0.02 * titled]
+    if groups:
+        fields["id"] = min(groups, key=lambda column: known[key_of(column)])
+    return bool(groups)
 
 
 def _is_key(column: Seen, rows: int) -> bool:
@@ -318,6 +271,8 @@ def _role(column: str, seen: Seen, rows: int, reading: Reading) -> str:
         return "empty"
     if seen.kinds["bytes"]:
         return "bytes"
+    if seen.share("record") > 0.5:
+        return "nested records"
     if seen.share("image") > 0.5 or (words & _IMAGES and (single or seen.share("url") > 0.5)):
         return "images"
     if seen.share("url") > 0.5 or (single and (words & _LINKS or seen.share("path") > 0.8)):
@@ -328,10 +283,16 @@ def _role(column: str, seen: Seen, rows: int, reading: Reading) -> str:
         return "timestamps"
     if rows >= ENOUGH and len(seen.distinct) == 1 and seen.filled > 0.95 * rows:
         return "constant"
+    if seen.repeats > 0.9 * seen.filled:
+        return "repeats the title"
     if seen.share("number") >= 0.98 and not seen.kinds["zeros"]:
         return "nearly unique codes" if _is_code(words, seen) else "number"
+    if seen.share("money") > 0.8:
+        return "prices in words"
     if seen.near_unique and seen.share("one") > 0.9:
         return "nearly unique codes"
+    if words & _KEYS and seen.share("one") > 0.9 and seen.share("digit") > 0.9:
+        return "codes"
     if seen.filled >= ENOUGH and words & _CODES and single and len(seen.distinct) > 0.5 * seen.filled:
         return "nearly unique codes"
     return "text"
@@ -366,19 +327,19 @@ def _separators(columns: Sequence[Counter[str]]) -> tuple[str, ...]:
         found += [">>"] if any(">>" in value for value in clean) else []
         found += [">"] if any(">" in value.replace(">>", "") for value in clean) else []
         found += [sign for sign in ("|", ";") if any(sign in value for value in clean)]
-        found += [","] if _several_paths(clean) else []
+        found += [","] if any(_several_paths(clean, sign) for sign in (">", "/", "|")) else []
         slashed = [value for value in clean if "/" in value]
         if slashed and _is_hierarchy(slashed, clean):
             found.append("/")
     return tuple(dict.fromkeys(found))
 
 
-def _several_paths(values: Sequence[str]) -> bool:
+def _several_paths(values: Sequence[str], sign: str) -> bool:
     """Whether commas separate whole paths (`A > B, C > D`): most that could be such begin as other paths do."""
-    roots = {value.partition(">")[0].strip() for value in values}
-    lists = [value.split(",") for value in values if "," in value and ">" in value]
-    lists = [parts for parts in lists if all(">" in part for part in parts)]
-    met = sum(all(part.partition(">")[0].strip() in roots for part in parts[1:]) for parts in lists)
+    roots = {value.partition(sign)[0].strip() for value in values}
+    lists = [value.split(",") for value in values if "," in value and sign in value]
+    lists = [parts for parts in lists if all(sign in part for part in parts)]
+    met = sum(all(part.partition(sign)[0].strip() in roots for part in parts[1:]) for parts in lists)
     return len(lists) > 0 and 2 * met > len(lists)
 
 

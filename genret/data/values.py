@@ -43,10 +43,11 @@ _WORDS = (
     "TL R руб р лв din"
 )
 _WORD = "|".join(sorted(_WORDS.split(), key=len, reverse=True))
-_MONEY = rf"(?:(?:US|AU|A|CA|C|NZ|HK|SG|S|R|MX|NT|CN|JP)?[{_SYMBOLS}]|(?:{_WORD})(?![^\W\d_])\.?)"
+MONEY = rf"(?:(?:US|AU|A|CA|C|NZ|HK|SG|S|R|MX|NT|CN|JP)?[{_SYMBOLS}]|(?:{_WORD})(?![^\W\d_])\.?)"
+"""A currency, before or after a number."""
 _PRICE = re.compile(
-    rf"(?P<sign>[-+−]?)\s*(?P<before>{_MONEY})?\s*(?P<inner>[-+−]?)(?P<body>\d[\d.,'’ \u00a0\u2009\u202f]*?|[.,]\d+)"
-    rf"(?:[.,][-–—]+)?\s*(?P<after>{_MONEY})?",
+    rf"(?P<sign>[-+−]?)\s*(?P<before>{MONEY})?\s*(?P<inner>[-+−]?)(?P<body>\d[\d.,'’ \u00a0\u2009\u202f]*?|[.,]\d+)"
+    rf"(?:[.,][-–—]+)?\s*(?P<after>{MONEY})?",
     re.IGNORECASE,
 )
 _GROUP_SPACE = re.compile(r"(?<=\d)['’ \u00a0\u2009\u202f](?=\d{3}(?!\d))")
@@ -287,10 +288,10 @@ def _structure(value: str) -> list[Any] | dict[str, Any] | None:
 
 def _split(value: str, separators: Sequence[str]) -> list[str]:
     ours = [sign for sign in separators if sign.strip("> ")]
-    if "," in ours and ">" in value:  # several paths, as shop systems export them
-        several = value.split(",")
-        value = several[0] if all(">" in part for part in several) else value
+    if "," in ours:  # several paths, as shop systems export them
         ours.remove(",")
+        several = value.split(",")
+        value = several[0] if all(any(sign in part for sign in (">", *ours)) for part in several) else value
     pattern = "|".join([r"\s*-?>+\s*", r"\s*[›»→]\s*", *(rf"\s*{re.escape(sign.strip())}+\s*" for sign in ours)])
     return [part.strip() for part in re.split(pattern, value)]
 
