@@ -12,7 +12,7 @@ TESTS       ?=
 TORCH_INDEX ?=
 export GENRET_PRECISION := $(PRECISION)
 
-.PHONY: demo docs homedepot test test-notebooks test-slow check lint types notebooks clean
+.PHONY: demo docs homedepot scale test test-notebooks test-slow check lint types notebooks clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -26,6 +26,9 @@ demo: $(READY)           ## catalogue -> IDs -> model -> search -> report.html
 homedepot: $(READY)      ## the Home Depot recipe from the raw files to the table, in an hour or two on two cores
 	$(BIN)/genret build $(HOMEDEPOT) --format homedepot --out runs/homedepot --preset eval/recipes/homedepot.toml
 	$(BIN)/python eval/recall.py eval/presets/homedepot.toml --data $(HOMEDEPOT) --run runs/homedepot
+
+scale: $(READY)          ## how every stage grows from 3,000 to 30,000 products, in minutes: runs/scale/results
+	$(BIN)/python eval/scale.py --out runs/scale/results
 
 test: $(READY)           ## the default suite: offline, CPU, two processes, under ten minutes; bf16: make test PRECISION=bf16
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)

@@ -38,6 +38,50 @@ def test_lower_precision_answers_nearly_alike(built_run: Path, tmp_path: Path) -
     assert rows["int8"]["top 10 shared with fp32"] > 0.8
 
 
+def test_growth_is_measured_stage_by_stage_and_goes_on(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    small = ("--codes", "16", "--dim", "16", "--embed-steps", "20", "--tokenizer-steps", "10", "--queries", "10")
+    arguments = ("--sizes", "300,600", "--work", str(tmp_path / "work"), *small)
+    run("scale.py", tmp_path / "out", *arguments)
+    found = json.loads((tmp_path / "out" / "scale.json").read_text())
+    rows = {(row["stage"], row["products"]): row for row in found["rows"]}
+    stages = {stage for stage, _ in rows}
+    assert {"data", "read", "embed", "tokenizer", "model", "index", "latency", "evaluate", "build"} <= stages
+    assert rows["read", 600]["rows"] == 2 * rows["read", 300]["rows"] == 600
+    for stage in stages:
+        for name in ("cpu_s", "peak_mb", "above_idle_mb"):
+            assert isinstance(found["exponents"][stage][name], float), (stage, name)
+    for size in (300, 600):
+        assert rows["evaluate", size]["of_exact_top_10"] > 0.8
+        assert rows["assign-reassign", size]["collisions_after"] == 0
+        assert rows["build", size]["cpu_s"] > rows["tokenizer", size]["cpu_s"] > 0
+    (tmp_path / "work" / "600" / "measured" / "evaluate.json").unlink()
+    run("scale.py", tmp_path / "out", *arguments)
+    again = json.loads((tmp_path / "out" / "scale.json").read_text())
+    kept = [row for row in found["rows"] if row["products"] == 300]
+    assert [row for row in again["rows"] if row["products"] == 300] == kept, "a finished stage was measured again"
+
+
+def test_an_exponent_is_the_slope_on_both_logarithms() -> None:
+    sys.path.insert(0, str(ROOT / "eval"))
+    try:
+        from scale_report import exponent
+    finally:
+        sys.path.remove(str(ROOT / "eval"))
+    assert exponent([10, 100, 1000], [2.0, 2 * 10**1.5, 2 * 10**3.0]) == pytest.approx(1.5)
+    assert exponent([10], [1.0]) is None
+    assert exponent([10, 100], [0.0, 1.0]) is None
+
+
+def test_random_vectors_are_coded_indexed_and_found(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    small = ("--codes", "16", "--dim", "8", "--queries", "10")
+    run("scale.py", tmp_path / "out", "--vectors", "400,800", "--work", str(tmp_path / "work"), *small)
+    rows = json.loads((tmp_path / "out" / "scale.json").read_text())["rows"]
+    assert [row["ids"] for row in rows if row["stage"] == "trie"] == [400, 800]
+    assert all(row["of_exact_top_10"] > 0.8 for row in rows if row["stage"] == "search")
+
+
 @pytest.mark.slow
 def test_live_changes_are_measured(tmp_path: Path) -> None:
     run("changes.py", tmp_path / "out", "--products", "3000", "--turns", "1", "--seconds", "0.2")
