@@ -108,3 +108,31 @@ for codes in (None, catalogue.codes):
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "eval", check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_trained_and_untrained_models_are_compared_on_dev_and_on_what_they_practised(
+    built_run: Path, tmp_path: Path
+) -> None:
+    recipes = tmp_path / "recipes.toml"
+    recipes.write_text("[recipe.gentle]\nmax_steps = 3\nlr = 1e-4\n[recipe.none]\nmax_steps = 0\n")
+    work = ("--work", str(tmp_path / "work"), "--train-queries", "20", "--beam-width", "20", "--seeds", "0,1")
+    run("training.py", tmp_path / "out", str(built_run), "--recipes", str(recipes), *work)
+    found = json.loads((tmp_path / "out" / "training.json").read_text())
+    assert found["means"]["none"] == found["means"]["untrained"]
+    assert found["means"]["gentle"] != found["means"]["untrained"]
+    assert found["recipes"]["gentle"]["lr"] == 1e-4
+
+
+def test_a_cross_encoder_learns_grades_and_reorders_what_was_found(built_run: Path, tmp_path: Path) -> None:
+    from tiny_shop import write_encoder
+
+    base = tmp_path / "base"
+    write_encoder(base, ["milk", "bread", "organic", "whole", "free", "juice", "cheese", "pasta"], 16)
+    settings = [part for text in ("batch_size=16", "tokens=16", "epochs=0.1") for part in ("--setting", text)]
+    arguments = [str(built_run), "--base", str(base), "--depth", "10", "--work", str(tmp_path / "work"), *settings]
+    run("teacher.py", tmp_path / "out", *arguments)
+    first = json.loads((tmp_path / "out" / "teacher.json").read_text())
+    assert first["means"]["cross-encoder"]["recall@10"] == pytest.approx(first["means"]["hybrid"]["recall@10"])
+    assert first["means"]["cross-encoder"]["nDCG@10"] != first["means"]["hybrid"]["nDCG@10"]
+    run("teacher.py", tmp_path / "out", *arguments)  # the trained model is taken up again
+    assert json.loads((tmp_path / "out" / "teacher.json").read_text()) == first
