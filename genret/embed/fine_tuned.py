@@ -52,7 +52,7 @@ class TunedEmbedder:
         return self.bag.query_bag()._replace(share=self.bag_share) if self.bag else None
 
     def save(self, folder: Path) -> None:
-        shutil.copytree(self.encoder.model, folder / ENCODER, ignore=shutil.ignore_patterns("two_tower.json"))
+        shutil.copytree(self.encoder.model, folder / ENCODER)
         if self.bag is not None:
             _save_bag(self.bag, folder / BAG)
         encoder = {"batch_size": self.encoder.batch_size, "precision": self.encoder.precision}

@@ -7,6 +7,7 @@ weights and moments as safetensors. Products that are known to answer a query ne
 
 from __future__ import annotations
 
+import hashlib
 import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +34,8 @@ from genret.ground.types import Judgement, Split
 
 CHUNK = 32
 """Texts that go through the encoder together."""
+MADE_OF = "two_tower.json"
+"""The file that says which pairs and settings an encoder was trained with."""
 
 
 class Pair(NamedTuple):
@@ -142,8 +145,8 @@ def train_two_tower(pairs: Sequence[Pair], settings: TwoTowerSettings, out: str 
     out, checkpoint = Path(out), Path(f"{out}.checkpoint")
     if len({pair.product_id for pair in pairs}) < 2:
         raise GenretError(f"a two-tower needs pairs of at least 2 products to have negatives, got {len(pairs)} pairs")
-    recipe = {**settings_dict(settings), "pairs": len(pairs)}
-    if agreed(lambda: (out / "two_tower.json").exists() and bool(read_json(out / "two_tower.json") == recipe)):
+    recipe = _recipe(pairs, settings)
+    if agreed(lambda: is_tuned(out, pairs, settings)):
         return out
     model = _load(settings)
     trainer = _Trainer(model, pairs, settings)
@@ -159,11 +162,22 @@ def train_two_tower(pairs: Sequence[Pair], settings: TwoTowerSettings, out: str 
     return out
 
 
+def is_tuned(folder: Path, pairs: Sequence[Pair], settings: TwoTowerSettings) -> bool:
+    """Whether the encoder in `folder` is the one that `train_two_tower` would make of these pairs."""
+    return (folder / MADE_OF).exists() and bool(read_json(folder / MADE_OF) == _recipe(pairs, settings))
+
+
+def _recipe(pairs: Sequence[Pair], settings: TwoTowerSettings) -> dict[str, Any]:
+    """What the encoder depends on."""
+    digest = hashlib.sha256(repr(list(pairs)).encode()).hexdigest()
+    return {**settings_dict(settings), "pairs": len(pairs), "pairs_sha256": digest}
+
+
 def _finish(model: Any, out: Path, checkpoint: Path, recipe: dict[str, Any]) -> None:
-    """The encoder's folder; `two_tower.json`, the last file of it, says that it is whole."""
-    (out / "two_tower.json").unlink(missing_ok=True)
+    """The encoder's folder; MADE_OF, the last file of it, says that it is whole."""
+    (out / MADE_OF).unlink(missing_ok=True)
     model.save(str(out), create_model_card=False)
-    write_json(out / "two_tower.json", recipe)
+    write_json(out / MADE_OF, recipe)
     shutil.rmtree(checkpoint, ignore_errors=True)
 
 

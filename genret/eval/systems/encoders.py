@@ -12,11 +12,12 @@ from pathlib import Path
 from genret.data.product_text import product_text
 from genret.data.records import Dataset
 from genret.embed.catalogue import embed_catalogue, load_embedder, load_embeddings
-from genret.embed.fine_tuning import TwoTowerRecipe, train_two_tower, two_tower_pairs
-from genret.embed.settings import TOWERS, EmbedSettings
+from genret.embed.fine_tuned import tuned_encoder
+from genret.embed.fine_tuning import TwoTowerRecipe, is_tuned, train_two_tower, two_tower_pairs
+from genret.embed.settings import TOWERS, TWO_TOWER, EmbedSettings
 from genret.eval.systems.bench import Bench, Prepared, System, dense_search, folder_bytes
 from genret.eval.systems.dense import Dense
-from genret.ground.artifacts import read_artifact, read_json, sha256
+from genret.ground.artifacts import read_artifact, sha256
 from genret.ground.errors import GenretError
 from genret.ground.pretrained import model_folder
 from genret.ground.settings import settings_dict
@@ -40,18 +41,29 @@ def encoder_system(name: str, settings: EmbedSettings, work: Path) -> System:
 
 
 def two_tower_system(name: str, recipe: TwoTowerRecipe, work: Path) -> System:
-    """The fine-tuned two-tower: trained on the data set's own pairs, then as `encoder_system`."""
+    """The fine-tuned two-tower: trained on the data set's own pairs, then as `encoder_system`.
+
+    The encoder of the bench's run is taken where it was trained on the same pairs with the same settings.
+    """
 
     def prepare(bench: Bench) -> Prepared:
-        bench.progress(f"{name}: fine-tuning (kept in {work}, continued if it was cut off)")
-        folder = train_two_tower(two_tower_pairs(bench.dataset, recipe), recipe.train, work / f"{name}-model")
+        pairs = two_tower_pairs(bench.dataset, recipe)
+        folder = _run_encoder(bench)
+        if folder is None or not is_tuned(folder, pairs, recipe.train):
+            bench.progress(f"{name}: fine-tuning (kept in {work}, continued if it was cut off)")
+            folder = train_two_tower(pairs, recipe.train, work / f"{name}-model")
         settings = EmbedSettings(model=str(folder), fields=recipe.fields)
         search, made, parts = encoder_system(name, settings, work)(bench)
         trained = {key: value for key, value in settings_dict(recipe.train).items() if key != "base"}
-        pairs = read_json(folder / "two_tower.json")["pairs"]
-        return Prepared(search, {**made, **trained, "positive_at": recipe.positive_at, "pairs": pairs}, parts)
+        return Prepared(search, {**made, **trained, "positive_at": recipe.positive_at, "pairs": len(pairs)}, parts)
 
     return prepare
+
+
+def _run_encoder(bench: Bench) -> Path | None:
+    """Where the encoder is that was fine-tuned for the bench's run, if there is one."""
+    embeddings = bench.folder.artifact("embeddings") if bench.folder else None
+    return tuned_encoder(embeddings) if embeddings and embeddings.settings["model"] == TWO_TOWER else None
 
 
 def _embedded(bench: Bench, name: str, settings: EmbedSettings, work: Path) -> Path:
