@@ -109,7 +109,10 @@ class RQVAE(nn.Module):
 
 
 def principal_axes(points: Tensor, count: int) -> Tensor:
-    """(count, D) principal axes of (N, D) centred points, rows of zeros beyond D; each axis' sign is fixed."""
+    """(count, D) principal axes of (N, D) centred points, rows of zeros beyond D; each axis' sign is fixed.
+
+    (scikit-learn's PCA finds the same axes, of as many points as axes or more: eval/libraries.py.)
+    """
     covariance = (points.T @ points).double() / max(len(points), 1)
     axes = torch.linalg.eigh(covariance).eigenvectors.flip(1).T[:count]  # (min(count, D), D), largest variance first
     sign = axes.gather(1, axes.abs().argmax(1, keepdim=True)).sign()

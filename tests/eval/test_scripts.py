@@ -136,3 +136,10 @@ def test_a_cross_encoder_learns_grades_and_reorders_what_was_found(built_run: Pa
     assert first["means"]["cross-encoder"]["nDCG@10"] != first["means"]["hybrid"]["nDCG@10"]
     run("teacher.py", tmp_path / "out", *arguments)  # the trained model is taken up again
     assert json.loads((tmp_path / "out" / "teacher.json").read_text()) == first
+
+
+def test_what_a_library_could_do_it_does_alike(tmp_path: Path) -> None:
+    run("libraries.py", tmp_path / "out", "--products", "1000", "--turns", "1")
+    rows = json.loads((tmp_path / "out" / "libraries.json").read_text())["rows"]
+    assert len(rows) == 5
+    assert all(row["difference"] < 1e-3 for row in rows), rows

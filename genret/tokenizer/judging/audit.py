@@ -93,7 +93,10 @@ def log_odds(vectors: Floats, leaf: npt.NDArray[np.int64], leaves: int) -> Float
 
 
 def discriminant(vectors: Floats, leaf: npt.NDArray[np.int64]) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
-    """((C, D) weights, (C,) offsets, (C,) leaves) of a linear discriminant with a shrunken common covariance."""
+    """((C, D) weights, (C,) offsets, (C,) leaves) of a linear discriminant with a shrunken common covariance.
+
+    (scikit-learn's gives the same in six times the time, since it shrinks leaf by leaf: eval/libraries.py.)
+    """
     classes, index, counts = np.unique(leaf, return_inverse=True, return_counts=True)
     centre = np.zeros((len(classes), vectors.shape[1]), np.float64)
     np.add.at(centre, index, vectors)
