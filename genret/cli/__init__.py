@@ -31,6 +31,7 @@ COMMANDS = {
     "put": ("genret.cli.stock:put", "Add or replace products of a run's index while it serves."),
     "remove": ("genret.cli.stock:remove", "Take products out of a run's index while it serves."),
     "compact": ("genret.cli.stock:compact", "Write an index anew with all its changes in it."),
+    "shards": ("genret.cli.shards:shards", "Cut a run's index into shards by L1 range, for several machines."),
     "serve": ("genret.cli.serve:serve", "A run over HTTP, with the beam explorer at /."),
     "eval": ("genret.cli.evaluate:evaluate", "Recall, nDCG and MRR beside BM25 and dense; substitutes."),
     "judge": ("genret.cli.judge:judge", "Pool answers into a sheet to grade by hand, and read it back."),

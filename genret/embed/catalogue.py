@@ -127,6 +127,16 @@ def embed_catalogue(
     return read_artifact(path, KIND, verify=False)
 
 
+def save_embedder(artifact: Artifact, path: str | Path) -> Artifact:
+    """Write at `path` what reads queries as the embeddings `artifact` was made, with no product's embedding in it."""
+    vectors, embedder = np.load(artifact.file("embeddings.npy"), mmap_mode="r"), load_embedder(artifact.path)
+    inputs = {**artifact.inputs, KIND: artifact.fingerprint}
+    with write_artifact(path, KIND, artifact.settings, inputs, hardware=artifact.hardware) as folder:
+        np.save(folder / "embeddings.npy", vectors[:0])
+        embedder.save(folder)
+    return read_artifact(path, KIND, verify=False)
+
+
 def _save(
     path: Path,
     embedder: Embedder,

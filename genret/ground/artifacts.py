@@ -135,6 +135,19 @@ def read_artifact(path: str | Path, kind: str, *, verify: bool = True) -> Artifa
     return Artifact(path, kind, settings, inputs, manifest["files"], manifest["fingerprint"], hardware)
 
 
+def copy_artifact(artifact: Artifact, path: str | Path) -> None:
+    """The same artifact at `path`, its files as hard links where that can be; nothing is done where it is there."""
+    path = Path(path)
+    with suppress(GenretError):
+        if read_artifact(path, artifact.kind, verify=False).fingerprint == artifact.fingerprint:
+            return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
+    temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    shutil.copytree(artifact.path, temporary, copy_function=_link)
+    _replace(temporary, path)
+
+
 def check_lineage(artifact: Artifact, name: str, expected: Artifact) -> None:
     """Raise a GenretError unless `artifact` was made from `expected` (recorded as the input called `name`)."""
     recorded = artifact.inputs.get(name)
@@ -237,6 +250,13 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _runs(process: int) -> bool:

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,10 +24,13 @@ from genret.ground.artifacts import read_json, write_json
 from genret.ground.errors import GenretError
 from genret.ground.settings import settings_dict
 from genret.ground.types import Product
+from genret.index.spelling import count_words
 from genret.search.bits import Ints
 from genret.search.overlay import OverlayTrie
 
 WORD = re.compile(r"\w+")
+WHOLE = "whole.json"
+"""The file of the words of a whole catalogue, in the folder of a part's."""
 Floats = npt.NDArray[np.float32]
 
 
@@ -47,6 +51,26 @@ class BM25Settings:
             raise GenretError(f"BM25 fields={self.fields}: expected some of {', '.join(TEXT_FIELDS)}")
 
 
+class WholeWords(NamedTuple):
+    """What the words of a whole catalogue come to, for an index that holds a part of it: `words_of` counts them.
+
+    With these a product scores in a part what it scores in the whole, to the bit.
+    """
+
+    documents: int
+    """Products."""
+    total: int
+    """Words of all of them."""
+    holding: Mapping[str, int]
+    """Word as BM25 reads it -> number of products with it."""
+    held: Mapping[str, int]
+    """Word as it is written, in lower case -> number of products with it."""
+
+    @property
+    def mean_length(self) -> float:
+        return self.total / self.documents if self.documents else 0.0
+
+
 class IndexText(NamedTuple):
     """What an index is to know of words: how BM25 weighs them, and what shoppers have asked."""
 
@@ -55,6 +79,8 @@ class IndexText(NamedTuple):
     """Word of the query log -> number of queries with it."""
     judged: int = 0
     """Judged queries that the run was trained on; 0 where it has no query log."""
+    whole: WholeWords | None = None
+    """Of the catalogue that this index holds a part of; None where it holds all of it."""
 
 
 def word_splitter(stem: bool) -> Callable[[str], list[str]]:
@@ -76,47 +102,60 @@ def product_words(products: Iterable[Product], settings: BM25Settings) -> list[l
 class Lexical:
     """An inverted index over N products, with exact scores (Lucene's variant of BM25)."""
 
-    def __init__(self, settings: BM25Settings, index: Any, documents: int, mean_length: float) -> None:
-        """`index`: a `bm25s.BM25`, None where the products hold no word at all."""
-        self.settings, self._index, self.documents, self.mean_length = settings, index, documents, mean_length
+    def __init__(self, settings: BM25Settings, index: Any, products: int, whole: WholeWords) -> None:
+        """`index`: a `bm25s.BM25` over N `products`, None where they hold no word; `whole` weighs their words."""
+        self.settings, self._index, self.products, self.whole = settings, index, products, whole
         self.words = word_splitter(settings.stem)
 
     @classmethod
-    def build(cls, tokens: Sequence[list[str]], settings: BM25Settings) -> Lexical:
-        """An index of N products, whose words are given (`product_words`, by the same settings)."""
-        total = sum(map(len, tokens))
-        if not total:
-            return cls(settings, None, len(tokens), 0.0)
+    def build(cls, tokens: Sequence[list[str]], settings: BM25Settings, whole: WholeWords | None = None) -> Lexical:
+        """An index of N products, whose words are given (`product_words`, by the same settings).
+
+        `whole`: of the catalogue that they are a part of, by which words then are weighed.
+        """
+        found = _Postings.of(tokens)
+        whole = whole or WholeWords(len(tokens), int(found.lengths.sum()), found.holding(), {})
+        if not len(found.words):
+            return cls(settings, None, len(tokens), whole)
         import bm25s
 
         index = bm25s.BM25(k1=settings.k1, b=settings.b, method="lucene")
-        index.index(list(tokens), show_progress=False)
-        return cls(settings, index, len(tokens), total / len(tokens))
+        index.scores = found.scored(settings, whole)
+        index.vocab_dict = {**{word: number for number, word in enumerate(found.vocabulary)}, "": len(found.vocabulary)}
+        index.unique_token_ids_set, index.nonoccurrence_array = set(index.vocab_dict.values()), None
+        return cls(settings, index, len(tokens), whole)
+
+    @property
+    def documents(self) -> int:
+        """Products of the whole catalogue."""
+        return self.whole.documents
+
+    @property
+    def mean_length(self) -> float:
+        """Words of a product, in the whole catalogue."""
+        return self.whole.mean_length
 
     def scores(self, words: Sequence[str]) -> Floats:
         """(N,) float32: the score of every product, -inf for those that share no word with the query's `words`."""
-        known = [word for word in words if word in self]
+        known = [] if self._index is None else [word for word in words if word and word in self._index.vocab_dict]
         if not known:
-            return np.full(self.documents, -np.inf, np.float32)
+            return np.full(self.products, -np.inf, np.float32)
         scores = np.asarray(self._index.get_scores(known), np.float32)
         return np.where(scores > 0, scores, np.float32(-np.inf))
 
     def __contains__(self, word: object) -> bool:
-        return self._index is not None and word in self._index.vocab_dict
+        return word in self.whole.holding
 
     def rarity(self, word: str, also: int = 0) -> float:
         """A word's weight (inverse document frequency); of one that is not in here, as if `also` products held it."""
         held, documents = self.holding(word), self.documents
         if not held:
             held, documents = also, documents + also
-        return math.log(1 + (documents - held + 0.5) / (held + 0.5))
+        return _rarity(held, documents)
 
     def holding(self, word: str) -> int:
-        """How many of the products hold a word."""
-        if word not in self:
-            return 0
-        number = self._index.vocab_dict[word]
-        return int(self._index.scores["indptr"][number + 1] - self._index.scores["indptr"][number])
+        """How many of the whole catalogue's products hold a word."""
+        return self.whole.holding.get(word, 0)
 
     @property
     def nbytes(self) -> int:
@@ -128,8 +167,12 @@ class Lexical:
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        about = {"documents": self.documents, "mean_length": self.mean_length, "empty": self._index is None}
-        write_json(folder / "lexical.json", {"settings": settings_dict(self.settings), **about})
+        about: dict[str, Any] = {"documents": self.products, "mean_length": self.mean_length}
+        if self.products != self.documents:
+            whole = {"documents": self.documents, "total": self.whole.total, "holding": dict(self.whole.holding)}
+            write_json(folder / WHOLE, whole)
+        settings = settings_dict(self.settings)
+        write_json(folder / "lexical.json", {"settings": settings, **about, "empty": self._index is None})
         if self._index is not None:
             self._index.save(folder / "bm25", show_progress=False)
 
@@ -137,12 +180,88 @@ class Lexical:
     def open(cls, folder: Path) -> Lexical:
         """What `save` wrote."""
         about = read_json(folder / "lexical.json")
-        settings, index = BM25Settings(**about["settings"]), None
+        settings, index, products = BM25Settings(**about["settings"]), None, about["documents"]
         if not about["empty"]:
             import bm25s
 
             index = bm25s.BM25.load(folder / "bm25", show_progress=False)
-        return cls(settings, index, about["documents"], about["mean_length"])
+        if (folder / WHOLE).exists():
+            whole = read_json(folder / WHOLE)
+            return cls(settings, index, products, WholeWords(whole["documents"], whole["total"], whole["holding"], {}))
+        holding = {} if index is None else _holding(index)
+        return cls(settings, index, products, WholeWords(products, round(about["mean_length"] * products), holding, {}))
+
+
+class _Postings(NamedTuple):
+    """The words of N products, counted: one entry for each word of each product, by word, then by product."""
+
+    vocabulary: list[str]
+    words: npt.NDArray[np.int64]
+    """(n,) the word's number."""
+    products: npt.NDArray[np.int64]
+    """(n,)"""
+    times: npt.NDArray[np.int64]
+    """(n,) how often the product says the word."""
+    lengths: npt.NDArray[np.int64]
+    """(N,) words of each product, all that it says counted."""
+
+    @classmethod
+    def of(cls, tokens: Sequence[list[str]]) -> _Postings:
+        lengths = np.fromiter(map(len, tokens), np.int64, len(tokens))
+        vocabulary = sorted(set(chain.from_iterable(tokens)))
+        number = {word: place for place, word in enumerate(vocabulary)}
+        said = np.fromiter((number[word] for words in tokens for word in words), np.int64, int(lengths.sum()))
+        keys = said * len(tokens) + np.repeat(np.arange(len(tokens)), lengths)
+        keys, times = np.unique(keys, return_counts=True)
+        words, products = np.divmod(keys, max(1, len(tokens)))
+        return cls(vocabulary, words, products, times, lengths)
+
+    def holding(self) -> dict[str, int]:
+        """Word -> number of products with it."""
+        counts = np.bincount(self.words, minlength=len(self.vocabulary)).tolist()
+        return dict(zip(self.vocabulary, counts, strict=True))
+
+    def scored(self, settings: BM25Settings, whole: WholeWords) -> dict[str, Any]:
+        """What `bm25s.BM25.index` makes of the words, to the bit, but weighed by a whole that may be larger."""
+        rarities = [_rarity(whole.holding[word], whole.documents) for word in self.vocabulary]
+        saturation = settings.k1 * ((1 - settings.b) + settings.b * self.lengths / whole.mean_length)
+        weights = self.times / (saturation[self.products] + self.times)
+        data = (np.array(rarities, np.float32)[self.words] * weights).astype(np.float32)
+        starts = np.searchsorted(self.words, np.arange(len(self.vocabulary) + 1))
+        return {
+            "data": data,
+            "indices": self.products.astype(np.int32),
+            "indptr": starts.astype(np.int32 if len(data) < 1 << 31 else np.int64),
+            "num_docs": len(self.lengths),
+        }
+
+
+def _holding(index: Any) -> dict[str, int]:
+    """Word -> number of products with it, of a `bm25s.BM25`."""
+    counts = np.diff(index.scores["indptr"]).tolist()
+    return {word: counts[number] for word, number in index.vocab_dict.items() if number < len(counts)}
+
+
+def _rarity(held: int, documents: int) -> float:
+    return math.log(1 + (documents - held + 0.5) / (held + 0.5))
+
+
+def words_of(products: Sequence[Product], settings: BM25Settings) -> WholeWords:
+    """The words of some products, counted."""
+    found = _Postings.of(product_words(products, settings))
+    held = count_words(product_text(product, TEXT_FIELDS) for product in products)
+    return WholeWords(len(products), int(found.lengths.sum()), found.holding(), dict(held))
+
+
+def added_words(parts: Iterable[WholeWords]) -> WholeWords:
+    """The words of a whole, by those of its parts."""
+    documents, total = 0, 0
+    holding, held = Counter[str](), Counter[str]()
+    for part in parts:
+        documents, total = documents + part.documents, total + part.total
+        holding.update(part.holding)
+        held.update(part.held)
+    return WholeWords(documents, total, dict(sorted(holding.items())), dict(sorted(held.items())))
 
 
 class LexicalView:

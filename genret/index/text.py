@@ -24,7 +24,8 @@ def save_text(products: Sequence[Product], about: IndexText, folder: Path) -> No
     """Count the words of an index's products, which are given in its order, and write them to `folder`."""
     _lexical(products, about).save(folder)
     said = {"bm25": settings_dict(about.bm25), "queries": dict(about.asked), "judged": about.judged}
-    write_json(folder / WORDS, {"products": _held(products), **said})
+    held = _held(products) if about.whole is None else dict(about.whole.held)
+    write_json(folder / WORDS, {"products": held, **said})
 
 
 class BaseText:
@@ -62,8 +63,10 @@ class BaseText:
     def _words(self) -> tuple[Mapping[str, int], IndexText]:
         if not self.is_written:
             return _held(self._products()), IndexText()
-        words = read_json(self._folder / WORDS)
-        return words["products"], IndexText(BM25Settings(**words["bm25"]), words["queries"], words["judged"])
+        words, whole = read_json(self._folder / WORDS), None
+        if self.lexical.products != self.lexical.documents:  # a part of a catalogue, and stays one when it is compacted
+            whole = self.lexical.whole._replace(held=words["products"])
+        return words["products"], IndexText(BM25Settings(**words["bm25"]), words["queries"], words["judged"], whole)
 
 
 class SnapshotText:
@@ -104,7 +107,7 @@ class SnapshotText:
 
 
 def _lexical(products: Sequence[Product], about: IndexText) -> Lexical:
-    return Lexical.build(product_words(products, about.bm25), about.bm25)
+    return Lexical.build(product_words(products, about.bm25), about.bm25, about.whole)
 
 
 def _held(products: Iterable[Product]) -> dict[str, int]:

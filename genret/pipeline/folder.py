@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.data.records import Dataset, load_dataset
-from genret.ground.artifacts import MANIFEST, Artifact, check_lineage, read_artifact, read_json, write_json
+from genret.ground.artifacts import (
+    MANIFEST,
+    Artifact,
+    check_lineage,
+    copy_artifact,
+    read_artifact,
+    read_json,
+    write_json,
+)
 from genret.ground.checks import whole
 from genret.ground.errors import GenretError
 from genret.ground.manifests import as_described
@@ -183,6 +190,14 @@ class RunFolder:
 
         return lineage(self.folder("index"))
 
+    @property
+    def version(self) -> str:
+        """The fingerprints of the model and of what the index was built from, as they lie on disk.
+
+        A compaction is no other version: an index that is open follows it by itself.
+        """
+        return f"{self.artifact('model').fingerprint[:16]}-{self.index_lineage()[:16]}"
+
     def searchable(self) -> tuple[GenretForConditionalGeneration, Any, Index, int]:
         """The model, its text tokenizer, the index of the same semantic IDs, and how wide a search is by default.
 
@@ -229,11 +244,7 @@ class RunFolder:
         fork = RunFolder(path)
         parts: tuple[Part, ...] = ("data", "embeddings")
         for part in parts:
-            source, existing = self.artifact(part), fork.whole(part)
-            if existing and existing.fingerprint == source.fingerprint:
-                continue
-            shutil.rmtree(fork.folder(part), ignore_errors=True)
-            shutil.copytree(source.path, fork.folder(part), copy_function=_link)
+            copy_artifact(self.artifact(part), fork.folder(part))
         return fork
 
     def _checkpoints_of(self, part: Part, made_from: Mapping[str, str]) -> Path:
@@ -252,10 +263,3 @@ class RunFolder:
 
 def _fingerprints(*artifacts: Artifact) -> dict[str, str]:
     return {artifact.kind: artifact.fingerprint for artifact in artifacts}
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

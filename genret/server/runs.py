@@ -169,12 +169,8 @@ def run_names(folders: Sequence[Path]) -> list[str]:
 
 
 def version_of(folder: Path) -> str:
-    """The fingerprints of a run's model, and of what its index was built from, as they lie on disk.
-
-    A compaction is no other version: the index that is open follows it by itself.
-    """
-    run = RunFolder(folder)
-    return f"{run.artifact('model').fingerprint[:16]}-{run.index_lineage()[:16]}"
+    """`RunFolder.version` of the run that lies there."""
+    return RunFolder(folder).version
 
 
 def warm_up(retriever: Retriever) -> None:

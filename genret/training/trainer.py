@@ -31,7 +31,7 @@ from genret.ground.ranks import agreed, is_main, wait, world_size
 from genret.ground.settings import settings_dict
 from genret.model.dense_start import additive_codebooks, centred_codebooks
 from genret.model.encoders import encoder_config
-from genret.model.prefix import PrefixTable
+from genret.model.prefix import Prefixes, PrefixTable
 from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration, warm_start
 from genret.model.values import PrefixValues
 from genret.search.vocab import Vocab
@@ -120,6 +120,22 @@ def save_model(trained: Trained, path: str | Path, inputs: Mapping[str, str]) ->
     with write_artifact(path, KIND, settings, inputs, hardware=made) as folder:
         trained.model.save_pretrained(folder / FOLDER)
         save_text_tokenizer(trained.text_tokenizer, folder / FOLDER)
+    return read_artifact(path, KIND, verify=False)
+
+
+def save_grown(
+    loaded: tuple[GenretForConditionalGeneration, Any, Artifact],
+    prefixes: Prefixes,
+    path: Path,
+    inputs: Mapping[str, str],
+) -> Artifact:
+    """Write at `path` the model that `load_model` loaded, with other prefixes than its own (`Growth.over`)."""
+    model, text_tokenizer, artifact = loaded
+    model.decoder.prefixes = prefixes
+    model.config.prefixes = list(prefixes.counts(prefixes.ids()))
+    with write_artifact(path, KIND, artifact.settings, inputs, hardware=artifact.hardware) as folder:
+        model.save_pretrained(folder / FOLDER)
+        save_text_tokenizer(text_tokenizer, folder / FOLDER)
     return read_artifact(path, KIND, verify=False)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from genret.ground.artifacts import MANIFEST, read_artifact
 from genret.ground.errors import GenretError
 from genret.ground.types import Judgement, Product, Query
 from genret.index.index import Index, build_index
-from genret.index.lexical import BM25Settings, IndexText, Lexical, product_words
+from genret.index.lexical import BM25Settings, IndexText, Lexical, added_words, product_words, words_of
 from genret.index.tuning import BM25Grid, TuneSettings, index_text, tune
 
 WORDS = ["oat", "milk", "sauce", "tomato", "soap", "mint", "toothpaste", "organic"]
@@ -154,3 +156,46 @@ def test_without_judged_queries_an_index_takes_bm25_as_it_is() -> None:
 def test_bad_tuning_settings(bad: dict[str, object]) -> None:
     with pytest.raises(GenretError, match="expected"):
         TuneSettings(**bad)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("settings", [TITLES, BM25Settings(0.9, 0.4, False, ("title",))])
+def test_scores_are_the_librarys_to_the_bit(settings: BM25Settings) -> None:
+    import bm25s
+
+    tokens = [*product_words(shelf(300), settings), []]
+    library = bm25s.BM25(k1=settings.k1, b=settings.b, method="lucene")
+    library.index(tokens, show_progress=False)
+    ours = Lexical.build(tokens, settings)
+    for words in ([word] for word in sorted(set(functools.reduce(operator.iadd, tokens, [])))):
+        expected = library.get_scores(words)
+        assert np.array_equal(ours.scores(words), np.where(expected > 0, expected, -np.inf))
+        assert ours.holding(words[0]) == np.count_nonzero(expected)
+
+
+def test_a_part_of_a_catalogue_scores_as_the_whole_to_the_bit(tmp_path: Path) -> None:
+    products, query = shelf(90), ["oat", "soap", "organic", "rare"]
+    products[70] = Product("rare", "rare soap")
+    whole = Lexical.build(product_words(products, TITLES), TITLES)
+    parts = products[:50], products[50:], []
+    words = added_words(words_of(part, TITLES) for part in parts)
+    scores = []
+    for number, part in enumerate(parts):
+        Lexical.build(product_words(part, TITLES), TITLES, words).save(tmp_path / str(number))
+        opened = Lexical.open(tmp_path / str(number))
+        assert (opened.documents, opened.mean_length) == (whole.documents, whole.mean_length)
+        assert opened.rarity("rare") == whole.rarity("rare") > 0
+        assert "rare" in opened, "where no product of the part holds it, too"
+        scores.append(opened.scores(query))
+    assert np.array_equal(np.concatenate(scores), whole.scores(query))
+
+
+def test_a_part_stays_one_when_it_is_compacted(tmp_path: Path) -> None:
+    words = words_of(shelf(90), TITLES)
+    build_index(Catalogue.from_products(shelf(40)), codes(40), SIZES, tmp_path, text=IndexText(TITLES, whole=words))
+    index = Index.open(tmp_path)
+    before = index.snapshot().text
+    index.insert(shelf(1, first=90), [[0, 0]])
+    index.compact()
+    after = Index.open(tmp_path).snapshot().text
+    assert after.lexical.base.whole.holding == before.lexical.base.whole.holding
+    assert after.base.held == before.base.held == words.held
