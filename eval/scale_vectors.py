@@ -123,7 +123,8 @@ def values(run: RunFolder, plan: Plan) -> Facts:
     """What the model knows of prefixes: the table of prefixes, and a vector for every coarse one and every ID."""
     codes = torch.from_numpy(np.load(run.path / "codes.npy").astype(np.int64))
     sizes = id_sizes(codes.numpy(), (plan.codes,) * codes.shape[1])
-    found = PrefixValues(sizes, PrefixValues.counts(codes), plan.dim, ModelSettings.backoff, ModelSettings.look_below)
+    below = ModelSettings().looks_below(len(codes)) or 0
+    found = PrefixValues(sizes, PrefixValues.counts(codes), plan.dim, ModelSettings.backoff, below)
     found.fill(codes)
     found.start_from(codes, torch.from_numpy(np.load(_vectors(run), mmap_mode="c")))
     torch.save(found.state_dict(), run.path / VALUES)
@@ -156,7 +157,8 @@ def search(run: RunFolder, plan: Plan) -> Facts:
 def _opened(run: RunFolder, plan: Plan) -> PrefixValues:
     state = torch.load(run.path / VALUES, weights_only=True, mmap=True)
     counts = [len(state[f"keys{level}"]) for level in range(4)]
-    known = PrefixValues((plan.codes,) * 4, counts, plan.dim, ModelSettings.backoff, ModelSettings.look_below)
+    below = ModelSettings().looks_below(counts[-1]) or 0
+    known = PrefixValues((plan.codes,) * 4, counts, plan.dim, ModelSettings.backoff, below)
     known.load_state_dict(state, assign=True)
     return known.eval().requires_grad_(False)
 

@@ -199,7 +199,7 @@ def make_model(shape: Shape, known: Ints | None = None) -> GenretForConditionalG
         shape.ffn,
         d_code=None if known is None else shape.d_model,
         prefixes=None if known is None else PrefixTable.counts(torch.from_numpy(known)),
-        look_below=None if known is None else settings.look_below,
+        look_below=None if known is None else settings.looks_below(len(known)),
     )
     model = GenretForConditionalGeneration(config)
     prefixes = model.decoder.prefixes

@@ -49,23 +49,33 @@ class ModelSettings:
     """How far a dense start looks ahead to see what a prefix is worth (`genret.model.values`). 0: not at all, it is its
     products' mean; 1: to the prefixes of the first two levels, and from these to the IDs; 2: to the IDs below the
     `look_below` most promising of these prefixes as well."""
-    look_below: int = 256
+    look_below: int = 0
+    """0: one prefix for every 64 products, but at least 256 and at most 1,024 (`looks_below`)."""
     beam_width: int = 50
     """How wide a search of this model is unless it is told otherwise."""
 
     def __post_init__(self) -> None:
         if self.start not in ("cold", "dense"):
             raise GenretError(f"start={self.start!r}: expected cold or dense")
-        check_ranges(self, "d_model layers heads ffn text_vocab max_text_tokens look_below beam_width", 1)
+        check_ranges(self, "d_model layers heads ffn text_vocab max_text_tokens beam_width", 1)
         if self.pooling not in ("auto", "encoder", "bag"):
             raise GenretError(f"pooling={self.pooling!r}: expected auto, encoder or bag")
         if self.lookahead not in (0, 1, 2):
             raise GenretError(f"lookahead={self.lookahead!r}: expected 0, 1 or 2")
         if self.d_model % self.heads:
             raise GenretError(f"d_model={self.d_model} is not a multiple of heads={self.heads}; choose a multiple")
-        check_ranges(self, "encoder_layers", 0)
+        check_ranges(self, "encoder_layers look_below", 0)
         check_ranges(self, "query_scale backoff", 0, above=True)
         check_ranges(self, "dropout", 0, 1, below=True)
+
+    def looks_below(self, products: int) -> int | None:
+        """How many prefixes a query looks below in so large a catalogue; None where prefixes have no own values.
+
+        Chosen on dev: 256 give what exact search finds among 20,000 products, and 1,024 among 55,000, where 256 lost a
+        point of recall@100 (eval/EXPERIMENTS.md).
+        """
+        below = self.look_below or min(max(products // 64, 256), 1024)
+        return {0: None, 1: 0, 2: below}[self.lookahead]
 
 
 @dataclass(frozen=True)

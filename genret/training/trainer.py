@@ -183,7 +183,7 @@ def make_model(
         max_text_tokens=settings.max_text_tokens,
         prefixes=PrefixTable.counts(torch.from_numpy(codes)) if settings.prefixes else None,
         backoff=settings.backoff,
-        look_below=_look_below(settings) if dense and settings.prefixes else None,
+        look_below=settings.looks_below(len(codes)) if dense and settings.prefixes else None,
     )
     model = warm_start(config, settings.encoder) if warm else GenretForConditionalGeneration(config)
     prefixes = model.decoder.prefixes
@@ -326,8 +326,3 @@ def _arguments(settings: TrainSettings, checkpoints: Path, dev: bool) -> Trainin
     if args.n_gpu > 1:  # several GPUs are for several processes; one process takes one
         args._n_gpu = 1
     return args
-
-
-def _look_below(settings: ModelSettings) -> int | None:
-    """How many prefixes a query looks below: None where prefixes have no values of their own."""
-    return {0: None, 1: 0, 2: settings.look_below}[settings.lookahead]
