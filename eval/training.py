@@ -60,7 +60,7 @@ class Trial:
     def __init__(self, run: Path, work: Path, queries: Mapping[Split, Sequence[Query]], width: int) -> None:
         self.run, self.work, self.queries, self.width = run, work, queries, width
         dataset = load_dataset(run / "data")[0]
-        self.gradings = {split: grading(dataset, split) for split in queries}
+        self.gradings = {split: grading(dataset, split, asked) for split, asked in queries.items()}
         self.index = Index.open(run / "index")
         settings = read_artifact(run / "model", "model", verify=False).settings
         self.model = make_settings(ModelSettings, settings["model"])
@@ -86,16 +86,19 @@ class Trial:
         return values
 
 
-def grading(dataset: Dataset, split: Split) -> Grading:
-    """Of one split."""
-    return Grading(dataset.split_judgements(split), dataset.relevant_at, dataset.irrelevant_grade)
+def grading(dataset: Dataset, split: Split, queries: Sequence[Query]) -> Grading:
+    """Of these queries of one split."""
+    asked = {query.id for query in queries}
+    judgements = [judgement for judgement in dataset.split_judgements(split) if judgement.query_id in asked]
+    return Grading(judgements, dataset.relevant_at, dataset.irrelevant_grade)
 
 
 def asked(run: Path, split: Split, train_queries: int) -> dict[Split, Sequence[Query]]:
     """The split's answerable queries, and as many of the train split as are wanted."""
     dataset = load_dataset(run / "data")[0]
     splits: tuple[Split, Split] = (split, "train")
-    found = {one: answerable(dataset.split_queries(one), grading(dataset, one)) for one in splits}
+    every = {one: list(dataset.split_queries(one)) for one in splits}
+    found = {one: answerable(every[one], grading(dataset, one, every[one])) for one in splits}
     chosen = np.random.default_rng(0).permutation(len(found["train"]))[:train_queries].tolist()
     return {split: found[split], "train": [found["train"][place] for place in sorted(chosen)]}
 

@@ -120,6 +120,7 @@ def test_trained_and_untrained_models_are_compared_on_dev_and_on_what_they_pract
     found = json.loads((tmp_path / "out" / "training.json").read_text())
     assert found["means"]["none"] == found["means"]["untrained"]
     assert found["means"]["gentle"] != found["means"]["untrained"]
+    assert found["means"]["none"]["train"]["recall@100"] > 0.1, "the other train queries do not count as misses"
     assert found["recipes"]["gentle"]["lr"] == 1e-4
 
 

@@ -458,3 +458,20 @@ def test_a_catalogue_without_a_log_trains_on_pseudo_queries(tmp_path):
 def test_wrong_settings_are_one_clear_error(kind, wrong, message):
     with pytest.raises(GenretError, match=message):
         kind(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("settings", "products", "below"),
+    [
+        (ModelSettings(), 100, 256),
+        (ModelSettings(), 20_000, 312),
+        (ModelSettings(), 54_667, 854),
+        (ModelSettings(), 10**7, 1024),
+        (ModelSettings(look_below=64), 10**7, 64),
+        (ModelSettings(lookahead=1), 100, 0),
+        (ModelSettings(lookahead=0), 100, None),
+    ],
+    ids=["small", "20,000", "55,000", "huge", "as told", "one step", "none"],
+)
+def test_a_query_looks_below_more_prefixes_where_there_are_more(settings, products, below):
+    assert settings.looks_below(products) == below
