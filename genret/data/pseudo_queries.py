@@ -52,7 +52,8 @@ def make_pseudo_queries(catalogue: Catalogue, rows: Ints, count: int, noise: flo
     texts, clean, made_from = [], [], []
     rounds = [rng.permutation(rows) for _ in range(-(-count // max(len(rows), 1)))]
     picked = np.concatenate([np.zeros(0, np.int64), *rounds])[:count]
-    products = list(catalogue)
+    needed = np.unique(picked)
+    products = dict(zip(needed.tolist(), catalogue.take(needed), strict=True))
     for row in picked.tolist():
         text = pseudo_query(products[row], rng)
         clean.append(text)

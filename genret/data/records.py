@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any, overload
 
@@ -44,6 +45,8 @@ PRODUCT_SCHEMA = pa.schema(
     ]
 )
 MAPS = ("attributes", "numbers")
+CHUNK = 1 << 15
+"""Products that become columns at once."""
 
 
 class Catalogue(Sequence[Product]):
@@ -162,8 +165,15 @@ class Dataset:
 
 
 def product_table(products: Iterable[Product]) -> pa.Table:
-    """The products as columns of `PRODUCT_SCHEMA`, in their order; ids may repeat."""
-    columns: list[Sequence[Any]] = list(zip(*products, strict=True)) or [()] * len(PRODUCT_SCHEMA)
+    """The products as columns of `PRODUCT_SCHEMA`, in their order; ids may repeat. Read a chunk at a time."""
+    rest, chunks = iter(products), [PRODUCT_SCHEMA.empty_table()]
+    while chunk := list(islice(rest, CHUNK)):
+        chunks.append(_chunk_table(chunk))
+    return pa.concat_tables(chunks[1:] or chunks)
+
+
+def _chunk_table(products: Sequence[Product]) -> pa.Table:
+    columns: list[Sequence[Any]] = list(zip(*products, strict=True))
     for name in MAPS:
         place = PRODUCT_SCHEMA.get_field_index(name)
         columns[place] = [list(pairs.items()) for pairs in columns[place]]

@@ -17,6 +17,8 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from genret.ground.errors import GenretError
 from genret.ground.pretrained import model_folder
 
+AT_ONCE = 8192
+"""Texts that are tokenized at once: the library keeps some kilobytes about each until they are done."""
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]")
 Tokens = npt.NDArray[np.int32]
 
@@ -80,10 +82,12 @@ def save_text_tokenizer(tokenizer: Any, folder: Path) -> None:
 
 def tokenize(tokenizer: Any, texts: Sequence[str], max_tokens: int) -> tuple[Tokens, npt.NDArray[np.int64]]:
     """(n, T) int32 token ids, padded on the right, and (n,) lengths; longer texts are cut to `max_tokens`."""
-    ids = tokenizer(list(texts), truncation=True, max_length=max_tokens)["input_ids"] if len(texts) else []
-    lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-    tokens = np.full((len(ids), int(lengths.max(initial=1))), tokenizer.pad_token_id, np.int32)
-    tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = np.fromiter(
-        (token for row in ids for token in row), np.int32, int(lengths.sum())
-    )
+    lengths, found = np.empty(len(texts), np.int64), [np.zeros(0, np.int32)]
+    for start in range(0, len(texts), AT_ONCE):
+        some = list(texts[start : start + AT_ONCE])
+        ids = tokenizer(some, truncation=True, max_length=max_tokens)["input_ids"]
+        lengths[start : start + len(some)] = [len(row) for row in ids]
+        found.append(np.fromiter((token for row in ids for token in row), np.int32))
+    tokens = np.full((len(texts), int(lengths.max(initial=1))), tokenizer.pad_token_id, np.int32)
+    tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = np.concatenate(found)
     return tokens, lengths

@@ -57,12 +57,22 @@ class Bags(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """Training pairs: rows of a table of texts, rows of the catalogue, and how often each is drawn."""
+    """n training pairs: rows of a table of texts, rows of the catalogue, and how often each is drawn."""
 
     texts: Bags
     text_rows: Ints
     products: Ints
-    share: npt.NDArray[np.float64]
+    odds: npt.NDArray[np.float64]
+    """(n,) the shares, summed up to each pair: 1 at the last."""
+
+    @classmethod
+    def of(cls, texts: Bags, text_rows: Ints, products: Ints, share: npt.NDArray[np.float64]) -> Pairs:
+        odds = np.cumsum(share)
+        return cls(texts, text_rows, products, odds / (odds[-1] if len(odds) else 1.0))
+
+    def drawn(self, count: int, rng: np.random.Generator) -> Ints:
+        """`count` of the pairs by their shares, as `rng.choice` draws them, which would sum the shares up each time."""
+        return self.odds.searchsorted(rng.random(count), side="right")
 
 
 class Tower(nn.Module):
@@ -136,7 +146,7 @@ def train_towers(
         text_tokenizer = train_text_tokenizer([*texts, *queries], VOCABULARY, PRODUCT_TOKENS)
     products = _bags(text_tokenizer, texts, PRODUCT_TOKENS)
     rng = np.random.default_rng(seed)
-    parts = [_pseudo_pairs(dataset, text_tokenizer, seed)]
+    parts = [_pseudo_pairs(dataset, text_tokenizer, steps * BATCH, seed)]
     log = _log_pairs(dataset, text_tokenizer)
     if len(log.products):
         parts.append(log)
@@ -164,7 +174,7 @@ def _step(
     sizes = [BATCH] if len(parts) == 1 else [round(BATCH * PSEUDO_SHARE), BATCH - round(BATCH * PSEUDO_SHARE)]
     asked, rows = [], []
     for part, size in zip(parts, sizes, strict=True):
-        drawn = rng.choice(len(part.products), size, p=part.share)
+        drawn = part.drawn(size, rng)
         asked.append(towers[0](*part.texts.take(part.text_rows[drawn])))
         rows.append(part.products[drawn])
     row = np.concatenate(rows)
@@ -173,11 +183,12 @@ def _step(
     return F.cross_entropy(logits.masked_fill(copies, -1e4), torch.arange(len(row)))
 
 
-def _pseudo_pairs(dataset: Dataset, text_tokenizer: Any, seed: int) -> Pairs:
-    count = round(len(dataset.catalogue) * PSEUDO_PER_PRODUCT)
+def _pseudo_pairs(dataset: Dataset, text_tokenizer: Any, most: int, seed: int) -> Pairs:
+    """Pseudo-queries with the products they were made from; at most `most`, which is all that training can draw."""
+    count = min(most, round(len(dataset.catalogue) * PSEUDO_PER_PRODUCT))
     pseudo = make_pseudo_queries(dataset.catalogue, np.arange(len(dataset.catalogue)), count, PSEUDO_NOISE, seed)
     texts = _bags(text_tokenizer, pseudo.texts, QUERY_TOKENS)
-    return Pairs(texts, np.arange(count), pseudo.rows, np.full(count, 1 / count))
+    return Pairs.of(texts, np.arange(count), pseudo.rows, np.full(count, 1 / count))
 
 
 def _log_pairs(dataset: Dataset, text_tokenizer: Any) -> Pairs:
@@ -196,7 +207,7 @@ def _log_pairs(dataset: Dataset, text_tokenizer: Any) -> Pairs:
     often = np.asarray([query.frequency for query in queries], np.float64) ** FREQUENCY_POWER
     share = often[asked] * gains / each[asked]
     texts = _bags(text_tokenizer, [query.text for query in queries], QUERY_TOKENS)
-    return Pairs(texts, asked, np.asarray([row[1] for row in rows], np.int64), share / max(share.sum(), 1e-12))
+    return Pairs.of(texts, asked, np.asarray([row[1] for row in rows], np.int64), share / max(share.sum(), 1e-12))
 
 
 def _bags(text_tokenizer: Any, texts: Sequence[str], most: int) -> Bags:

@@ -34,7 +34,7 @@ from __future__ import annotations
 
 from genret.data.grocery.baskets import Baskets, substitute_pairs
 from genret.data.grocery.grading import EXACT, IRRELEVANT, complements_of
-from genret.data.grocery.querylog import frequency_band, write_log
+from genret.data.grocery.querylog import Labels, frequency_band, write_log
 from genret.data.grocery.settings import GrocerySettings
 from genret.data.grocery.shelf import stock_shelf
 from genret.data.grocery.taxonomy import lexicon
@@ -48,13 +48,14 @@ def make_grocery(settings: GrocerySettings | None = None) -> Dataset:
     """The data set "grocery" of these settings; the same seed gives the same rows, in the same order."""
     settings = settings or GrocerySettings()
     shelf = stock_shelf(lexicon(), settings)
+    labels = Labels()
     products = Writer(shelf, settings, complements_of(shelf.lexicon)).products()
-    log = write_log(shelf, products, settings)
-    ids = [product.id for product in products]
-    baskets = Baskets(shelf, products, settings).sessions(settings.count("sessions"))
+    catalogue = Catalogue.from_products(labels.noted(products))
+    log, ids = write_log(shelf, labels, settings), labels.ids
+    baskets = Baskets(shelf, labels.stores, settings).sessions(settings.count("sessions"))
     return Dataset(
         name="grocery",
-        catalogue=Catalogue.from_products(products),
+        catalogue=catalogue,
         queries=log.queries,
         judgements=log.judgements,
         relevant_at=EXACT,

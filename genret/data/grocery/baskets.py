@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect
+from collections.abc import Sequence
 from itertools import accumulate
 from random import Random
 
 from genret.data.grocery.settings import GrocerySettings
 from genret.data.grocery.shelf import Item, Shelf
 from genret.data.grocery.words import BIT, HARD, PLAIN
-from genret.ground.types import Product
 
 _TRIES = 6
 
@@ -44,8 +44,9 @@ def _interchangeable(one: Item, other: Item) -> bool:
 class Baskets:
     """Draws shopping baskets: a mission's leaves, mostly one product each, at one store, and some best sellers."""
 
-    def __init__(self, shelf: Shelf, products: list[Product], settings: GrocerySettings) -> None:
-        self.shelf, self.products = shelf, products
+    def __init__(self, shelf: Shelf, stores: Sequence[tuple[str, ...]], settings: GrocerySettings) -> None:
+        """`stores`: those that have each of the shelf's products."""
+        self.shelf, self.stores = shelf, stores
         self.rng = Random(f"{settings.seed}/baskets")
         popularity = shelf.popularity.tolist()
         self._all = range(len(shelf)), list(accumulate(popularity))
@@ -87,7 +88,7 @@ class Baskets:
         fallback = -1
         for _ in range(_TRIES):
             row = options[min(bisect(cumulative, self.rng.random() * cumulative[-1]), len(options) - 1)]
-            if row in rows or store not in self.products[row].stores:
+            if row in rows or store not in self.stores[row]:
                 continue
             if int(self.shelf.diets[row]) & claim == claim:
                 rows[row] = None

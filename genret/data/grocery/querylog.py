@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterable, Iterator
 from random import Random
 from typing import NamedTuple
 
@@ -46,13 +48,33 @@ def frequency_band(query: Query) -> str:
     return "head" if query.frequency >= HEAD_AT else "torso" if query.frequency >= TORSO_AT else "tail"
 
 
-def write_log(shelf: Shelf, products: list[Product], settings: GrocerySettings) -> QueryLog:
+class Labels:
+    """What is remembered of the products as they stream by: ids, the stores that have them, and titles by word."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+        self.stores: list[tuple[str, ...]] = []
+        self.holding: dict[str, array[int]] = {}
+        """Word of a title -> rows."""
+        self._same: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def noted(self, products: Iterable[Product]) -> Iterator[Product]:
+        """The same products, remembered."""
+        for row, product in enumerate(products):
+            self.ids.append(product.id)
+            self.stores.append(self._same.setdefault(product.stores, product.stores))
+            for word in set(normalise(product.title).split()):
+                self.holding.setdefault(word, array("q")).append(row)
+            yield product
+
+
+def write_log(shelf: Shelf, labels: Labels, settings: GrocerySettings) -> QueryLog:
     """The queries of all splits, distinct by `words.normalise` across them, and every judgement."""
     counts = {split: settings.count(f"{split}_queries") for split in SPLITS}
     asked = Shoppers(shelf, settings).ask(round(1.05 * sum(counts.values())))
     frequency = _frequencies(asked)
     splits = _split(shelf, asked, counts)
-    clerk = _Clerk(shelf, products, settings)
+    clerk = _Clerk(shelf, labels, settings)
     log = QueryLog({}, [])
     for split in SPLITS:
         grade = clerk.clicks if split == "train" else clerk.truth
@@ -108,16 +130,12 @@ def _fill(judged: dict[str, list[int]], count: int) -> list[int]:
 class _Clerk:
     """Turns intents into judgements."""
 
-    def __init__(self, shelf: Shelf, products: list[Product], settings: GrocerySettings) -> None:
-        self.shelf, self.ids = shelf, [product.id for product in products]
+    def __init__(self, shelf: Shelf, labels: Labels, settings: GrocerySettings) -> None:
+        self.shelf, self.ids, self.holding = shelf, labels.ids, labels.holding
         self.rng = Random(f"{settings.seed}/judgements")
         self.uniform = np.random.default_rng(self.rng.getrandbits(64))
         self.complements = complements_of(shelf.lexicon)
         self.log_popularity = np.log(shelf.popularity)
-        self.holding: dict[str, list[int]] = {}
-        for row, product in enumerate(products):
-            for word in set(normalise(product.title).split()):
-                self.holding.setdefault(word, []).append(row)
 
     def truth(self, query: Query, intent: Intent) -> list[Judgement]:
         """Every Exact, the Substitutes (at most `MOST_SUBSTITUTES`), and samples of the other two grades."""

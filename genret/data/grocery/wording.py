@@ -5,6 +5,7 @@ What a product truly is leaves this file only as text and as observable fields.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 from typing import NamedTuple
 
@@ -63,17 +64,15 @@ class Writer:
             for label in (chain.label, chain.value_label, chain.organic_label)
         }
 
-    def products(self) -> list[Product]:
-        """One product an item, in shelf order; ids are drawn at random and say nothing."""
+    def products(self) -> Iterator[Product]:
+        """One product an item, in shelf order, made as it is asked for; ids are drawn at random and say nothing."""
         count = len(self.shelf)
         ids = self.rng.sample(range(10 ** max(6, len(str(count)) + 1)), count)
         noisy = self._choose(self.settings.noise)
         misfiled = self._choose(self.settings.misfiled)
         rows = zip(ids, self.shelf.items, self.shelf.popularity.tolist(), strict=True)
-        return [
-            self._product(f"{number:07d}", item, popularity, row in noisy, row in misfiled)
-            for row, (number, item, popularity) in enumerate(rows)
-        ]
+        for row, (number, item, popularity) in enumerate(rows):
+            yield self._product(f"{number:07d}", item, popularity, row in noisy, row in misfiled)
 
     def _choose(self, share: float) -> frozenset[int]:
         return frozenset(self.rng.sample(range(len(self.shelf)), round(share * len(self.shelf))))
