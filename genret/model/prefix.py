@@ -41,7 +41,12 @@ class Prefixes(nn.Module):
     @staticmethod
     def counts(codes: Tensor) -> tuple[int, ...]:
         """(N, L) codes -> the number of distinct prefixes of each length 1 to L."""
-        return tuple(len(torch.unique(codes[:, : depth + 1], dim=0)) for depth in range(codes.shape[1]))
+        found, node = [], codes.new_zeros(len(codes))
+        for column in codes.T:
+            size = int(column.max()) + 1 if len(column) else 1
+            keys, node = torch.unique(node * size + column, return_inverse=True)
+            found.append(len(keys))
+        return tuple(found)
 
     @torch.no_grad()
     def fill(self, codes: Tensor) -> None:

@@ -19,12 +19,15 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.ground.errors import GenretError
-from genret.search.trie import check_codes
+from genret.search.trie import check_codes, sort_rows
+from genret.search.vocab import MAX_CODEBOOK, MAX_LEVELS
 from genret.tokenizer.settings import Collisions
 from genret.tokenizer.tokenizer import Tokenizer, check_embeddings, id_sizes
 
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+ROWS = 1 << 16
+"""Products whose error is found at once."""
 OVERFLOW_TRIES = 32
 """How many prefixes, nearest first, are tried for a product whose own prefix is full."""
 
@@ -131,16 +134,32 @@ def squared_error(tokenizer: Tokenizer, embeddings: Floats, codes: Codes) -> flo
     """Reconstruction error of (N, D) embeddings as a share of their variance: 1.0 is answering the mean."""
     if not len(embeddings):
         return 0.0
-    scale = float(tokenizer.model.scale)
-    return float(np.square((embeddings - tokenizer.decode(codes)) / scale).sum(1, dtype=np.float64).mean())
+    scale, errors = float(tokenizer.model.scale), np.empty(len(embeddings))
+    for start in range(0, len(embeddings), ROWS):
+        some = slice(start, start + ROWS)
+        gap = (embeddings[some] - tokenizer.decode(codes[some])) / scale
+        errors[some] = np.square(gap).sum(1, dtype=np.float64)
+    return float(errors.mean())
 
 
 def buckets(codes: Codes) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """((N,) the bucket of each product, (M,) the size of each bucket) for (N, L) codes; buckets in ID order."""
     if not len(codes):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    _, bucket, sizes = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
-    return bucket.reshape(-1), sizes
+    ordered = np.asarray(codes[order := _by_id(codes)])
+    begins = np.ones(len(ordered), np.bool_)
+    begins[1:] = (ordered[1:] != ordered[:-1]).any(1)
+    bucket = np.empty(len(ordered), np.int64)
+    bucket[order] = np.cumsum(begins) - 1
+    return bucket, np.diff(np.append(np.flatnonzero(begins), len(ordered)))
+
+
+def _by_id(codes: Codes) -> Codes:
+    """(N,) the order that sorts (N, L) codes by ID."""
+    sizes = (codes.max(0) + 1).tolist()
+    if codes.shape[1] <= MAX_LEVELS and max(sizes) <= MAX_CODEBOOK:
+        return sort_rows(codes, sizes)
+    return np.lexsort(codes.T[::-1])  # a suffix on top of all levels, or of very many products
 
 
 def collision_rate(codes: Codes, taken: Codes | None = None) -> float:
@@ -235,10 +254,14 @@ def _move_overflow(codes: Codes, overflow: list[int], latents: Floats, codebooks
     """Move each product whose prefix is full to the nearest free (second to last, last) codeword pair."""
     last = len(codebooks[-1])
     taken: dict[tuple[int, ...], set[int]] = {}
-    waiting = set(overflow)
-    for row, code in enumerate(codes.tolist()):
-        if row not in waiting:
-            taken.setdefault(tuple(code[:-1]), set()).add(code[-1])
+    near = (
+        np.isin(group := buckets(codes[:, :-2])[0], group[overflow])
+        if codes.shape[1] > 2
+        else np.ones(len(codes), np.bool_)
+    )
+    near[overflow] = False
+    for code in codes[near].tolist():
+        taken.setdefault(tuple(code[:-1]), set()).add(code[-1])
     for row in overflow:
         head = codes[row : row + 1, :-2]
         residual = _residual(head, latents[row : row + 1], codebooks)

@@ -15,12 +15,15 @@ from genret.tokenizer.paths import path_numbers
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 ANCHORS = 1000
+MOST = 100_000
+"""Products that anchors are compared with; of a larger catalogue, a sample."""
 NEAR = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
 class SimilarityDepth:
-    """How embedding similarity and shared prefixes go together, from up to 1,000 anchors against every product."""
+    """How embedding similarity and shared prefixes go together, from up to 1,000 anchors against every product, or
+    against 100,000 drawn where there are more."""
 
     correlation: float | None
     """Spearman's rank correlation of cosine and shared-prefix length over pairs (anchor, its neighbour of rank 1, 2,
@@ -90,9 +93,9 @@ def purity_by_depth(
 
 def purity(prefix: npt.NDArray[np.int64], group: npt.NDArray[np.int64]) -> float:
     """Share of products that belong to the majority group of their prefix."""
-    pair, counts = np.unique(np.stack([prefix, group]), axis=1, return_counts=True)
+    pair, counts = np.unique(prefix * (int(group.max()) + 1) + group, return_counts=True)
     best = np.zeros(int(prefix.max()) + 1, np.int64)
-    np.maximum.at(best, pair[0], counts)
+    np.maximum.at(best, pair // (int(group.max()) + 1), counts)
     return float(best.sum() / len(prefix))
 
 
@@ -101,6 +104,9 @@ def similarity_depth(embeddings: Floats, codes: Codes) -> SimilarityDepth | None
     size = len(codes)
     if size < 2:
         return None
+    if size > MOST:
+        rows = np.sort(np.random.default_rng(0).choice(size, MOST, replace=False))
+        embeddings, codes, size = embeddings[rows], codes[rows], MOST
     unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
     rng = np.random.default_rng(0)
     anchors = rng.choice(size, min(ANCHORS, size), replace=False)

@@ -72,7 +72,9 @@ def displaced(
 
 def main_prefixes(prefix: npt.NDArray[np.int64], leaf: npt.NDArray[np.int64]) -> set[tuple[int, int]]:
     """(leaf, prefix) pairs: for each leaf the fewest prefixes that hold at least `MAIN` of its products."""
-    pairs, counts = np.unique(np.stack([leaf, prefix]), axis=1, return_counts=True)
+    keys, counts = np.unique((leaf + 1) * (int(prefix.max(initial=0)) + 1) + prefix, return_counts=True)
+    pairs = np.stack(np.divmod(keys, int(prefix.max(initial=0)) + 1))
+    pairs[0] -= 1  # no leaf is -1
     order = np.lexsort((pairs[1], -counts, pairs[0]))
     totals = np.bincount(leaf[leaf >= 0])
     main: set[tuple[int, int]] = set()

@@ -17,6 +17,9 @@ from genret.ground.errors import GenretError
 from genret.tokenizer.settings import TokenizerSettings
 from genret.tokenizer.tokenizer import Tokenizer
 
+SAMPLE = 100_000
+"""Products that are looked at: shares of codes need no more, and telling distinct ones takes time."""
+
 
 def check_codebooks(tokenizer: Tokenizer, embeddings: npt.NDArray[np.float32]) -> None:
     """Raise GenretError, with the remedy, if L1 has collapsed or L1 or L2 holds too many dead codes.
@@ -24,6 +27,9 @@ def check_codebooks(tokenizer: Tokenizer, embeddings: npt.NDArray[np.float32]) -
     Catalogues with too few distinct products to fill the codebooks are let through: there, unused codes are no fault.
     """
     settings = tokenizer.settings
+    if len(embeddings) > SAMPLE:
+        rows = np.random.default_rng(settings.seed).choice(len(embeddings), SAMPLE, replace=False)
+        embeddings = embeddings[np.sort(rows)]
     distinct = np.unique(embeddings, axis=0)
     if len(distinct) < 4 * max(tokenizer.codebook_sizes[:2]):
         return
