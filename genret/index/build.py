@@ -211,7 +211,7 @@ def _write(path: Path, contents: Contents, codebook_sizes: Sequence[int], inputs
         trie.save(folder / "trie")
         ordered.write(folder / "products.parquet")
         IdMap.build(ordered.ids, codes[rows]).save(folder)
-        save_text(list(ordered), text, folder / TEXT)
+        save_text(ordered, text, folder / TEXT)
         if embeddings is not None:
             np.save(folder / "embeddings.npy", embeddings[rows], allow_pickle=False)
         if live:

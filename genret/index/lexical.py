@@ -95,8 +95,9 @@ def word_splitter(stem: bool) -> Callable[[str], list[str]]:
 
 def product_words(products: Iterable[Product], settings: BM25Settings) -> list[list[str]]:
     """Each product's words, fields in the order of the settings."""
-    words = word_splitter(settings.stem)
-    return [words(product_text(product, settings.fields)) for product in products]
+    words, same = word_splitter(settings.stem), dict[str, str]()  # a word that many products hold is kept once
+    texts = (product_text(product, settings.fields) for product in products)
+    return [[same.setdefault(word, word) for word in words(text)] for text in texts]
 
 
 class Lexical:

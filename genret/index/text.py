@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -20,12 +20,18 @@ TEXT = "text"
 WORDS = "words.json"
 
 
-def save_text(products: Sequence[Product], about: IndexText, folder: Path) -> None:
-    """Count the words of an index's products, which are given in its order, and write them to `folder`."""
-    _lexical(products, about).save(folder)
+def save_text(products: Iterable[Product], about: IndexText, folder: Path) -> None:
+    """Count the words of an index's products, which are given in its order, once, and write them to `folder`."""
+    held: Counter[str] = Counter()
+
+    def counted() -> Iterator[Product]:
+        for product in products:
+            held.update(count_words([product_text(product, TEXT_FIELDS)]))
+            yield product
+
+    _lexical(counted(), about).save(folder)
     said = {"bm25": settings_dict(about.bm25), "queries": dict(about.asked), "judged": about.judged}
-    held = _held(products) if about.whole is None else dict(about.whole.held)
-    write_json(folder / WORDS, {"products": held, **said})
+    write_json(folder / WORDS, {"products": dict(held if about.whole is None else about.whole.held), **said})
 
 
 class BaseText:
@@ -106,7 +112,7 @@ class SnapshotText:
         return Speller(held, self.base.about.asked, lambda word: stem(word)[0])
 
 
-def _lexical(products: Sequence[Product], about: IndexText) -> Lexical:
+def _lexical(products: Iterable[Product], about: IndexText) -> Lexical:
     return Lexical.build(product_words(products, about.bm25), about.bm25, about.whole)
 
 

@@ -22,6 +22,8 @@ from genret.training.teacher import LexicalTeacher, Neighbours
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+SCORES = 1 << 26
+"""Queries times products that are scored at once."""
 
 
 class OwnTeacher:
@@ -31,10 +33,11 @@ class OwnTeacher:
         self.model, self.vectors, self.settings = model, torch.from_numpy(np.asarray(vectors)), settings
 
     @torch.no_grad()
-    def beside(self, examples: Examples, rows: Ints, batch: int = 256) -> Examples:
+    def beside(self, examples: Examples, rows: Ints) -> Examples:
         """The same examples, `own_share` of each one's target moved to its nearest products among `rows`."""
         share, scale = self.settings.own_share, self.model.config.query_scale
         places, vectors = torch.from_numpy(rows), self.vectors[torch.from_numpy(rows)]
+        batch = max(1, min(256, SCORES // max(1, len(rows))))
         lists: list[list[tuple[int, float]]] = []
         for start in range(0, len(examples), batch):
             lengths = examples.lengths[start : start + batch]
@@ -101,7 +104,8 @@ def log_examples(
 
 def _pseudo_examples(dataset: Dataset, text_tokenizer: Any, model: ModelSettings, train: TrainSettings) -> Examples:
     catalogue, rows = dataset.catalogue, _taught(dataset, train)
-    count = round(len(rows) * train.pseudo_per_product)
+    visits = train.max_steps * train.batch_size * train.accumulate  # more than there are visits are never practised
+    count = min(round(len(rows) * train.pseudo_per_product), visits)
     pseudo = make_pseudo_queries(catalogue, rows, count, train.pseudo_noise, train.seed)
     own = [[(row, 1.0)] for row in pseudo.rows.tolist()]
     right = _neighbours(own)
