@@ -75,9 +75,9 @@ class Plan:
     @property
     def tokenizer(self) -> TokenizerSettings:
         sizes, steps = (self.codes,) * 4, self.tokenizer_steps
-        small = self.products < 16 * self.codes
-        gates = {"max_dead": 1.0, "max_share": 1.0} if small else {}
-        return TokenizerSettings(codebook_sizes=sizes, latent_dim=self.dim, steps=steps, seed=self.seed, **gates)
+        made = TokenizerSettings(codebook_sizes=sizes, latent_dim=self.dim, steps=steps, seed=self.seed)
+        small = self.products < 16 * self.codes  # too few to fill the codebooks
+        return replace(made, max_dead=1.0, max_share=1.0) if small else made
 
     @property
     def baseline(self) -> TokenizerSettings:

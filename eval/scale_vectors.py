@@ -61,7 +61,7 @@ class ValuesDecoder:
         silent = torch.zeros(shape.numel(), self.codebook_sizes[level])
         rows = torch.arange(shape[0]).repeat_interleave(shape[1])
         found = self._values.log_probs(level, silent, self._worth, rows, self._nodes.flatten())
-        return found.unflatten(0, shape)
+        return found.view(*shape, -1)
 
 
 def drawn(plan: Plan) -> Iterator[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
@@ -102,7 +102,7 @@ def codebooks(run: RunFolder, plan: Plan) -> Facts:
 def assign(run: RunFolder, plan: Plan) -> Facts:
     """An ID for every vector, under `reassign`."""
     fitted = load_tokenizer(run.path / "codebooks")[0]
-    found = assign_ids(fitted, np.load(_vectors(run), mmap_mode="r"), "reassign")
+    found = assign_ids(fitted, np.load(_vectors(run), mmap_mode="c"), "reassign")
     np.save(run.path / "codes.npy", found.codes.astype(np.uint8 if plan.codes <= 256 else np.uint16))
     return {name: round(value, 5) for name, value in found.report.items()}
 

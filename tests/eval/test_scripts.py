@@ -62,15 +62,49 @@ def test_growth_is_measured_stage_by_stage_and_goes_on(tmp_path: Path) -> None:
     assert [row for row in again["rows"] if row["products"] == 300] == kept, "a finished stage was measured again"
 
 
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scripts' own modules can be imported."""
+    monkeypatch.syspath_prepend(str(ROOT / "eval"))
+
+
+@pytest.mark.usefixtures("scripts")
 def test_an_exponent_is_the_slope_on_both_logarithms() -> None:
-    sys.path.insert(0, str(ROOT / "eval"))
-    try:
-        from scale_report import exponent
-    finally:
-        sys.path.remove(str(ROOT / "eval"))
+    from scale_report import exponent
+
     assert exponent([10, 100, 1000], [2.0, 2 * 10**1.5, 2 * 10**3.0]) == pytest.approx(1.5)
     assert exponent([10], [1.0]) is None
     assert exponent([10, 100], [0.0, 1.0]) is None
+
+
+@pytest.mark.usefixtures("scripts")
+def test_a_plan_is_arithmetic_on_what_was_measured() -> None:
+    from scale_plan import Site, core_hours, report, sizes
+
+    rows = [
+        {"products": 1000, "stage": "data", "cpu_s": 3.6, "bytes": 100_000},
+        {"products": 1000, "stage": "embed", "cpu_s": 100.0, "bytes": 128_000},
+        {"products": 1000, "stage": "tokenizer", "cpu_s": 36.0},
+        {"products": 1000, "stage": "index", "cpu_s": 7.2, "bytes": 178_000},
+    ]
+    slopes = {"data": {"cpu_s": 0.5}, "tokenizer": {"cpu_s": 0.1}, "index": {"cpu_s": 1.5}, "embed": {}}
+    found = {
+        "command": "python eval/scale.py",
+        "plan": {"dim": 32},
+        "machine": {"processor": "a processor"},
+        "rows": rows,
+        "exponents": slopes,
+        "exponents_from_100000": {stage: {"cpu_s": None} for stage in slopes},
+    }
+    site = Site(products=4000, dim=64)
+    hours = core_hours(found, site)
+    assert hours["data"] == (1.0, pytest.approx(0.004)), "never less than linear"
+    assert hours["tokenizer"] == (0.0, pytest.approx(0.02)), "a sample, of twice the width"
+    assert hours["index"] == (1.5, pytest.approx(0.016))
+    assert "embed" not in hours
+    assert sizes(found, site)["index without embeddings"] == 4000 * 50
+    assert sizes(found, site)["embeddings, fp32"] == 4000 * 64 * 4
+    assert "A calculation, not a measurement" in report(found, site, "python eval/scale_plan.py")
 
 
 def test_random_vectors_are_coded_indexed_and_found(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -101,6 +102,21 @@ def test_two_processes_make_what_one_makes(shop: Path, whole: tuple[Path, int], 
     again = commands.run(build_arguments(shop, run), run)
     assert again.codes == [0]
     assert again.output.count("up to date, reused") == 5
+
+
+def test_two_processes_learn_as_one_does(shop: Path, whole: tuple[Path, int], commands: Commands) -> None:
+    """Step by step, the loss of one process with the same global batch."""
+    curves: list[list[float]] = []
+    for ranks in (1, 2):
+        run = shop / f"curve{ranks}"
+        shutil.copytree(whole[0], run)
+        done = commands.run([*build_arguments(shop, run), "--set", "train.log_every=1"], run, ranks=ranks)
+        assert done.codes == [0] * ranks, done.output
+        assert done.output.count("up to date, reused") == 4, "the model alone is trained anew"
+        curves.append([float(loss) for loss in re.findall(r"'loss': '?([0-9.e+-]+)", done.output)])
+    assert len(curves[0]) == 8
+    assert len({*curves[0]}) > 1
+    np.testing.assert_allclose(curves[1], curves[0], rtol=2e-3)
 
 
 @pytest.mark.slow
