@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NoReturn
 
@@ -16,6 +16,7 @@ import click
 from genret import __version__
 from genret.ground.errors import GenretError, failed_write
 from genret.ground.hardware import prepare_threads
+from genret.ground.progress import NORMAL, QUIET, VERBOSE, set_level
 from genret.ground.ranks import is_main, rank, world_size
 
 COMMANDS = {
@@ -48,6 +49,27 @@ SHARED = {"build", "data", "embed", "tokenize", "train", "index"}
 """Commands whose work the ranks of a `torchrun` share."""
 
 
+def talkative(command: click.Command) -> click.Command:
+    """The command, and those below it, with `-v` and `-q`: how much is told of what is being done."""
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            talkative(below)
+    elif not any("--quiet" in parameter.opts for parameter in command.params):
+        said = {QUIET: "Say nothing but results and errors.", VERBOSE: "Say more of how far it is, losses among it."}
+        for level, flags in ((QUIET, ["-q", "--quiet"]), (VERBOSE, ["-v", "--verbose"])):
+            kind = click.Option(flags, is_flag=True, expose_value=False, callback=_leveller(level), help=said[level])
+            command.params.append(kind)
+    return command
+
+
+def _leveller(level: int) -> Callable[[click.Context, click.Parameter, bool], None]:
+    def decide(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+        if asked:
+            set_level(level)
+
+    return decide
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called, so that `genret --help` answers at once."""
 
@@ -60,8 +82,7 @@ class LazyGroup(click.Group):
         if world_size() > 1 and cmd_name not in SHARED:
             raise GenretError(f"genret {cmd_name} is for one process; torchrun is for {', '.join(sorted(SHARED))}")
         module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), name)
-        return command
+        return talkative(getattr(import_module(module), name))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -76,17 +97,18 @@ def cli() -> None:
     A run folder holds every artifact: data, embeddings, tokenizer, model, index. Start with `genret demo`, or with
     `genret build products.parquet --out runs/mine`.
     """
+    set_level(NORMAL if is_main() else QUIET)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 if all went well, 2 for what the user can put right, 130 if interrupted."""
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # bars for loading 50 small tensors are noise
+    colour = False if os.environ.get("NO_COLOR") else None
     try:
         prepare_threads()
         if not is_main():
-            os.environ["TQDM_DISABLE"] = "1"
             sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # one rank speaks, to the end
-        code = cli.main(None if arguments is None else list(arguments), prog_name="genret", standalone_mode=False)
+        given = None if arguments is None else list(arguments)
+        code = cli.main(given, prog_name="genret", standalone_mode=False, color=colour)
         sys.stdout.flush()
         sys.exit(code if isinstance(code, int) else 0)
     except GenretError as error:

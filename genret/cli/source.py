@@ -13,6 +13,7 @@ import click
 from genret.cli.options import Layers
 from genret.ground.artifacts import sha256
 from genret.ground.errors import GenretError
+from genret.ground.progress import quiet
 from genret.ground.settings import settings_dict
 from genret.pipeline.folder import RunFolder
 
@@ -214,7 +215,7 @@ def read_source(source: Source, layers: Layers) -> bool:
     done = data_stage(source.run, lambda: source.read(layers, rejects), record, replace_other=source.options["force"])
     report = describe(RunFolder(source.run).dataset())
     say("data", done)
-    click.echo(f"\n{report}\n")
+    tell(f"\n{report}\n")
     lost = sum(file.skipped for file in report.files), sum(file.repaired for file in report.files)
     if any(lost):
         kept = f"; as they were: {rejects}" if rejects.exists() else ""
@@ -222,14 +223,20 @@ def read_source(source: Source, layers: Layers) -> bool:
     return True
 
 
+def tell(line: str) -> None:
+    """A line on what is being done, unless only results and errors are asked for (`--quiet`)."""
+    if not quiet():
+        click.echo(line)
+
+
 def say(name: str, result: StageResult) -> None:
     """One line on how a stage ended."""
     what = "up to date, reused" if result.reused else f"done in {result.seconds:.1f} s"
-    click.echo(f"{name:9s} {what}  ({result.artifact.path}, {result.artifact.fingerprint[:12]})")
+    tell(f"{name:9s} {what}  ({result.artifact.path}, {result.artifact.fingerprint[:12]})")
     if "given" in result.artifact.settings:
         from genret.embed.given import VectorsReport
 
-        click.echo(f"{'':9s} {VectorsReport(**result.artifact.settings['given'])}")
+        tell(f"{'':9s} {VectorsReport(**result.artifact.settings['given'])}")
 
 
 def print_of(path: Path) -> str:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from genret.cli.learn import check_learning, learn_on, learning_options, revert
 from genret.cli.options import Layers, device_option, run_argument, settings_options
-from genret.cli.source import Source, read_source, say, source_options
+from genret.cli.source import Source, read_source, say, source_options, tell
 from genret.ground.errors import GenretError, require_extras
 from genret.ground.hardware import Precision, describe
+from genret.ground.progress import expecting
 from genret.pipeline.folder import RunFolder
 
 if TYPE_CHECKING:
@@ -84,10 +86,24 @@ def tokenize(run: Path, layers: Layers, lam: float | None, codebook_sizes: str |
 @click.option("--batch-size", type=int)
 @click.option("--lr", type=float)
 @click.option("--seed", type=int)
+@learning_options
 @device_option
 @settings_options
-def train(run: Path, layers: Layers, encoder: str | None, **flags: Any) -> None:
-    """Train the seq2seq model that spells semantic IDs, RUN/model. Goes on from its last checkpoint."""
+def train(run: Path, layers: Layers, encoder: str | None, **options: Any) -> None:
+    """Train the seq2seq model that spells semantic IDs, RUN/model. Goes on from its last checkpoint.
+
+    With --continue it learns on from its present weights on a newer query log, --judgements FILE. A fifth of that log
+    is kept back to judge on, beside the run's own queries; the newer model is searched only where a paired test finds
+    it better there and not worse here, and --revert takes that back.
+    """
+    flags = {name: options.pop(name) for name in ("max_steps", "batch_size", "lr", "seed")}
+    check_learning(options, encoder)
+    if options["revert"]:
+        revert(run)
+        return
+    if options["go_on"]:
+        learn_on(run, layers, flags, options)
+        return
     from genret.pipeline.stages import train_stage
     from genret.training.settings import ModelSettings, TrainSettings
 
@@ -143,6 +159,7 @@ def build(
     """SOURCE, a catalogue, to a retriever: data, embed, tokenize, train and index. Finished stages are reused."""
     from genret.embed.settings import EmbedSettings
     from genret.index.tuning import TuneSettings
+    from genret.pipeline.build import expected
     from genret.pipeline.stages import check_changes, embed_stage, index_stage, tokenize_stage, train_stage
     from genret.tokenizer.settings import TokenizerSettings
     from genret.training.settings import ModelSettings, TrainSettings
@@ -162,18 +179,19 @@ def build(
     if not read_source(found, layers):
         return
     check_changes(RunFolder(run), changes)  # so does the last stage; but not after hours of training
-    say("embed", embed_stage(run, embedding, recipe))
-    say("tokenize", tokenize_stage(run, tokenizer))
-    tell_coverage(run)
-    tell_policy(run)
-    say("train", train_stage(run, seq2seq, training))
-    say("index", index_stage(run, changes, words))
-    click.echo(f'\nnext:\n  genret search "..." --run {run}\n  genret eval {run}')
+    with expecting(expected(tokenizer, training)):
+        say("embed", embed_stage(run, embedding, recipe))
+        say("tokenize", tokenize_stage(run, tokenizer))
+        tell_coverage(run)
+        tell_policy(run)
+        say("train", train_stage(run, seq2seq, training))
+        say("index", index_stage(run, changes, words))
+    tell(f'\nnext:\n  genret search "..." --run {run}\n  genret eval {run}')
 
 
 def tell_hardware(**precisions: Precision) -> None:
     """One line: the device, and the precision of each part of the work."""
-    click.echo(f"{'hardware':9s} {describe(**precisions)}")
+    tell(f"{'hardware':9s} {describe(**precisions)}")
 
 
 def _extras_of(settings: EmbedSettings) -> tuple[str, ...]:
@@ -194,7 +212,7 @@ def tell_policy(run: Path) -> None:
     from genret.tokenizer.judging.health_text import format_policy
 
     for line in format_policy(RunFolder(run).health()):
-        click.echo(f"{'':9s} {line}")
+        tell(f"{'':9s} {line}")
 
 
 def _two_tower(layers: Layers, embedding: EmbedSettings) -> TwoTowerRecipe | None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from genret.data.product_text import product_text
 from genret.data.records import Dataset
@@ -28,6 +27,7 @@ from genret.ground.errors import GenretError
 from genret.ground.files import whole_file
 from genret.ground.hardware import Arithmetic, choose_device, choose_precision, record
 from genret.ground.manifests import described
+from genret.ground.progress import progress as telling
 from genret.ground.ranks import is_main, rank, wait, world_size
 from genret.ground.settings import settings_dict
 
@@ -165,13 +165,13 @@ def _encode_resumably(embedder: Embedder, texts: Sequence[str], size: int, chunk
     order = np.argsort([len(text) for text in texts], kind="stable")
     vectors = np.empty((len(texts), embedder.dim), np.float32)
     chunks.mkdir(parents=True, exist_ok=True)
-    with tqdm(total=len(texts), desc="embed", unit="text", disable=not progress) as bar:
+    with telling("embed", len(texts), shown=progress) as bar:
         for number, start in enumerate(range(0, len(texts), size)):
             rows, file = order[start : start + size], chunks / f"{start}-{size}.npy"
             if number % world_size() == rank() and not file.exists():
                 with whole_file(file) as temporary:
                     np.save(temporary, embedder.encode_products([texts[row] for row in rows]))
-            bar.update(len(rows))
+            bar.advance(len(rows))
     wait()
     for start in range(0, len(texts), size):
         vectors[order[start : start + size]] = np.load(chunks / f"{start}-{size}.npy")

@@ -19,7 +19,6 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from tqdm import tqdm
 
 from genret.data.product_text import product_text
 from genret.data.records import Dataset
@@ -28,6 +27,8 @@ from genret.ground.errors import GenretError, require
 from genret.ground.files import whole_folder
 from genret.ground.hardware import choose_device
 from genret.ground.pretrained import model_folder
+from genret.ground.progress import no_library_bars
+from genret.ground.progress import progress as telling
 from genret.ground.ranks import agreed, gathered, is_main, main_alone, share_of, sum_gradients, wait
 from genret.ground.settings import check_ranges, make_settings, settings_dict
 from genret.ground.types import Judgement, Split
@@ -152,12 +153,14 @@ def train_two_tower(pairs: Sequence[Pair], settings: TwoTowerSettings, out: str 
     trainer = _Trainer(model, pairs, settings)
     start = trainer.resume(checkpoint, recipe)
     wait()
-    for step in tqdm(range(start, trainer.steps), "two-tower", trainer.steps, initial=start, disable=not progress):
-        loss = trainer.step(step)
-        if not math.isfinite(loss):
-            raise GenretError(f"the loss is {loss} at step {step}; lower learning_rate={settings.learning_rate}")
-        if (step + 1) % settings.checkpoint_every == 0 and step + 1 < trainer.steps and is_main():
-            trainer.save(checkpoint, step + 1, recipe)
+    with telling("two-tower", trainer.steps, stage="embed", first=start, shown=progress) as bar:
+        for step in range(start, trainer.steps):
+            loss = trainer.step(step)
+            if not math.isfinite(loss):
+                raise GenretError(f"the loss is {loss} at step {step}; lower learning_rate={settings.learning_rate}")
+            if (step + 1) % settings.checkpoint_every == 0 and step + 1 < trainer.steps and is_main():
+                trainer.save(checkpoint, step + 1, recipe)
+            bar.at(step + 1)
     main_alone(lambda: _finish(model, out, checkpoint, recipe))
     return out
 
@@ -199,7 +202,8 @@ def in_batch_loss(queries: Tensor, products: Tensor, known: Tensor, weights: Ten
 
 def _load(settings: TwoTowerSettings) -> Any:
     st = require("sentence_transformers", "embed")
-    model = st.SentenceTransformer(model_folder(settings.base), device=choose_device())
+    with no_library_bars():
+        model = st.SentenceTransformer(model_folder(settings.base), device=choose_device())
     model.max_seq_length = settings.max_tokens
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):

@@ -12,6 +12,7 @@ from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError, require
 from genret.ground.hardware import Arithmetic, choose_device, torch_dtype
 from genret.ground.pretrained import model_folder
+from genret.ground.progress import no_library_bars
 
 
 class SentenceEmbedder:
@@ -26,9 +27,10 @@ class SentenceEmbedder:
         self.model, self.batch_size, self.precision = model, batch_size, precision
         device, dtype = choose_device(), torch_dtype(precision)
         try:
-            self._encoder = library.SentenceTransformer(
-                str(local) if local.exists() else model, device=device, model_kwargs={"torch_dtype": dtype}
-            )
+            with no_library_bars():
+                self._encoder = library.SentenceTransformer(
+                    str(local) if local.exists() else model, device=device, model_kwargs={"torch_dtype": dtype}
+                )
         except Exception as error:  # the libraries below raise a dozen kinds
             raise GenretError(
                 f"cannot load the embedding model {model!r} ({type(error).__name__}: {str(error)[:160]}); "

@@ -18,7 +18,6 @@ import torch
 import torch.nn.functional as F
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from genret.data.pseudo_queries import make_pseudo_queries
 from genret.data.records import Dataset
@@ -27,6 +26,7 @@ from genret.embed.subwords import load_text_tokenizer, save_text_tokenizer, toke
 from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
 from genret.ground.hardware import one_thread
+from genret.ground.progress import progress as telling
 
 KIND = "towers"
 QUERY_TOKENS, PRODUCT_TOKENS = 32, 64
@@ -154,8 +154,8 @@ def train_towers(
     towers = nn.ModuleList([Tower(start), Tower(start)])
     scale = nn.Parameter(torch.tensor(2.7))  # log of the inverse temperature
     optimizer = torch.optim.Adam([*towers.parameters(), scale], lr=RATE)
-    with one_thread():
-        for step in tqdm(range(steps), desc="towers", unit="step", disable=not progress, mininterval=1.0):
+    with one_thread(), telling("towers", steps, stage="embed", shown=progress) as bar:
+        for step in range(steps):
             for group in optimizer.param_groups:
                 group["lr"] = RATE * (1 - step / steps)
             loss = _step(towers, scale, products, parts, rng)
@@ -164,6 +164,7 @@ def train_towers(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            bar.at(step + 1)
     return TowerEmbedder(text_tokenizer, towers[0].table(), towers[1].table())  # type: ignore[operator]
 
 

@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig
 
 from genret.ground.errors import GenretError
 from genret.ground.pretrained import model_folder
+from genret.ground.progress import no_library_bars
 
 _SMALL_BERT: dict[str, Any] = {
     "vocab_size": 4096,
@@ -50,7 +51,8 @@ def own_config(encoder: PreTrainedConfig | Mapping[str, Any] | None) -> PreTrain
 
 def _load(kind: Any, checkpoint: str | Path) -> Any:
     try:
-        return kind.from_pretrained(model_folder(str(checkpoint)))
+        with no_library_bars():
+            return kind.from_pretrained(model_folder(str(checkpoint)))
     except (OSError, ValueError) as error:
         raise GenretError(
             f"cannot load the encoder {str(checkpoint)!r} ({str(error)[:160]}); "

@@ -15,6 +15,7 @@ from genret.data.records import Dataset
 from genret.embed.fine_tuning import TwoTowerRecipe
 from genret.embed.settings import EmbedSettings
 from genret.ground.errors import GenretError
+from genret.ground.progress import expecting
 from genret.ground.typed import typed, typed_fields
 from genret.pipeline.retriever import Retriever
 from genret.pipeline.stages import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
@@ -33,6 +34,12 @@ class BuildSettings:
     train: TrainSettings = field(default_factory=TrainSettings)
     two_tower: TwoTowerRecipe | None = None
     """How to fine-tune the encoder, where `embed.model` is `two-tower`."""
+
+
+def expected(tokenizer: TokenizerSettings, train: TrainSettings) -> dict[str, float]:
+    """Stage -> how long it takes beside the others: seconds of one slow processor, by the defaults' builds."""
+    practice = train.max_steps * train.batch_size * train.accumulate / 256
+    return {"embed": 140.0, "tokenizer": 0.17 * tokenizer.steps, "train": 0.9 * practice, "index": 5.0}
 
 
 @typed
@@ -55,10 +62,11 @@ def build_run(
     if not isinstance(made, Dataset):
         raise GenretError(f"dataset={type(made).__name__}: expected a Dataset, as read_files_dataset gives one")
     data_stage(folder, lambda: made, {"format": "memory", "content": digest(made)})
-    embed_stage(folder, settings.embed, settings.two_tower, progress=progress)
-    tokenize_stage(folder, settings.tokenizer, progress=progress)
-    train_stage(folder, settings.model, settings.train)
-    index_stage(folder)
+    with expecting(expected(settings.tokenizer, settings.train)):
+        embed_stage(folder, settings.embed, settings.two_tower, progress=progress)
+        tokenize_stage(folder, settings.tokenizer, progress=progress)
+        train_stage(folder, settings.model, settings.train, progress=progress)
+        index_stage(folder)
     return Retriever.load(folder)
 
 

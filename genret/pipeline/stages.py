@@ -122,7 +122,7 @@ def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = T
     return _stage(folder, "tokenizer", fingerprints, settings_dict(settings), make)
 
 
-def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageResult:
+def train_stage(run: Path, model: ModelSettings, train: TrainSettings, *, progress: bool = True) -> StageResult:
     """RUN/model from RUN/data and RUN/tokenizer. An interrupted training goes on from its last whole checkpoint."""
     from genret.training.trainer import save_model
 
@@ -130,7 +130,7 @@ def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageR
     fingerprints = folder.tokenized().fingerprints
 
     def make(out: Path, inputs: Mapping[str, str], scratch: Path) -> None:
-        found = trained(run, model, train, scratch)
+        found = trained(run, model, train, scratch, progress=progress)
         if is_main():
             save_model(found, out, inputs)
 
@@ -139,7 +139,7 @@ def train_stage(run: Path, model: ModelSettings, train: TrainSettings) -> StageR
     return _stage(folder, "model", inputs, settings, make, shared=True)
 
 
-def trained(run: Path, model: ModelSettings, train: TrainSettings, scratch: Path) -> Trained:
+def trained(run: Path, model: ModelSettings, train: TrainSettings, scratch: Path, *, progress: bool = True) -> Trained:
     """The model that `train_stage` writes, from the artifacts before it; checkpoints in `scratch`."""
     from genret.tokenizer.tokenizer import id_sizes
     from genret.training.trainer import Corpus, train_model
@@ -150,7 +150,7 @@ def trained(run: Path, model: ModelSettings, train: TrainSettings, scratch: Path
     if model.encoder == EMBEDDINGS:
         own = replace(model, encoder=str(tuned_encoder(embeddings)))
     data = Corpus(dataset, codes, id_sizes(codes, tokenizer.codebook_sizes), vectors)
-    found = train_model(data, own, train, scratch, _query_bag(folder, embeddings, model))
+    found = train_model(data, own, train, scratch, _query_bag(folder, embeddings, model), progress=progress)
     return found._replace(model_settings=model)
 
 

@@ -85,6 +85,14 @@ def make_examples(
     return join([_shared(part, share) for part, share in parts])
 
 
+def newer_examples(newer: Examples, older: Examples, replay: float) -> Examples:
+    """The pairs of a newer log beside what was practised before, of which the practice has the share `replay`."""
+    if not len(newer):
+        raise GenretError("nothing to learn: the newer log has no query with a relevant product to train on")
+    parts = [(newer, 1 - replay), (older, replay)]
+    return join([_shared(part, share) for part, share in parts if share > 0])
+
+
 def log_examples(
     dataset: Dataset, split: Split, text_tokenizer: Any, model: ModelSettings, train: TrainSettings
 ) -> Examples:

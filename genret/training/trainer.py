@@ -8,7 +8,7 @@ choice in `settings.py`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from transformers import EarlyStoppingCallback, Trainer, TrainingArguments, set_seed
+from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from genret.data.product_text import product_text
 from genret.data.records import Dataset
@@ -27,6 +27,8 @@ from genret.ground.artifacts import Artifact, read_artifact, write_artifact
 from genret.ground.errors import GenretError, require
 from genret.ground.hardware import choose_device, choose_precision, record
 from genret.ground.manifests import described
+from genret.ground.progress import Bar, no_library_bars
+from genret.ground.progress import progress as telling
 from genret.ground.ranks import agreed, is_main, wait, world_size
 from genret.ground.settings import settings_dict
 from genret.model.dense_start import additive_codebooks, centred_codebooks
@@ -76,6 +78,8 @@ def train_model(
     train_settings: TrainSettings,
     checkpoints: Path,
     query_bag: QueryBag | None = None,
+    *,
+    progress: bool = True,
 ) -> Trained:
     """A model trained to spell the semantic IDs of the right products.
 
@@ -85,7 +89,7 @@ def train_model(
     """
     require("accelerate", "train")
     require("tensorboard", "train")
-    dataset, codes, sizes, vectors = data
+    dataset, codes, _, vectors = data
     set_seed(train_settings.seed)
     text_tokenizer = query_bag.text_tokenizer if query_bag else _text_tokenizer(dataset, model_settings)
     dev = log_examples(dataset, "dev", text_tokenizer, model_settings, train_settings)
@@ -95,30 +99,67 @@ def train_model(
     dense = model_settings.start == "dense"
     own = OwnTeacher(model, vectors, train_settings) if train_settings.own_share and dense else None
     train = make_examples(dataset, text_tokenizer, model_settings, train_settings, own)
-    model.encoder.requires_grad_(not train_settings.freeze_encoder)
-    if isinstance(model.decoder.prefixes, PrefixValues):
-        model.decoder.prefixes.vectors_require_grad(not train_settings.freeze_values)
-    examples = join([train, dev])
-    trainer = _LevelTrainer(
-        model=model,
-        args=_arguments(train_settings, checkpoints, bool(len(dev))),
-        data_collator=Collator(examples, codes, Vocab(sizes)),
-        train_dataset=_train_schedule(examples, train, dev, train_settings),
-        eval_dataset=_dev_schedule(examples, train, dev, train_settings),
-        callbacks=[EarlyStoppingCallback(train_settings.patience)] if train_settings.patience and len(dev) else [],
-    )
-    last = agreed(lambda: str(last_whole(checkpoints) or ""))
-    trainer.train(resume_from_checkpoint=last or None)
-    _check_finite(model, train_settings)
+    practise(model, Practice(train, dev), codes, train_settings, checkpoints, progress)
     return Trained(model.eval().to("cpu"), text_tokenizer, model_settings, train_settings)
 
 
-def save_model(trained: Trained, path: str | Path, inputs: Mapping[str, str]) -> Artifact:
-    """Write the model artifact at `path`: a Hugging Face folder `model/` that holds weights and text tokenizer."""
-    settings = {"model": settings_dict(trained.model_settings), "train": settings_dict(trained.train_settings)}
+class Practice(NamedTuple):
+    """What is practised, and what the dev loss is measured on; the latter may be empty."""
+
+    train: Examples
+    dev: Examples
+
+
+def practise(
+    model: GenretForConditionalGeneration,
+    practice: Practice,
+    codes: Ints,
+    settings: TrainSettings,
+    checkpoints: Path,
+    shown: bool = True,
+) -> None:
+    """Train the model, in place, to spell the (N, L) codes of the right products; `shown`: say how far it is.
+
+    Goes on from the last checkpoint in the folder `checkpoints` if there is one, and leaves its own there.
+    """
+    train, dev = practice
+    model.encoder.requires_grad_(not settings.freeze_encoder)
+    if isinstance(model.decoder.prefixes, PrefixValues):
+        model.decoder.prefixes.vectors_require_grad(not settings.freeze_values)
+    examples = join([train, dev])
+    trainer = _LevelTrainer(
+        model=model,
+        args=_arguments(settings, checkpoints, bool(len(dev))),
+        data_collator=Collator(examples, codes, model.vocab),
+        train_dataset=_train_schedule(examples, train, dev, settings),
+        eval_dataset=_dev_schedule(examples, train, dev, settings),
+        callbacks=[EarlyStoppingCallback(settings.patience)] if settings.patience and len(dev) else [],
+    )
+    last = agreed(lambda: str(last_whole(checkpoints) or ""))
+    trainer.remove_callback(PrinterCallback)  # prints raw dicts of losses
+    with no_library_bars(), telling("train", settings.max_steps, shown=shown) as bar:
+        trainer.add_callback(_Told(bar))
+        trainer.train(resume_from_checkpoint=last or None)
+    _check_finite(model, settings)
+
+
+def save_model(
+    trained: Trained, path: str | Path, inputs: Mapping[str, str], continued: Sequence[Mapping[str, Any]] = ()
+) -> Artifact:
+    """Write the model artifact at `path`: a Hugging Face folder `model/` that holds weights and text tokenizer.
+
+    continued: on which logs, and how, it went on learning after its first training.
+    """
+    settings: dict[str, Any] = {
+        "model": settings_dict(trained.model_settings),
+        "train": settings_dict(trained.train_settings),
+    }
+    if continued:
+        settings["continued"] = list(continued)
     made = record(choose_device(), choose_precision(trained.train_settings.precision))
     with write_artifact(path, KIND, settings, inputs, hardware=made) as folder:
-        trained.model.save_pretrained(folder / FOLDER)
+        with no_library_bars():
+            trained.model.save_pretrained(folder / FOLDER)
         save_text_tokenizer(trained.text_tokenizer, folder / FOLDER)
     return read_artifact(path, KIND, verify=False)
 
@@ -143,7 +184,8 @@ def save_grown(
 def load_model(path: str | Path) -> tuple[GenretForConditionalGeneration, Any, Artifact]:
     """The model at `path`, ready to search, its text tokenizer, and its artifact, checked."""
     artifact = read_artifact(path, KIND)
-    model, info = GenretForConditionalGeneration.from_pretrained(artifact.path / FOLDER, output_loading_info=True)
+    with no_library_bars():
+        model, info = GenretForConditionalGeneration.from_pretrained(artifact.path / FOLDER, output_loading_info=True)
     missing = sorted(info["missing_keys"])
     if missing:
         raise GenretError(
@@ -276,6 +318,19 @@ class _LevelTrainer(Trainer):
             wait()  # for what the other ranks put into it
 
 
+class _Told(TrainerCallback):
+    """Tells the Trainer's steps and losses in genret's own way."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self._bar.at(int(state.global_step))
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        self._bar.note({name: value for name, value in (logs or {}).items() if "loss" in name})
+
+
 def _check_finite(model: GenretForConditionalGeneration, settings: TrainSettings) -> None:
     for name, weight in model.named_parameters():
         if not torch.isfinite(weight).all():
@@ -317,6 +372,7 @@ def _arguments(settings: TrainSettings, checkpoints: Path, dev: bool) -> Trainin
         greater_is_better=False if keep_best else None,
         logging_steps=settings.log_every,
         report_to=["tensorboard"],
+        disable_tqdm=True,
         prediction_loss_only=True,
         remove_unused_columns=False,
         restore_callback_states_from_checkpoint=True,  # the patience of early stopping

@@ -49,6 +49,9 @@ def shop(built_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     new = ["id,title,category,brand,price", "p10,barley milk,Food > Milk,Acme,3", "p11,rye milk,Food > Milk,Acme,3"]
     (tmp_path / "new.csv").write_text("\n".join(new))
     (tmp_path / "prices.csv").write_text(f"id,price\n{load_dataset(built_run / 'data')[0].catalogue.ids[0]},9.99\n")
+    [first, second] = load_dataset(built_run / "data")[0].catalogue.ids[:2]
+    clicks = [f"zorb number {n},{first if n % 2 else second},3" for n in range(20)]
+    (tmp_path / "clicks.csv").write_text("\n".join(["query,product_id,grade", *clicks]))
     (tmp_path / "asked.txt").write_text("oat milk\nrye bread\n")
     (tmp_path / "sold_out.txt").write_text("p11\n")
     (tmp_path / "queries.csv").write_text("id,text,split\nq1,oat milk,train\nq2,rye bread,test\n")

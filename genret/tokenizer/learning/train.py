@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from tqdm import tqdm
 
 from genret.ground.errors import GenretError
+from genret.ground.progress import progress as telling
 from genret.ground.settings import settings_dict
 from genret.ground.types import CategoryPath
 from genret.tokenizer.learning.checkpoint import load_checkpoint, save_checkpoint, training_key
@@ -90,17 +90,18 @@ def _train(data: TrainingData, settings: TokenizerSettings, progress: bool, chec
     state = None if checkpoint is None else checkpoint / "state.safetensors"
     first, history = (0, []) if state is None else load_checkpoint(state, objective, optimizer, key)
     sampler = HierarchicalSampler(data.categories, settings.batch_size, settings.seed)
-    bar = tqdm(range(first, settings.steps), "tokenizer", settings.steps, initial=first, disable=not progress)
-    for step in bar:
-        objective.before_step(step)
-        terms = _forward(objective, optimizer, sampler.batch(step), step, settings)
-        if step % LOG_EVERY == 0 or step == settings.steps - 1:
-            history.append({"step": step, **objective.report(terms)})
-            bar.set_postfix({name: f"{value:.3g}" for name, value in history[-1].items() if name != "step"})
-        _backward(terms, optimizer)
-        history[-1] |= objective.after_step(terms, step)
-        if state is not None and (step + 1) % settings.checkpoint_every == 0:
-            save_checkpoint(state, objective, optimizer, step + 1, history, key)
+    with telling("tokenizer", settings.steps, first=first, shown=progress) as bar:
+        for step in range(first, settings.steps):
+            objective.before_step(step)
+            terms = _forward(objective, optimizer, sampler.batch(step), step, settings)
+            if step % LOG_EVERY == 0 or step == settings.steps - 1:
+                history.append({"step": step, **objective.report(terms)})
+                bar.note({name: value for name, value in history[-1].items() if name != "step"})
+            _backward(terms, optimizer)
+            history[-1] |= objective.after_step(terms, step)
+            if state is not None and (step + 1) % settings.checkpoint_every == 0:
+                save_checkpoint(state, objective, optimizer, step + 1, history, key)
+            bar.at(step + 1)
     objective.finish()
     history[-1] |= separate_products(objective.model, data.embeddings, settings)
     return Tokenizer(objective.model, settings, history)
