@@ -91,6 +91,8 @@ class SearchResult(Sequence[Hit]):
     """Its words that neither products nor shoppers know, in lower case, corrected or not."""
     error: str | None = None
     """Why there is no answer, where the caller asked for errors as results; then there are no hits."""
+    missing: tuple[str, ...] = ()
+    """Shards that did not answer, where the search is of several: what they hold is not in here."""
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -113,6 +115,8 @@ class SearchResult(Sequence[Hit]):
         """Plain values, as `genret search --json` prints them: the query and how it was read, its hits, or an error."""
         read = {"query": self.query, "corrected": self.corrected, "unknown": list(self.unknown)}
         found = {**read, "exact": self.exact, "hits": [hit.to_dict() for hit in self.hits]}
+        if self.missing:
+            found["missing"] = list(self.missing)
         return found if self.error is None else {**found, "error": self.error}
 
     def to_arrow(self) -> Any:

@@ -7,7 +7,7 @@ the share of the query's words that its text answers, and the share that anybody
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,13 +50,25 @@ def features(result: SearchResult, embedder: Embedder, index: Snapshot) -> Float
     text = result.corrected or result.query
     vector = embedder.encode([text])[0]
     positions = np.array([index.position(hit.product.id) for hit in result.hits], np.int64)
-    words = index.text.lexical.words(text)
-    weights = _weights(words, index.text)
-    total = max(float(weights.sum()), 1e-9)
-    known = float(weights[[word in index.text.lexical for word in words]].sum()) if words else 0.0
-    answered = np.maximum(index.text.lexical.scores(words)[positions], 0)
     cosines = np.asarray(index.embeddings[positions], np.float32) @ vector
-    return np.stack([cosines, answered / total, np.full(len(positions), known / total)], axis=1).astype(np.float32)
+    return features_of(text, index.text, cosines, index.text.lexical.scores(index.text.lexical.words(text))[positions])
+
+
+def features_of(query: str, text: SnapshotText, cosines: Floats, bm25: Floats) -> Floats:
+    """`features`, by (n,) cosines and BM25 scores of the hits."""
+    words = text.lexical.words(query)
+    weights = _weights(words, text)
+    total = max(float(weights.sum()), 1e-9)
+    known = float(weights[[word in text.lexical for word in words]].sum()) if words else 0.0
+    answered = np.maximum(bm25, 0)
+    return np.stack([cosines, answered / total, np.full(len(bm25), known / total)], axis=1).astype(np.float32)
+
+
+def confident(result: SearchResult, confidences: Floats, least: float) -> SearchResult:
+    """The result without hits of less confidence, the others with theirs of (n,) `confidences`."""
+    rated = zip(result.hits, confidences.tolist(), strict=True)
+    kept = [hit._replace(confidence=value) for hit, value in rated if value >= least]
+    return replace(result, hits=tuple(hit._replace(rank=rank) for rank, hit in enumerate(kept, 1)))
 
 
 def load_calibration(run: RunFolder) -> Calibration:

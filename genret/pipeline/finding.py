@@ -6,7 +6,7 @@ snapshot of the index, whose filter it obeys.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -45,7 +45,13 @@ def by_neighbours(vectors: Floats, k: int, index: Snapshot, allowed: Allowed | N
 
 def reordered(found: Found, vectors: Floats, weight: float, index: Snapshot) -> Found:
     """The products in the order of cosine + weight * the score that they were found by."""
-    cosines = np.einsum("qkd,qd->qk", _embeddings(index, np.maximum(found.positions, 0)), vectors)
+    return by_cosine(
+        found, np.einsum("qkd,qd->qk", _embeddings(index, np.maximum(found.positions, 0)), vectors), weight
+    )
+
+
+def by_cosine(found: Found, cosines: Floats, weight: float) -> Found:
+    """`reordered`, by (Q, k) cosines."""
     scores = np.where(found.positions >= 0, cosines, -np.inf).astype(np.float32)
     if weight:
         scores += np.float32(weight) * found.scores
@@ -62,22 +68,45 @@ def fused(own: Found, words: Found, texts: Sequence[str], vectors: Floats, weigh
     query's list. `weight` is that of `words`, found by BM25, beside 1; of a query with words that came since the model
     was trained, `own` weighs less by their share.
     """
-    lexical, rows = index.text.lexical, []
-    for row, text in enumerate(texts):
-        kept = own.positions[row][own.positions[row] >= 0]
-        positions = union(kept, words.positions[row])
-        scores = own.scores[row][: len(kept)]
-        cosines = _embeddings(index, positions) @ vectors[row]
-        beside = (scores - cosines[: len(kept)]).min(initial=0.0)
-        scores = np.concatenate([scores, cosines[len(kept) :] + beside]).astype(np.float32)
-        bm25 = lexical.scores(lexical.words(text))[positions]
+    lexical = index.text.lexical
+    both = in_either(own, words)
+    cosines = [_embeddings(index, one) @ vector for one, vector in zip(both, vectors, strict=True)]
+    bm25 = [lexical.scores(lexical.words(text))[one] for one, text in zip(both, texts, strict=True)]
+    shares = [index.text.learnt_share(text) for text in texts]
+    return fused_by(own, words, Weights(cosines, bm25), shares, weight)
+
+
+class Weights(NamedTuple):
+    """What the products of each of Q queries weigh: for each query, an array as long as its products."""
+
+    cosines: list[Floats]
+    bm25: list[Floats]
+    """-inf where a product shares no word with the query."""
+
+
+def in_either(own: Found, words: Found) -> list[Ints]:
+    """The positions of both lists of each query, each once."""
+    return [union(first, second) for first, second in zip(own.positions, words.positions, strict=True)]
+
+
+def fused_by(own: Found, words: Found, weights: Weights, shares: Sequence[float], weight: float) -> Found:
+    """`fused`, by the weights of the products `in_either`, and by how much of each query was known in training."""
+    rows = []
+    for row, (positions, cosines, bm25) in enumerate(zip(in_either(own, words), *weights, strict=True)):
+        kept = int((own.positions[row] >= 0).sum())
+        scores = own.scores[row][:kept]
+        beside = (scores - cosines[:kept]).min(initial=0.0)
+        scores = np.concatenate([scores, cosines[kept:] + beside]).astype(np.float32)
         lists = Scored(scores, _least(own.scores[row])), Scored(bm25, _least(words.scores[row]))
-        rows.append(_sorted(positions, fuse(lists, (index.text.learnt_share(text), weight))))
-    return _padded(rows, own.positions.shape[1] + words.positions.shape[1])
+        rows.append(_sorted(positions, fuse(lists, (shares[row], weight))))
+    return padded(rows, own.positions.shape[1] + words.positions.shape[1])
 
 
-def top(found: Found, k: int, cap: int | None, index: Snapshot) -> Found:
-    """The first k of each row; with `cap`, those that at most so many better ones share L1-L2 with are passed over."""
+def top(found: Found, k: int, cap: int | None, ids_of: Callable[[Ints], Ints]) -> Found:
+    """The first k of each row; with `cap`, those that at most so many better ones share L1-L2 with are passed over.
+
+    `ids_of`: (n,) positions -> (n, L) semantic IDs.
+    """
     if cap is None:
         return Found(found.positions[:, :k], found.scores[:, :k], found.certified)
     rows = []
@@ -85,12 +114,12 @@ def top(found: Found, k: int, cap: int | None, index: Snapshot) -> Found:
         positions, scores = positions[positions >= 0], scores[positions >= 0]
         seen: dict[tuple[int, ...], int] = {}
         kept = []
-        for place, prefix in enumerate(map(tuple, index.trie.id_of(positions)[:, :2].tolist())):
+        for place, prefix in enumerate(map(tuple, ids_of(positions)[:, :2].tolist())):
             seen[prefix] = seen.get(prefix, 0) + 1
             if seen[prefix] <= cap:
                 kept.append(place)
         rows.append((positions[kept[:k]], scores[kept[:k]]))
-    return _padded(rows, k)
+    return padded(rows, k)
 
 
 def _embeddings(index: Snapshot, positions: Ints) -> Floats:
@@ -112,7 +141,7 @@ def _best(scores: Iterable[Floats], k: int) -> Found:
     for row in scores:
         best = best_rows(row, k)
         rows.append((best, row[best]))
-    return _padded(rows, k)
+    return padded(rows, k)
 
 
 def _least(scores: Floats) -> float:
@@ -126,7 +155,8 @@ def _sorted(positions: Ints, scores: Floats) -> tuple[Ints, Floats]:
     return positions[order], scores[order]
 
 
-def _padded(rows: Sequence[tuple[Ints, Floats]], width: int) -> Found:
+def padded(rows: Sequence[tuple[Ints, Floats]], width: int) -> Found:
+    """Positions and scores, query by query, as arrays of so many columns; none of them certified."""
     positions = np.full((len(rows), width), -1, np.int64)
     scores = np.full((len(rows), width), -np.inf, np.float32)
     for row, (found, worth) in enumerate(rows):

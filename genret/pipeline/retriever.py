@@ -6,7 +6,6 @@ Text in, products out. Puts the model, the index and the beam search together; k
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, overload
 
@@ -27,7 +26,7 @@ from genret.index.spelling import Spelling
 from genret.model.prefix import Prefixes
 from genret.model.seq2seq import GenretForConditionalGeneration
 from genret.pipeline.arguments import Errors, check_queries, check_query
-from genret.pipeline.confidence import Calibration, features, load_calibration
+from genret.pipeline.confidence import Calibration, confident, features, load_calibration
 from genret.pipeline.finding import Found, by_neighbours, by_words, fused, reordered, top
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.growth import Growth
@@ -303,7 +302,7 @@ class Retriever:
             batch = queries[start : start + step]
             read = [index.text.speller.read(text) if options.spell else Spelling(text, ()) for text in batch]
             found = self._found([spelling.text for spelling in read], index, plan, allowed)
-            results = _typed(batch, read, top(found, plan.k, plan.cap, index), index)
+            results = _typed(batch, read, top(found, plan.k, plan.cap, index.trie.id_of), index)
             least = options.min_confidence
             yield from results if least is None else self._confident(results, index, least)
 
@@ -311,9 +310,7 @@ class Retriever:
         """The results without hits of less confidence, the others with theirs."""
         for result in results:
             given = features(result, self.embedder, index)
-            rated = zip(result.hits, self.calibration.confidence(given).tolist(), strict=True)
-            kept = [hit._replace(confidence=value) for hit, value in rated if value >= least]
-            yield replace(result, hits=tuple(hit._replace(rank=rank) for rank, hit in enumerate(kept, 1)))
+            yield confident(result, self.calibration.confidence(given), least)
 
     def _found(self, texts: Sequence[str], index: Snapshot, plan: Plan, allowed: Allowed | None) -> Found:
         """What the plan's searches find, in one list."""

@@ -206,6 +206,19 @@ def beam_search(
     return result
 
 
+@torch.inference_mode()
+def search_above(
+    decoder: Decoder, trie: Trie, settings: BeamSettings, floors: Floats, allowed: Allowed | None = None
+) -> BeamResult:
+    """The k best products of those that score at least their query's (Q,) floor, less what is beyond `max_rows`.
+
+    `bound` says of the latter how high they may score; `proven` is of no use here.
+    """
+    none = np.zeros(0, np.int64)
+    floor = _Floor(floors, FullGroups(none, none, np.zeros(0, np.float32)), np.zeros(len(floors), np.int64))
+    return _search(_Task(decoder, trie, settings, allowed), floor, None)[0]
+
+
 def _search(task: _Task, floor: _Floor | None, trace: BeamTrace | None) -> tuple[BeamResult, _Floor]:
     """One pass over the levels: the best `beam_width` prefixes, or with a floor all that reach it."""
     settings, levels = task.settings, task.trie.levels

@@ -1,0 +1,227 @@
+"""A batch of queries asked of shards: which are to be asked what, until the answer of the whole is known.
+
+`Gathering(...).beam(settings)` equals `beam_search` over the whole index, `words` and `neighbours` the searches of
+`finding.py`. Products are places (see `crew.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from genret.pipeline.crew import Crew, best_of
+from genret.pipeline.finding import Found, padded
+from genret.pipeline.options import Plan
+from genret.pipeline.shard import Listed, Shard
+from genret.search.beam import MARGIN, BeamSettings
+from genret.search.bits import Bools, Ints
+from genret.search.parts import Answer, First, Need, Part, PartBeam, Search, settle
+from genret.search.pruning import NEVER
+from genret.search.ranking import Floats
+
+AT_FIRST = 3
+"""Shards that a query asks before it knows how good a hit must be."""
+ROOM = 1.25
+"""How much wider than the whole beam a shard's own is, so that it seldom has to be asked again."""
+
+
+class Asked(NamedTuple):
+    """A batch of queries, and what is known of the shards before they are asked."""
+
+    texts: list[str]
+    where: str | None
+    scores: Floats
+    """(Q, K_1) log-probabilities of the first codes."""
+    masks: Bools
+    """(S, K_1) the first codes of each shard that lead to an allowed product."""
+    down: frozenset[int]
+    """Shards that do not answer."""
+
+
+class Gathering:
+    """The answers to one batch."""
+
+    def __init__(self, crew: Crew, asked: Asked) -> None:
+        self.crew, self.texts, self._where, self._down = crew, asked.texts, asked.where, asked.down
+        self._first = np.where(asked.masks.any(0), asked.scores, np.float32(NEVER))  # (Q, K_1)
+        self._masks, self._owners = asked.masks, asked.masks.argmax(0)
+        shards = [self._first[:, mask].max(1, initial=NEVER) for mask in asked.masks]
+        self._bests = np.stack(shards, 1)  # (Q, S) nothing in a shard scores higher
+        self.asked = 0
+        """Pairs of a query and a shard that its beam asked."""
+        self._least: Floats | None = None  # (Q,) the last score of each query's beam
+
+    def beam(self, settings: BeamSettings) -> Found:
+        """The best k products of each query by the whole beam."""
+        if settings.max_per_prefix is not None:
+            answers = self._alone(settings)
+        else:
+            answers = self._together(settings)
+            if settings.exact and not all(answer.proven for answer in answers):
+                answers = self._exact(settings, answers)
+        found = padded([(answer.places, answer.scores) for answer in answers], settings.k)
+        self._least = found.scores[:, -1]
+        return found._replace(certified=np.array([answer.proven for answer in answers], np.bool_))
+
+    def words(self, k: int) -> Found:
+        """The k products of highest BM25 score."""
+        rows = list(range(len(self.texts)))
+        lists = self.crew.ask(self._all(lambda shard: shard.words(self.texts, self._where, k)))
+        return self.crew.merged(lists, dict.fromkeys(lists, rows), len(rows), k)
+
+    def neighbours(self, vectors: Floats, k: int) -> Found:
+        """The k products whose embeddings have the highest inner product with (Q, D) vectors."""
+        rows = list(range(len(self.texts)))
+        lists = self.crew.ask(self._all(lambda shard: shard.neighbours(vectors, self._where, k)))
+        return self.crew.merged(lists, dict.fromkeys(lists, rows), len(rows), k)
+
+    def missing(self, names: Sequence[str], plan: Plan) -> list[tuple[str, ...]]:
+        """Query by query the names of the shards that are down and may hold what belongs into the answer."""
+        lacking = np.zeros(self._bests.shape, np.bool_)
+        for number in self._down:
+            lacking[:, number] = self._bests[:, number] > NEVER
+            if plan.by == "beam" and plan.lexical is None and self._least is not None:
+                lacking[:, number] &= self._bests[:, number] >= self._least
+        return [tuple(names[number] for number in np.flatnonzero(row)) for row in lacking]
+
+    def _all(self, call: Callable[[Shard], Listed]) -> dict[int, Callable[[Shard], Listed]]:
+        """The call for every shard that has an allowed product."""
+        some = np.flatnonzero(self._masks.any(1)).tolist()
+        return {number: call for number in some if number not in self._down}
+
+    def _open(self, bests: Floats) -> Floats:
+        """Bounds of the shards, with those that are down at -inf: they are not to be asked."""
+        found = bests.copy()
+        found[..., list(self._down)] = NEVER
+        return found
+
+    def _together(self, settings: BeamSettings) -> list[Answer]:
+        """The whole beam of each query, made of what shards tell."""
+        search = Search(settings.k, settings.beam_width, self.crew.starts)
+        firsts = [First.of(row, settings.beam_width) for row in self._first]
+        bests = self._open(np.stack([first.best(self._owners, len(self._masks)) for first in firsts]))
+        kept = np.stack([first.kept for first in firsts])
+        parts: list[dict[int, Part]] = [{} for _ in firsts]
+        widths: list[dict[int, int]] = [{} for _ in firsts]
+        answers: dict[int, Answer] = {}
+        need = {row: _best_few(best) for row, best in enumerate(bests)}
+        while need:
+            for row, numbers in need.items():
+                for number in numbers:
+                    start = max(settings.beam_width + 1, int(ROOM * settings.beam_width))
+                    widths[row][number] = 2 * widths[row][number] if number in widths[row] else start
+            self._tell(need, widths, kept, settings.k, parts)
+            verdicts = {row: settle(parts[row], search, firsts[row], bests[row]) for row in need}
+            answers |= {row: one for row, one in verdicts.items() if isinstance(one, Answer)}
+            need = {row: one.parts for row, one in verdicts.items() if isinstance(one, Need)}
+        self.asked = sum(map(len, parts))
+        return [answers[row] for row in range(len(firsts))]
+
+    def _tell(
+        self,
+        need: Mapping[int, Sequence[int]],
+        widths: Sequence[Mapping[int, int]],
+        kept: Bools,
+        k: int,
+        parts: Sequence[dict[int, Part]],
+    ) -> None:
+        """Ask the shards that queries need, and put what they tell into `parts`."""
+        groups: dict[int, dict[int, list[int]]] = {}  # shard -> width -> queries
+        for row, numbers in need.items():
+            for number in numbers:
+                groups.setdefault(number, {}).setdefault(widths[row][number], []).append(row)
+
+        def call(number: int) -> Callable[[Shard], list[tuple[list[int], PartBeam]]]:
+            mine = self._masks[number]
+            return lambda shard: [
+                (rows, shard.beam([self.texts[row] for row in rows], self._where, kept[rows] & mine, width, k))
+                for width, rows in groups[number].items()
+            ]
+
+        for number, told in self.crew.ask({number: call(number) for number in groups}).items():
+            for rows, beam in told:
+                for place, row in enumerate(rows):
+                    parts[row][number] = beam.of(place)
+
+    def _exact(self, settings: BeamSettings, answers: Sequence[Answer]) -> list[Answer]:
+        """The answers, those that are not proven searched again for all that scores above their last hit."""
+        rows = [row for row, answer in enumerate(answers) if not answer.proven]
+        floors = {row: np.float32(_last(answers[row], settings.k) - MARGIN) for row in rows}
+        bests = self._open(self._bests)
+        wanted = {row: np.flatnonzero((bests[row] >= floors[row]) & (bests[row] > NEVER)).tolist() for row in rows}
+        lists, asked = self._list(
+            wanted,
+            lambda shard, texts, some: shard.above(
+                texts, self._where, np.array([floors[row] for row in some]), settings
+            ),
+        )
+        found = list(answers)
+        for row in rows:
+            parts = [(number, asked[number].index(row)) for number in wanted[row]]
+            again = [self._placed(number, lists[number], place) for number, place in parts]
+            best = best_of([(answers[row].places, answers[row].scores), *again], settings.k)
+            least = _last(Answer(*best, proven=False), settings.k)
+            bound = max((float(lists[number].bound[place]) for number, place in parts), default=NEVER)
+            found[row] = Answer(*best, proven=least >= floors[row] and (bound == NEVER or least > bound))
+        return found
+
+    def _alone(self, settings: BeamSettings) -> list[Answer]:
+        """The best of what the shards find each on its own, those asked that may hold one of them."""
+        bests, lists, answers = (
+            self._open(self._bests),
+            dict[tuple[int, int], tuple[Ints, Floats]](),
+            dict[int, Answer](),
+        )
+        bounds: dict[tuple[int, int], float] = {}
+        need = {row: _best_few(best) for row, best in enumerate(bests)}
+        while need:
+            told, asked = self._list(need, lambda shard, texts, some: shard.alone(texts, self._where, settings))
+            for number, rows in asked.items():
+                for place, row in enumerate(rows):
+                    lists[row, number] = self._placed(number, told[number], place)
+                    bounds[row, number] = float(told[number].bound[place])
+            for row in need:
+                own = [number for other, number in lists if other == row]
+                best = best_of([lists[row, number] for number in own], settings.k)
+                least, bound = (
+                    _last(Answer(*best, proven=False), settings.k),
+                    max((bounds[row, one] for one in own), default=NEVER),
+                )
+                answers[row] = Answer(*best, proven=bound == NEVER or least > bound)
+                rest = bests[row].copy()
+                rest[own] = NEVER
+                need[row] = np.flatnonzero((rest >= least) & (rest > NEVER)).tolist()
+            need = {row: numbers for row, numbers in need.items() if numbers}
+        self.asked = len(lists)
+        return [answers[row] for row in range(len(bests))]
+
+    def _list(
+        self, wanted: Mapping[int, Sequence[int]], call: Callable[[Shard, list[str], list[int]], Listed]
+    ) -> tuple[dict[int, Listed], dict[int, list[int]]]:
+        """What each shard lists for the queries that want it, and which these are."""
+        rows: dict[int, list[int]] = {}
+        for row, numbers in wanted.items():
+            for number in numbers:
+                rows.setdefault(number, []).append(row)
+
+        def bound(some: list[int]) -> Callable[[Shard], Listed]:
+            return lambda shard: call(shard, [self.texts[row] for row in some], some)
+
+        return self.crew.ask({number: bound(some) for number, some in rows.items()}), rows
+
+    def _placed(self, number: int, listed: Listed, row: int) -> tuple[Ints, Floats]:
+        some = listed.positions[row] >= 0
+        return listed.positions[row][some] + self.crew.starts[number], listed.scores[row][some]
+
+
+def _best_few(bests: Floats) -> list[int]:
+    """The shards to ask first: the most promising, of those that hold anything."""
+    order = np.argsort(-bests, kind="stable")[:AT_FIRST]
+    return [int(number) for number in order if bests[number] > NEVER]
+
+
+def _last(answer: Answer, k: int) -> float:
+    """The k-th score; -inf where there are fewer."""
+    return float(answer.scores[k - 1]) if len(answer.scores) == k else NEVER

@@ -1,0 +1,250 @@
+"""`ShardedRetriever.load(folder).search(queries)`: a run in shards, searched as `Retriever` searches it whole.
+
+The answers are those of the whole run: hits, scores and certificate, whatever the number of shards. Who coordinates has
+the run's head, which knows the model and no product: it finds what each first code (L1) is worth to a query, and asks
+the shards that may matter; `genret.search.parts` says when that is enough. It does not know where the shards are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Literal, TypeAlias
+
+import numpy as np
+import torch
+
+from genret.ground.checks import choice, path
+from genret.ground.errors import GenretError
+from genret.ground.types import Hit, SearchResult
+from genret.index.filter_text import as_condition
+from genret.index.filters import Condition
+from genret.index.shards import HEAD, Shards, read_shards
+from genret.index.spelling import Spelling
+from genret.pipeline.arguments import Errors, check_queries
+from genret.pipeline.confidence import confident, features_of
+from genret.pipeline.crew import Crew, Lost, Share
+from genret.pipeline.finding import Found, by_cosine, fused_by, in_either, top
+from genret.pipeline.folder import RunFolder
+from genret.pipeline.gathering import Asked, Gathering
+from genret.pipeline.options import Finder, Plan, SearchOptions
+from genret.pipeline.retriever import MAX_QUERIES, MAX_ROWS, Retriever
+from genret.pipeline.shard import Codes, Encoded, LocalShard, Shard
+from genret.search.pruning import NOT_NUMBERS
+
+WhenDown: TypeAlias = Literal["error", "partial"]
+"""What becomes of a search that needs a shard which does not answer."""
+MAX_CONDITIONS = 1000
+"""Conditions whose first codes are remembered."""
+
+
+class ShardedRetriever:
+    """A head and the shards that were cut with it, of one generation.
+
+    >>> whole = ShardedRetriever.load("shards/demo")
+    >>> len(whole.search("oat milk", k=3))
+    3
+    """
+
+    def __init__(
+        self, head: Retriever, shards: Sequence[Shard], about: Shards, when_down: WhenDown = "error", threads: int = 1
+    ) -> None:
+        """`threads`: how many shards are asked at once; more than one helps where they are elsewhere."""
+        self.head, self.about = head, about
+        self.when_down = choice("when_down", when_down, ("error", "partial"))
+        self.crew = Crew(shards, about.starts, threads)
+        self.encoded = Encoded(head)
+        self._conditions: dict[str | None, dict[int, Codes]] = {}
+        self._share, self._lock = Share(0, 0, len(shards)), Lock()
+
+    def __repr__(self) -> str:
+        about = self.about
+        held = f"{about.products:,} products in {len(about.shards)} shards"
+        return f"ShardedRetriever({held}, generation {about.generation})"
+
+    @classmethod
+    def load(cls, folder: str | Path, *, device: str = "auto") -> ShardedRetriever:
+        """All shards that `genret shards` wrote at `folder`, in this process, with one model for all of them.
+
+        Raises GenretError if one is missing, damaged, or of another generation than the manifest says.
+        """
+        about = read_shards(path("folder", folder))
+        head = load_head(about, device)
+        found = cls(head, (), about)
+        shards = []
+        for one in about.shards:
+            run = RunFolder.existing(about.folder(one))
+            if run.version != one.version:
+                raise GenretError(f"{run.path}: another version than the shards' manifest says; run: genret shards")
+            retriever = Retriever(head.model, head._text_tokenizer, run.index(), run, head.beam_width)
+            shards.append(LocalShard(one.name, retriever, found.encoded))
+        found.crew, found._share = Crew(shards, about.starts), Share(0, 0, len(shards))
+        return found
+
+    @property
+    def beam_width(self) -> int:
+        """Of searches that name none."""
+        return self.head.beam_width
+
+    @property
+    def share(self) -> Share:
+        """How many shards the beam searches so far have asked."""
+        return self._share
+
+    def search(
+        self,
+        queries: str | Sequence[str],
+        k: int = 10,
+        *,
+        beam_width: int | None = None,
+        exact: bool = False,
+        where: Condition | str | None = None,
+        max_per_prefix: int | None = None,
+        rescore: bool | float = False,
+        hybrid: bool | None = None,
+        by: Finder = "beam",
+        spell: bool = True,
+        min_confidence: float | None = None,
+        errors: Errors = "raise",
+    ) -> SearchResult | list[SearchResult]:
+        """As `Retriever.search` of the whole run, and equal to it up to the rounding of scores.
+
+        With `max_per_prefix` the shards' own beams are put together instead, which together look at more than the whole
+        beam: the answer is the same where both are certified.
+
+        A result whose `missing` names shards is without what these hold; it is never certified.
+        """
+        asked = check_queries(queries, errors)
+        options = SearchOptions(k, beam_width, exact, max_per_prefix, rescore, hybrid, by, spell, min_confidence)
+        text = None if where is None else str(as_condition(where))
+        results = asked.results(list(self._results(asked.texts, options, text)))
+        return results[0] if isinstance(queries, str) else results
+
+    def close(self) -> None:
+        """Ask no shard any more."""
+        self.crew.close()
+
+    def _results(self, queries: Sequence[str], options: SearchOptions, where: str | None) -> Iterator[SearchResult]:
+        text = self.head.index.snapshot().text
+        plan = options.plan(self.about.products, self.beam_width, text.has_log)
+        step = min(MAX_QUERIES, max(1, MAX_ROWS // plan.beam.beam_width))
+        for start in range(0, len(queries), step):
+            batch = queries[start : start + step]
+            read = [text.speller.read(query) if options.spell else Spelling(query, ()) for query in batch]
+            yield from self._whole_or_part(batch, read, plan, (where, options.min_confidence))
+
+    def _whole_or_part(
+        self, batch: Sequence[str], read: Sequence[Spelling], plan: Plan, asked: tuple[str | None, float | None]
+    ) -> list[SearchResult]:
+        """The results of a batch: of all shards or, where some are down and that is allowed, of those that answer.
+
+        `asked`: the condition, and the least confidence.
+        """
+        where, least = asked
+        down: set[int] = set()
+        while True:
+            try:
+                gathering = self._gathering([one.text for one in read], where, down)
+                found = self._found(gathering, plan)
+                found = top(found, plan.k, plan.cap, lambda places: self.crew.products(places)[1])
+                missing = gathering.missing([one.name for one in self.about.shards], plan)
+                results = self._typed(batch, read, found, missing)
+                return results if least is None else self._confident(results, found, gathering, least)
+            except Lost as lost:
+                if self.when_down == "error" or lost.number in down:
+                    raise lost.error from None
+                down.add(lost.number)
+
+    def _gathering(self, texts: Sequence[str], where: str | None, down: set[int]) -> Gathering:
+        codes = self._codes(where, down)
+        with torch.inference_mode():
+            scores = self.encoded.decoder(texts).step(0, None, None)[:, 0].float().cpu().numpy()
+        if np.isnan(scores).any():
+            raise GenretError(NOT_NUMBERS)
+        masks = np.zeros((len(self.crew.shards), scores.shape[1]), np.bool_)
+        for number, one in enumerate(self.about.shards):
+            masks[number, one.start : one.stop] = True  # of one that is down: any of its codes may be allowed
+            if number in codes:
+                masks[number] &= codes[number].mask
+        return Gathering(self.crew, Asked(texts, where, scores, masks, frozenset(down)))
+
+    def _codes(self, where: str | None, down: set[int]) -> dict[int, Codes]:
+        """What each shard that answers says of a condition. A GenretError if no product has what it asks for."""
+        known = self._conditions.get(where)
+        if known is None:
+            known = self.crew.codes(where, [one for one in range(len(self.crew.shards)) if one not in down])
+            problems = [one.problem for one in known.values()]
+            if problems and all(problems):
+                raise GenretError(problems[0])
+            if not down:
+                if len(self._conditions) >= MAX_CONDITIONS:
+                    self._conditions.clear()
+                self._conditions[where] = known
+        return known
+
+    def _found(self, gathering: Gathering, plan: Plan) -> Found:
+        """What the plan's searches find, in one list."""
+        if plan.by == "bm25":
+            return gathering.words(plan.beam.k)
+        if plan.by == "beam":
+            own = gathering.beam(plan.beam)
+            self._note(gathering)
+            if plan.cosine is None and plan.lexical is None:
+                return own
+        vectors = self.head.embedder.encode(gathering.texts)
+        if plan.by == "dense":
+            own = gathering.neighbours(vectors, plan.beam.k)
+        else:
+            places = [row[row >= 0] for row in own.positions]
+            cosines = np.full(own.positions.shape, -np.inf, np.float32)
+            for row, some in zip(cosines, self.crew.weights(gathering.texts, vectors, places).cosines, strict=True):
+                row[: len(some)] = some
+            own = by_cosine(own, cosines, plan.cosine or 0.0)
+        if plan.lexical is None:
+            return own
+        words = gathering.words(plan.beam.k)
+        weights = self.crew.weights(gathering.texts, vectors, in_either(own, words))
+        return fused_by(own, words, weights, np.ones(len(own.positions)).tolist(), plan.lexical)
+
+    def _note(self, gathering: Gathering) -> None:
+        with self._lock:
+            queries, asked, of = self._share
+            self._share = Share(queries + len(gathering.texts), asked + gathering.asked, of)
+
+    def _typed(
+        self, queries: Sequence[str], read: Sequence[Spelling], found: Found, missing: Sequence[tuple[str, ...]]
+    ) -> list[SearchResult]:
+        rows = [row >= 0 for row in found.positions]
+        products, ids = self.crew.products(found.positions[found.positions >= 0])
+        rest = zip(products, map(tuple, ids.tolist()), strict=True)
+        results = []
+        for row, (query, spelling) in enumerate(zip(queries, read, strict=True)):
+            scores = found.scores[row][rows[row]].tolist()
+            pairs = enumerate(zip(scores, rest, strict=False), start=1)  # `rest` goes on with the next query's
+            hits = tuple(Hit(product, score, rank, id) for rank, (score, (product, id)) in pairs)
+            corrected = spelling.text if spelling.text != query else None
+            certified = bool(found.certified[row]) and not missing[row]
+            results.append(SearchResult(query, hits, certified, corrected, spelling.unknown, missing=missing[row]))
+        return results
+
+    def _confident(
+        self, results: Sequence[SearchResult], found: Found, gathering: Gathering, least: float
+    ) -> list[SearchResult]:
+        """The results without hits of less confidence, the others with theirs."""
+        text, texts = self.head.index.snapshot().text, gathering.texts
+        places = [row[row >= 0] for row in found.positions]
+        weights = self.crew.weights(texts, self.head.embedder.encode(texts), places)
+        rated = []
+        for result, query, cosines, bm25 in zip(results, texts, *weights, strict=True):
+            given = features_of(query, text, cosines, bm25)
+            rated.append(confident(result, self.head.calibration.confidence(given), least))
+        return rated
+
+
+def load_head(about: Shards, device: str = "auto") -> Retriever:
+    """The head of some shards; a GenretError if it is of another generation than their manifest says."""
+    folder = about.path / HEAD
+    if RunFolder.existing(folder).version != about.head:
+        raise GenretError(f"{folder}: another version than the shards' manifest says; run: genret shards")
+    return Retriever.load(folder, device=device)
