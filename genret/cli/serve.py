@@ -24,6 +24,15 @@ QUEUE = "How queries are batched, as NAME=VALUE: " + ", ".join(f"{f.name}={f.def
 @click.option("--workers", default=1, show_default=True, help="Processes; each loads the model, arrays are shared.")
 @click.option("--device", default="cpu", show_default=True, help="The torch device of the model.")
 @click.option("--changes", is_flag=True, help="Let products be put, patched and deleted.")
+@click.option("--shard", is_flag=True, help="RUN is a shard: answer a coordinator as well.")
+@click.option("--at", multiple=True, metavar="NAME=URL", help="RUN holds shards, this one is served there. Repeatable.")
+@click.option(
+    "--when-down",
+    type=click.Choice(("error", "partial")),
+    default="error",
+    show_default=True,
+    help="A search that needs a shard which does not answer: an error, or an answer that says what it lacks.",
+)
 @click.option("--allow-host", "hosts", multiple=True, help="Another name that the server is called by. Repeatable.")
 @click.option("--allow-origin", "origins", multiple=True, help="A web origin whose pages may call it. Repeatable.")
 @click.option("--limit", "limits", multiple=True, metavar="NAME=VALUE", help=LIMITS)
@@ -47,10 +56,14 @@ def serve(
     With the environment variable GENRET_TOKEN set, every route asks for it as a bearer token; GENRET_CHANGE_TOKEN is
     the one for changes. Listens to this machine only, unless --host says otherwise. SIGTERM answers what was accepted,
     then ends.
+
+    Where RUN is what `genret shards` wrote, and --at says for each of its shards where it is served (with --shard), this
+    is their coordinator: it answers as the whole run would. GENRET_SHARD_TOKEN is the token that it shows them.
     """
     require("uvicorn", "serve")
     require("fastapi", "serve")
     require("prometheus_client", "serve")
+    require("httpx", "serve")
     from genret.server.process import serve as run_server
 
     secret = tokens(os.environ)

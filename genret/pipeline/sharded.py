@@ -48,11 +48,18 @@ class ShardedRetriever:
     """
 
     def __init__(
-        self, head: Retriever, shards: Sequence[Shard], about: Shards, when_down: WhenDown = "error", threads: int = 1
+        self,
+        head: Retriever,
+        shards: Sequence[Shard],
+        about: Shards,
+        when_down: WhenDown = "error",
+        threads: int = 1,
+        batch: int = MAX_QUERIES,
     ) -> None:
-        """`threads`: how many shards are asked at once; more than one helps where they are elsewhere."""
+        """`threads`: how many shards are asked at once, `batch`: queries asked of one together."""
         self.head, self.about = head, about
         self.when_down = choice("when_down", when_down, ("error", "partial"))
+        self._batch = batch
         self.crew = Crew(shards, about.starts, threads)
         self.encoded = Encoded(head)
         self._conditions: dict[str | None, dict[int, Codes]] = {}
@@ -128,7 +135,7 @@ class ShardedRetriever:
     def _results(self, queries: Sequence[str], options: SearchOptions, where: str | None) -> Iterator[SearchResult]:
         text = self.head.index.snapshot().text
         plan = options.plan(self.about.products, self.beam_width, text.has_log)
-        step = min(MAX_QUERIES, max(1, MAX_ROWS // plan.beam.beam_width))
+        step = min(self._batch, max(1, MAX_ROWS // plan.beam.beam_width))
         for start in range(0, len(queries), step):
             batch = queries[start : start + step]
             read = [text.speller.read(query) if options.spell else Spelling(query, ()) for query in batch]

@@ -24,16 +24,19 @@ from starlette.staticfiles import StaticFiles
 
 from genret import __version__
 from genret.ground.errors import GenretError
+from genret.pipeline.shard import ShardDown
 from genret.server.batching import BatchQueue, NoWatcher
 from genret.server.catalogue import STATIC
 from genret.server.engine import Engine, Found, Key
 from genret.server.guard import Guard, log_line
 from genret.server.metrics import Metrics
 from genret.server.problem import Problem
-from genret.server.routes import changes, lookups, searches, status
+from genret.server.routes import changes, lookups, searches, status, whys
 from genret.server.runs import Runs
 from genret.server.service import Service
 from genret.server.settings import ServeSettings
+from genret.server.shard_routes import shard_routes
+from genret.server.shard_runs import ShardRuns
 from genret.server.wire import ErrorOut
 
 DESCRIPTION = (
@@ -54,12 +57,18 @@ def create_app(settings: ServeSettings) -> FastAPI:
         responses={code: {"model": ErrorOut} for code in (401, 413, 421, 503)},
     )
     app.state.service = service
-    for router in (searches(service), lookups(service), changes(service), status(service)):
+    routers = [searches(service), status(service)]
+    if not settings.at:
+        routers += [whys(service), lookups(service), changes(service)]
+    if settings.shard:
+        routers.append(shard_routes(service))
+    for router in routers:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     _describe(app)
     handlers: dict[type[Exception], Any] = {
         Problem: _problem,
+        ShardDown: _shard_down,
         GenretError: _fault,
         HTTPException: _http,
         RequestValidationError: _invalid,
@@ -93,7 +102,11 @@ def _describe(app: FastAPI) -> None:
 
 def _service(settings: ServeSettings) -> Service:
     metrics = Metrics()
-    runs = Runs(settings.runs, settings.device, settings.control, metrics, log_line)
+    runs: Runs | ShardRuns
+    if settings.at:
+        runs = ShardRuns(settings.runs[0], settings.at, settings.when_down, metrics, log_line)
+    else:
+        runs = Runs(settings.runs, settings.device, settings.control, metrics, log_line)
     engine = Engine(runs, metrics)
     queue = BatchQueue[Key, Found](engine, settings.batching, metrics)
     aside = BatchQueue[Key, Found](engine, replace(settings.batching, max_queue=16, max_batch=1), NoWatcher())
@@ -139,12 +152,12 @@ async def _load(service: Service) -> None:
         service.log("load_failed", {"error": str(error)})
         signal.raise_signal(signal.SIGTERM)
         return
-    service.log("ready", {"runs": service.runs.names})
+    service.log("ready", {"runs": service.served.names})
     service.ready.set()
     while service.settings.reload_seconds:
         await asyncio.sleep(service.settings.reload_seconds)
         try:
-            await asyncio.to_thread(service.runs.poll)
+            await asyncio.to_thread(service.served.poll)
         except Exception as error:  # whatever it is, what is loaded goes on serving
             service.log("poll_failed", {"error": repr(error)})
 
@@ -154,7 +167,7 @@ def _loaded(service: Service) -> None:
 
     if service.settings.threads is not None:
         torch.set_num_threads(service.settings.threads)
-    service.runs.load()
+    service.served.load()
 
 
 def _drain_on_sigterm(service: Service) -> None:
@@ -185,6 +198,10 @@ async def _problem(request: Request, error: Problem) -> Response:
 
 async def _fault(request: Request, error: GenretError) -> Response:
     return Problem(422, "bad_request", str(error)).response(request.state.request_id)
+
+
+async def _shard_down(request: Request, error: ShardDown) -> Response:
+    return Problem(503, "shard_down", str(error), {"retry-after": "2"}).response(request.state.request_id)
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> Response:

@@ -13,6 +13,7 @@ from genret.ground.types import SearchResult
 from genret.pipeline.unfold import Ask, Unfolding, WhyNot, unfold, why_not
 from genret.server.metrics import Metrics
 from genret.server.runs import Runs, Served
+from genret.server.shard_runs import ShardRuns, ShardServed
 
 System = Literal["auto", "genret", "hybrid", "bm25", "dense"]
 """What finds and orders products; auto: as the run would have it."""
@@ -51,7 +52,7 @@ class Found(NamedTuple):
 class Engine:
     """Answers batches, and tells the metrics how long each stage took."""
 
-    def __init__(self, runs: Runs, metrics: Metrics) -> None:
+    def __init__(self, runs: Runs | ShardRuns, metrics: Metrics) -> None:
         self._runs, self._metrics = runs, metrics
 
     def __call__(self, key: Key, texts: list[str]) -> list[Found]:
@@ -66,7 +67,11 @@ class Engine:
                 self._metrics.answered(result.exact)
         return [Found(*answer, served.name, generation, seconds) for answer in found]
 
-    def _one(self, served: Served, key: Key, text: str) -> tuple[SearchResult | None, Unfolding | None, WhyNot | None]:
+    def _one(
+        self, served: Served | ShardServed, key: Key, text: str
+    ) -> tuple[SearchResult | None, Unfolding | None, WhyNot | None]:
+        if isinstance(served, ShardServed):
+            raise GenretError("explain: a beam over shards is not drawn; leave explain out, or ask a run that is whole")
         ask = Ask(text, key.k, key.beam_width, key.where)
         if key.why_not is not None:
             return None, None, why_not(served.retriever, ask, key.why_not)
@@ -80,7 +85,7 @@ def _alone(key: Key) -> bool:
 
 
 def _together(
-    served: Served, key: Key, texts: list[str]
+    served: Served | ShardServed, key: Key, texts: list[str]
 ) -> list[tuple[SearchResult | None, Unfolding | None, WhyNot | None]]:
     results = served.retriever.search(
         texts,

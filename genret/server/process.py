@@ -21,6 +21,7 @@ from uvicorn.supervisors import Multiprocess
 
 from genret.ground.errors import GenretError
 from genret.ground.hardware import cores
+from genret.index.shards import read_shards
 from genret.pipeline.folder import RunFolder
 from genret.server.metrics import MULTIPROCESS
 from genret.server.settings import VARIABLE, ServeSettings
@@ -34,7 +35,10 @@ def serve(settings: ServeSettings, started: Callable[[int], None]) -> None:
     """Serve until SIGTERM or SIGINT; `started` is told the port as soon as it is listened to."""
     signal.signal(signal.SIGTERM, _end)
     for run in settings.runs:
-        _check_run(run)
+        if settings.at:
+            read_shards(run)
+        else:
+            _check_run(run)
     with TemporaryDirectory(prefix="genret-serve-") as folder, _listening(settings) as sock:
         settings = replace(settings, control=Path(folder), threads=settings.threads or _share(settings.workers))
         os.environ[VARIABLE] = settings.to_json()

@@ -20,8 +20,10 @@ from genret.server import views, wire
 from genret.server.catalogue import STATIC, Shelf, page_of, products_in
 from genret.server.engine import Key, System, check
 from genret.server.problem import Json, Problem, too_large
+from genret.server.runs import Served
 from genret.server.service import Service
 from genret.server.settings import Limits
+from genret.server.shard_runs import ShardServed
 
 Codes = dict[int | str, dict[str, Any]]
 ProductId = Annotated[str, Path(min_length=1, max_length=MAX_ID)]
@@ -57,9 +59,18 @@ def searches(service: Service) -> APIRouter:
             views.refused_json(text, bad[place]) if place in bad else views.found_json(next(found).value)
             for place, text in enumerate(texts)
         ]
-        served = service.runs.get(asked.run)
+        served = service.served.get(asked.run)
         head = {"run": served.name, "generation": served.generation} if not answers else {}
         return Json({"results": results, **head, **views.times_json(answers, started), **_id(request)})
+
+    return router
+
+
+def whys(service: Service) -> APIRouter:
+    """What became of a product."""
+    router, limits = APIRouter(tags=["search"]), service.settings.limits
+    models = wire.requests_within(limits, service.settings.batching)
+    errors = _errors(400, 415, 422, 429, 504)
 
     @router.post(
         "/v1/why-not",
@@ -239,7 +250,7 @@ def status(service: Service) -> APIRouter:
                 "version": __version__,
                 "process": os.getpid(),
                 "seconds": round(time() - service.started, 1),
-                "runs": [views.served_json(service.runs.get(name)) for name in service.runs.names],
+                "runs": [_described(service.served.get(name)) for name in service.served.names],
                 "limits": {**vars(settings.limits), **vars(settings.batching)},
                 "systems": list(get_args(System)),
                 "changes": settings.access.changes,
@@ -271,6 +282,10 @@ def _sorted_out(texts: list[str], asked: Any, limits: Limits) -> tuple[list[str]
         else:
             bad[place] = problem.message
     return good, bad
+
+
+def _described(served: Served | ShardServed) -> dict[str, Any]:
+    return served.to_json() if isinstance(served, ShardServed) else views.served_json(served)
 
 
 def _version(service: Service) -> dict[str, Any]:

@@ -76,6 +76,11 @@ class Runs:
         """What a rollback would return to."""
         return self._previous.get(name)
 
+    def holding(self, version: str) -> Served | None:
+        """What is served, or was before, of this version; None where it is neither."""
+        held = (*self._current.values(), *self._previous.values())
+        return next((served for served in held if served.version == version), None)
+
     def load(self) -> None:
         """Load every run, each warmed up by a search. A GenretError if one of them cannot be searched."""
         for name, folder in self._folders.items():

@@ -16,6 +16,7 @@ from genret.server.metrics import Metrics
 from genret.server.problem import Problem
 from genret.server.runs import Runs
 from genret.server.settings import ServeSettings
+from genret.server.shard_runs import ShardRuns
 
 
 class Service:
@@ -25,12 +26,12 @@ class Service:
         self,
         settings: ServeSettings,
         metrics: Metrics,
-        runs: Runs,
+        served: Runs | ShardRuns,
         aside: Mapping[System, BatchQueue[Key, Found]],
         queue: BatchQueue[Key, Found],
         log: Callable[[str, Mapping[str, Any]], None],
     ) -> None:
-        self.settings, self.metrics, self.runs, self.queue, self.aside = settings, metrics, runs, queue, aside
+        self.settings, self.metrics, self.served, self.queue, self.aside = settings, metrics, served, queue, aside
         self.log = log
         self.started = time()
         self.ready = asyncio.Event()
@@ -39,6 +40,12 @@ class Service:
         self.guard: Guard | None = None
         self.changing = asyncio.Lock()
         """Held by the one change that is made at a time."""
+
+    @property
+    def runs(self) -> Runs:
+        """The runs of a server that holds them itself: routes that need them are not a coordinator's."""
+        assert isinstance(self.served, Runs), "a coordinator has no such route"
+        return self.served
 
     @property
     def all_queues(self) -> list[BatchQueue[Key, Found]]:

@@ -11,12 +11,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from genret.ground.errors import GenretError
 
 VARIABLE = "GENRET_SERVE"
-TOKEN, CHANGE_TOKEN = "GENRET_TOKEN", "GENRET_CHANGE_TOKEN"
+TOKEN, CHANGE_TOKEN, SHARD_TOKEN = "GENRET_TOKEN", "GENRET_CHANGE_TOKEN", "GENRET_SHARD_TOKEN"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -94,6 +94,12 @@ class ServeSettings:
     """How often to look for newer artifacts and for other processes' changes; 0: never."""
     drain_seconds: float = 1.0
     """How long, after SIGTERM, to go on answering while clients are told to close their connections."""
+    shard: bool = False
+    """Whether it answers a coordinator, as one shard of several."""
+    at: tuple[str, ...] = ()
+    """`NAME=URL` of the servers of the shards that lie in the run's folder; it then is their coordinator."""
+    when_down: Literal["error", "partial"] = "error"
+    """What a coordinator makes of a search that needs a shard which does not answer."""
     control: Path | None = None
     """A folder that the workers share; made by the process that starts them."""
     limits: Limits = Limits()
@@ -109,6 +115,8 @@ class ServeSettings:
         if self.port > 65535:
             raise GenretError(f"port={self.port}: expected at most 65535")
         access = self.access
+        if self.at and (self.shard or access.changes or len(self.runs) > 1):
+            raise GenretError("a coordinator serves nothing beside its shards, and changes nothing; leave out the rest")
         if access.changes and not access.change_token and not self.is_local:
             raise GenretError(
                 f"changes over {self.host} need a token of their own; set the environment variable {CHANGE_TOKEN}"
@@ -132,6 +140,7 @@ class ServeSettings:
         secret = tokens(os.environ)
         parts: dict[str, Any] = {
             "runs": tuple(map(Path, table.pop("runs"))),
+            "at": tuple(table.pop("at")),
             "control": Path(table.pop("control")),
             "limits": Limits(**table.pop("limits")),
             "batching": Batching(**table.pop("batching")),

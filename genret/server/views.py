@@ -33,6 +33,8 @@ def result_json(result: SearchResult, unfolding: Unfolding | None = None) -> dic
         "corrected": result.corrected,
         "unknown": result.unknown,
     }
+    if result.missing:
+        body["missing"] = result.missing
     return body if unfolding is None else {**body, "beam": beam_json(unfolding)}
 
 

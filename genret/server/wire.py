@@ -181,6 +181,7 @@ class ResultOut(BaseModel):
     corrected: str | None = Field(None, description="The query as it was read, where not as typed.")
     unknown: list[str] = Field([], description="Its words that neither products nor shoppers know.")
     error: str | None = Field(None, description="Why this query of several was not searched.")
+    missing: list[str] = Field([], description="Shards that did not answer: what they hold is not in here.")
     beam: BeamOut | None = None
 
 
@@ -271,6 +272,8 @@ class ServedOut(BaseModel):
     codebook_sizes: list[int]
     beam_width: int
     since: float
+    shards: int | None = Field(None, description="How many it is in, where it is in shards.")
+    shards_asked: float | None = Field(None, description="Of these, asked by a search on average.")
 
 
 class VersionOut(BaseModel):

@@ -1,0 +1,198 @@
+"""A shard that a `genret serve --shard` elsewhere holds, asked over HTTP; replicas of it, if one does not answer.
+
+`RemoteShard` is a `genret.pipeline.shard.Shard`; `answered` is what the server at the other end makes of a request.
+Every request names the version that it wants an answer of, and gets it of that one or not at all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
+from itertools import count
+from typing import Any
+
+import httpx
+import numpy as np
+
+from genret.ground.checks import shown
+from genret.ground.errors import GenretError
+from genret.ground.types import Product
+from genret.pipeline.finding import Weights
+from genret.pipeline.shard import Codes, Listed, Shard, ShardDown
+from genret.search.beam import BeamSettings
+from genret.search.bits import Bools, Ints
+from genret.search.parts import PartBeam
+from genret.search.ranking import Floats
+from genret.server import views
+from genret.server.arrays import packed, unpacked
+
+ROUTE = "/v1/shard"
+REST_SECONDS = 2.0
+"""How long a server that did not answer is left alone."""
+GONE = (404, 409, 421, 429, 499, 500, 502, 503, 504)
+"""Statuses after which another replica may do better."""
+
+
+class RemoteShard:
+    """One shard of one version, at one or several addresses. Safe to share between threads."""
+
+    def __init__(self, name: str, version: str, addresses: Sequence[str], client: httpx.Client) -> None:
+        """`client`: shared by all shards; with the token, if the servers ask for one."""
+        self.name, self.version, self.addresses = name, version, tuple(addresses)
+        self._client, self._turn = client, count()
+        self._rests: dict[str, float] = {}  # address -> until when it is left alone
+        self.is_behind = False
+        """Whether some replica answered last that it holds other versions only, and none that it holds this one."""
+
+    def codes(self, where: str | None) -> Codes:
+        told = self._asked("codes", where=where)
+        return Codes(unpacked(told["mask"], "bool", 1), str(told["problem"]))
+
+    def beam(self, texts: Sequence[str], where: str | None, first: Bools, width: int, k: int) -> PartBeam:
+        told = self._asked("beam", texts=list(texts), where=where, first=packed(first), width=width, k=k)
+        scores = [unpacked(one, "float32", 2) for one in told["scores"]]
+        parents = [unpacked(one, "int64", 2) for one in told["parents"]]
+        dropped, counts = unpacked(told["dropped"], "float32", 2), unpacked(told["counts"], "int64", 2)
+        return PartBeam(scores, parents, dropped, counts, _rows(told["positions"], "int64"))
+
+    def above(self, texts: Sequence[str], where: str | None, floors: Floats, settings: BeamSettings) -> Listed:
+        floors = np.asarray(floors, np.float32)
+        return _listed(
+            self._asked("above", texts=list(texts), where=where, floors=packed(floors), beam=asdict(settings))
+        )
+
+    def alone(self, texts: Sequence[str], where: str | None, settings: BeamSettings) -> Listed:
+        return _listed(self._asked("alone", texts=list(texts), where=where, beam=asdict(settings)))
+
+    def words(self, texts: Sequence[str], where: str | None, k: int) -> Listed:
+        return _listed(self._asked("words", texts=list(texts), where=where, k=k))
+
+    def neighbours(self, vectors: Floats, where: str | None, k: int) -> Listed:
+        vectors = np.asarray(vectors, np.float32)
+        return _listed(self._asked("neighbours", vectors=packed(vectors), where=where, k=k))
+
+    def weights(self, texts: Sequence[str], vectors: Floats, positions: Sequence[Ints]) -> Weights:
+        vectors, places = packed(np.asarray(vectors, np.float32)), [packed(one) for one in positions]
+        told = self._asked("weights", texts=list(texts), vectors=vectors, positions=places)
+        return Weights(_rows(told["cosines"], "float32"), _rows(told["bm25"], "float32"))
+
+    def products(self, positions: Ints) -> tuple[list[Product], Ints]:
+        told = self._asked("products", positions=packed(positions))
+        return [_product(one) for one in told["products"]], unpacked(told["ids"], "int64", 2)
+
+    def _asked(self, call: str, **values: Any) -> Any:
+        """What the first replica that can answers; by turns, those that did not answer lately last."""
+        body, reasons = {"version": self.version, "call": call, **values}, []
+        turn, now, behind = next(self._turn), time.monotonic(), False
+        order = [self.addresses[(turn + one) % len(self.addresses)] for one in range(len(self.addresses))]
+        for address in [one for one in order if self._rests.get(one, 0.0) <= now]:
+            try:
+                answer = self._client.post(address.rstrip("/") + ROUTE, json=body)
+            except httpx.HTTPError as error:
+                self._rests[address] = time.monotonic() + REST_SECONDS
+                reasons.append(f"{address}: {type(error).__name__}")
+                continue
+            if answer.status_code == 200:
+                self.is_behind = False
+                return self._read(answer, address)
+            behind = behind or answer.status_code == 409
+            reasons.append(f"{address}: {_said(answer)}")
+            if answer.status_code not in GONE:
+                raise GenretError(f"{self.name} at {reasons[-1]}")
+        self.is_behind = behind
+        resting = f"no answer in the last {REST_SECONDS:.0f} s from {', '.join(order)}"
+        raise ShardDown(f"{self.name} does not answer ({'; '.join(reasons) or resting})")
+
+    def _read(self, answer: httpx.Response, address: str) -> Any:
+        """The answer's JSON; what is none is as good as no answer."""
+        try:
+            told = answer.json()
+        except ValueError:
+            told = None
+        if not isinstance(told, dict) or told.get("version") != self.version:
+            raise ShardDown(f"{self.name} at {address} answers what no genret serve --shard answers")
+        return told
+
+
+def answered(shard: Shard, body: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer of a shard to a request's body, as JSON. A GenretError for a body that asks for no such thing."""
+    calls = {
+        "codes": lambda: _codes_json(shard.codes(body["where"])),
+        "beam": lambda: _beam_json(
+            shard.beam(*_query(body), unpacked(body["first"], "bool", 2), body["width"], body["k"])
+        ),
+        "above": lambda: _listed_json(shard.above(*_query(body), unpacked(body["floors"], "float32", 1), _beam(body))),
+        "alone": lambda: _listed_json(shard.alone(*_query(body), _beam(body))),
+        "words": lambda: _listed_json(shard.words(*_query(body), body["k"])),
+        "neighbours": lambda: _listed_json(
+            shard.neighbours(unpacked(body["vectors"], "float32", 2), body["where"], body["k"])
+        ),
+        "weights": lambda: _weights_json(
+            shard.weights(body["texts"], unpacked(body["vectors"], "float32", 2), _rows(body["positions"], "int64"))
+        ),
+        "products": lambda: _products_json(*shard.products(unpacked(body["positions"], "int64", 1))),
+    }
+    call = body.get("call")
+    if not isinstance(call, str) or call not in calls:
+        raise GenretError(f"call={shown(call)}: expected one of {', '.join(calls)}")
+    try:
+        return calls[call]()
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise GenretError(f"{call}: not a request of a genret coordinator ({type(error).__name__}: {error})") from None
+
+
+def _query(body: Mapping[str, Any]) -> tuple[list[str], str | None]:
+    return body["texts"], body["where"]
+
+
+def _beam(body: Mapping[str, Any]) -> BeamSettings:
+    known = {one.name for one in fields(BeamSettings)}
+    return BeamSettings(**{name: value for name, value in body["beam"].items() if name in known})
+
+
+def _codes_json(codes: Codes) -> dict[str, Any]:
+    return {"mask": packed(codes.mask), "problem": codes.problem}
+
+
+def _beam_json(beam: PartBeam) -> dict[str, Any]:
+    return {
+        "scores": [packed(one) for one in beam.scores],
+        "parents": [packed(one) for one in beam.parents],
+        "dropped": packed(beam.dropped),
+        "counts": packed(beam.counts),
+        "positions": [packed(one) for one in beam.positions],
+    }
+
+
+def _listed_json(listed: Listed) -> dict[str, Any]:
+    return {name: packed(value) for name, value in listed._asdict().items()}
+
+
+def _listed(told: Mapping[str, Any]) -> Listed:
+    positions, scores = unpacked(told["positions"], "int64", 2), unpacked(told["scores"], "float32", 2)
+    return Listed(positions, scores, unpacked(told["bound"], "float32", 1))
+
+
+def _weights_json(weights: Weights) -> dict[str, Any]:
+    return {name: [packed(one) for one in rows] for name, rows in weights._asdict().items()}
+
+
+def _products_json(products: Sequence[Product], ids: Ints) -> dict[str, Any]:
+    return {"products": [views.product_json(one) for one in products], "ids": packed(ids)}
+
+
+def _product(told: Mapping[str, Any]) -> Product:
+    return Product(**{**told, "category": tuple(told["category"]), "stores": tuple(told["stores"])})
+
+
+def _rows(told: Sequence[Any], kind: str) -> list[Any]:
+    return [unpacked(one, kind, 1) for one in told]
+
+
+def _said(answer: httpx.Response) -> str:
+    """A refusal in its own words."""
+    try:
+        return str(answer.json()["error"]["message"])[:300]
+    except (ValueError, KeyError, TypeError):
+        return f"status {answer.status_code}"
