@@ -57,8 +57,8 @@ def serve(
     the one for changes. Listens to this machine only, unless --host says otherwise. SIGTERM answers what was accepted,
     then ends.
 
-    Where RUN is what `genret shards` wrote, and --at says for each of its shards where it is served (with --shard), this
-    is their coordinator: it answers as the whole run would. GENRET_SHARD_TOKEN is the token that it shows them.
+    Where RUN is what `genret shards` wrote, and --at says of each of its shards where it is served (with --shard),
+    this is their coordinator: it answers as the whole run would. GENRET_SHARD_TOKEN is the token that it shows them.
     """
     require("uvicorn", "serve")
     require("fastapi", "serve")

@@ -213,6 +213,8 @@ class RunFolder:
                 f"{self.path}: model and index were made from different tokenizers; run `genret train` or "
                 "`genret index`"
             )
+        if index.artifact.inputs.get("model", artifact.fingerprint) != artifact.fingerprint:
+            raise GenretError(f"{self.path}: its index was cut with another model (genret shards makes both)")
         with as_described(artifact.path):
             width = whole("beam_width", artifact.settings["model"].get("beam_width", ModelSettings.beam_width))
         return model, text_tokenizer, index, width

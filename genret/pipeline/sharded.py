@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, overload
 
 import numpy as np
 import torch
@@ -99,6 +99,40 @@ class ShardedRetriever:
         """How many shards the beam searches so far have asked."""
         return self._share
 
+    @overload
+    def search(  # type: ignore[overload-overlap]  # a string is a sequence of strings, and is not meant as one
+        self,
+        queries: str,
+        k: int = ...,
+        *,
+        beam_width: int | None = ...,
+        exact: bool = ...,
+        where: Condition | str | None = ...,
+        max_per_prefix: int | None = ...,
+        rescore: bool | float = ...,
+        hybrid: bool | None = ...,
+        by: Finder = ...,
+        spell: bool = ...,
+        min_confidence: float | None = ...,
+        errors: Errors = ...,
+    ) -> SearchResult: ...
+    @overload
+    def search(
+        self,
+        queries: Sequence[str],
+        k: int = ...,
+        *,
+        beam_width: int | None = ...,
+        exact: bool = ...,
+        where: Condition | str | None = ...,
+        max_per_prefix: int | None = ...,
+        rescore: bool | float = ...,
+        hybrid: bool | None = ...,
+        by: Finder = ...,
+        spell: bool = ...,
+        min_confidence: float | None = ...,
+        errors: Errors = ...,
+    ) -> list[SearchResult]: ...
     def search(
         self,
         queries: str | Sequence[str],

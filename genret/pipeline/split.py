@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.embed.catalogue import save_embedder
-from genret.ground.artifacts import copy_artifact, read_artifact
+from genret.ground.artifacts import Artifact, copy_artifact, read_artifact
 from genret.ground.errors import GenretError
 from genret.index.build import Contents, build_index
 from genret.index.lexical import IndexText, words_of
@@ -65,7 +65,8 @@ class Splitter(NamedTuple):
         return made if made == before else write_shards(made)
 
     def _indexed(self, run: RunFolder, codes: str, contents: Contents) -> RunFolder:
-        inputs = {**self.inputs, "shards": self.digest, "L1": codes}
+        model = run.artifact("model").fingerprint  # half of a new generation is none: see `RunFolder.searchable`
+        inputs = {**self.inputs, "shards": self.digest, "L1": codes, "model": model}
         made, (catalogue, rows, vectors, *_) = run.whole("index"), contents
         if made is None or dict(made.inputs) != inputs:
             path, sizes = run.folder("index"), self.codebook_sizes
@@ -109,11 +110,20 @@ def share_parts(source: RunFolder, target: RunFolder, grown: Prefixes | None = N
         inputs, before = {**made.inputs, "grown": grown_by}, target.whole("model")
         if before is None or before.settings != made.settings or dict(before.inputs) != inputs:
             save_grown(load_model(made.path), grown, target.folder("model"), inputs)
-    if source.has("embeddings") and not target.has("embeddings"):
-        save_embedder(source.artifact("embeddings"), target.folder("embeddings"))
+    if source.has("embeddings"):
+        _share_embedder(source.artifact("embeddings"), target)
     if (source.path / CALIBRATION).exists():
         found = read_artifact(source.path / CALIBRATION, CALIBRATION)
         copy_artifact(found, target.path / CALIBRATION)
+
+
+def _share_embedder(made: Artifact, target: RunFolder) -> None:
+    if made.kind in made.inputs:  # it holds no embeddings any more
+        copy_artifact(made, target.folder("embeddings"))
+        return
+    before = target.whole("embeddings")
+    if before is None or before.inputs.get(made.kind) != made.fingerprint:
+        save_embedder(made, target.folder("embeddings"))
 
 
 def _grown(own: Prefixes | None, index: Snapshot) -> Prefixes | None:

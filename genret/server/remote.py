@@ -88,7 +88,7 @@ class RemoteShard:
         order = [self.addresses[(turn + one) % len(self.addresses)] for one in range(len(self.addresses))]
         for address in [one for one in order if self._rests.get(one, 0.0) <= now]:
             try:
-                answer = self._client.post(address.rstrip("/") + ROUTE, json=body)
+                answer = self._posted(address.rstrip("/") + ROUTE, body)
             except httpx.HTTPError as error:
                 self._rests[address] = time.monotonic() + REST_SECONDS
                 reasons.append(f"{address}: {type(error).__name__}")
@@ -103,6 +103,12 @@ class RemoteShard:
         self.is_behind = behind
         resting = f"no answer in the last {REST_SECONDS:.0f} s from {', '.join(order)}"
         raise ShardDown(f"{self.name} does not answer ({'; '.join(reasons) or resting})")
+
+    def _posted(self, url: str, body: Mapping[str, Any]) -> httpx.Response:
+        try:
+            return self._client.post(url, json=body)
+        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):  # a connection kept open, and cut since
+            return self._client.post(url, json=body)
 
     def _read(self, answer: httpx.Response, address: str) -> Any:
         """The answer's JSON; what is none is as good as no answer."""
