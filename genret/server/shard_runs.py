@@ -91,9 +91,6 @@ class ShardRuns:
         assert self._current is not None, "loaded before it is asked"
         return self._current
 
-    def holding(self, version: str) -> None:
-        """Nothing: a coordinator holds no shard."""
-
     def load(self) -> None:
         """Take up the generation of the manifest; wait a while for shards that do not answer yet."""
         made = self._made(read_shards(self._folder))
