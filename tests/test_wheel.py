@@ -20,6 +20,7 @@ EXTRAS = (
     "matplotlib",
     "jinja2",
     "fastapi",
+    "ray",
 )
 
 
@@ -81,4 +82,8 @@ def test_what_needs_an_extra_says_so_before_any_work(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "pip install" in done.stderr
     assert "accelerate" in done.stderr
+    done = _without_extras("build", str(tmp_path / "products.csv"), "--out", str(tmp_path / "run"), "--ray", "local")
+    assert done.returncode == 2
+    assert re.search(r"not installed: ray; run: pip install \S+ ?'.*\[ray\]'", done.stderr), done.stderr
+    assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "run").exists()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from genret.cli.learn import check_learning, learn_on, learning_options, revert
+from genret.cli.many import address_of, ray_options, shared, tell_shards
 from genret.cli.options import Layers, device_option, run_argument, settings_options
 from genret.cli.source import Source, read_source, say, source_options, tell
 from genret.ground.errors import GenretError, require_extras
@@ -141,6 +142,7 @@ def index(run: Path, layers: Layers, changes: OnChanges | None) -> None:
 @click.option("--encoder", help="Warm-start the encoder from this local or hub checkpoint.")
 @click.option("--lam", type=float, help="λ, the weight of the contrastive term.")
 @click.option("--max-steps", type=int, help="Training steps of the model.")
+@ray_options
 @vectors_options
 @device_option
 @changes_option
@@ -154,16 +156,19 @@ def build(
     lam: float | None,
     max_steps: int | None,
     changes: OnChanges | None,
+    ray: str | None,
+    shards: int | None,
     **options: Any,
 ) -> None:
     """SOURCE, a catalogue, to a retriever: data, embed, tokenize, train and index. Finished stages are reused."""
     from genret.embed.settings import EmbedSettings
     from genret.index.tuning import TuneSettings
     from genret.pipeline.build import expected
-    from genret.pipeline.stages import check_changes, embed_stage, index_stage, tokenize_stage, train_stage
+    from genret.pipeline.stages import check_changes, index_stage, train_stage
     from genret.tokenizer.settings import TokenizerSettings
     from genret.training.settings import ModelSettings, TrainSettings
 
+    address = address_of(ray, shards)
     # Settings first: a wrong one should not cost an hour of embedding.
     own = {name: options.pop(name) for name in ("vectors", "query_encoder")}
     embedding = layers.make(EmbedSettings, "embed", {"model": model, **own})
@@ -179,13 +184,15 @@ def build(
     if not read_source(found, layers):
         return
     check_changes(RunFolder(run), changes)  # so does the last stage; but not after hours of training
-    with expecting(expected(tokenizer, training)):
-        say("embed", embed_stage(run, embedding, recipe))
-        say("tokenize", tokenize_stage(run, tokenizer))
+    with expecting(expected(tokenizer, training)), shared(address, run) as over:
+        say("embed", over.embed(run, embedding, recipe))
+        say("tokenize", over.tokenize(run, tokenizer))
         tell_coverage(run)
         tell_policy(run)
         say("train", train_stage(run, seq2seq, training))
         say("index", index_stage(run, changes, words))
+        if shards:
+            tell_shards(over.shards(run, shards))
     tell(f'\nnext:\n  genret search "..." --run {run}\n  genret eval {run}')
 
 

@@ -199,12 +199,13 @@ def engaged_pairs(dataset: Dataset, settings: TokenizerSettings) -> npt.NDArray[
 
 
 def coverage_note(run: Path) -> str | None:
-    """A warning if RUN/tokenizer was trained on less than one epoch of its catalogue, else None."""
+    """A warning if RUN/tokenizer was trained on less than one epoch of its catalogue, or of its sample, else None."""
     artifact = RunFolder(run).artifact("tokenizer")
     settings = make_settings(TokenizerSettings, artifact.settings)
     if settings.objective in ("rkmeans", "pq"):
         return None
     products = len(load_product_ids(artifact))
+    products = min(products, settings.sample or products)
     epoch = epoch_steps(products, settings.batch_size)
     if settings.steps >= epoch:
         return None

@@ -47,6 +47,8 @@ PRODUCT_SCHEMA = pa.schema(
 MAPS = ("attributes", "numbers")
 CHUNK = 1 << 15
 """Products that become columns at once."""
+ROWS_OF_A_GROUP = 8192
+"""Products of a row group on disk: who needs a range of rows reads no more than those that hold it."""
 
 
 class Catalogue(Sequence[Product]):
@@ -113,7 +115,7 @@ class Catalogue(Sequence[Product]):
 
     def write(self, path: Path) -> None:
         """Write as Parquet."""
-        pq.write_table(self.table, path, compression="zstd")
+        pq.write_table(self.table, path, compression="zstd", row_group_size=ROWS_OF_A_GROUP)
 
     @classmethod
     def read(cls, path: Path) -> Catalogue:
@@ -215,13 +217,18 @@ def save_dataset(dataset: Dataset, path: str | Path, settings: Mapping[str, Any]
 def load_dataset(path: str | Path) -> tuple[Dataset, Artifact]:
     """The data set at `path` and its artifact, checked."""
     artifact = read_artifact(path, KIND)
+    return dataset_with(artifact, Catalogue.read(artifact.file("products.parquet"))), artifact
+
+
+def dataset_with(artifact: Artifact, catalogue: Catalogue) -> Dataset:
+    """The data set of an artifact over a catalogue that has been read already, or over a part of it."""
     queries: dict[Split, list[Query]] = {split: [] for split in SPLITS}
     for row in _read(artifact, "queries"):
         queries[row["split"]].append(Query(row["id"], row["text"], row["kind"], row["frequency"]))
     taken = artifact.settings.get("taken")
-    dataset = Dataset(
+    return Dataset(
         name=plain_text("name", artifact.settings["name"]),
-        catalogue=Catalogue.read(artifact.file("products.parquet")),
+        catalogue=catalogue,
         queries=queries,
         judgements=[Judgement(**row) for row in _read(artifact, "judgements")],
         relevant_at=real("relevant_at", artifact.settings["relevant_at"]),
@@ -234,7 +241,6 @@ def load_dataset(path: str | Path) -> tuple[Dataset, Artifact]:
         text_fields=tuple(artifact.settings.get("text_fields", TEXT_FIELDS)),
         reports=[ReadReport(**report) for report in artifact.settings.get("reports", ())],
     )
-    return dataset, artifact
 
 
 def _product(row: dict[str, Any]) -> Product:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from genret.data.product_text import product_text
 from genret.data.records import Dataset
+from genret.data.samples import sampled
 from genret.embed.embedder import Embedder, Vectors, no_words
 from genret.embed.given import embed_given
 from genret.embed.lsa import LsaEmbedder
@@ -24,7 +25,7 @@ from genret.embed.sentence import SentenceEmbedder
 from genret.embed.settings import KIND, LSA, TOWERS, TWO_TOWER, EmbedSettings
 from genret.ground.artifacts import Artifact, read_artifact, read_json, write_artifact
 from genret.ground.errors import GenretError
-from genret.ground.files import whole_file
+from genret.ground.files import whole_file, write_npy
 from genret.ground.hardware import Arithmetic, choose_device, choose_precision, record
 from genret.ground.manifests import described
 from genret.ground.progress import progress as telling
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from genret.embed.fine_tuning import TwoTowerRecipe
 
 CHUNK = 4096
-"""Texts between two checkpoints."""
+"""Rows that are embedded in one go, between two checkpoints: the same ones whoever embeds them, on one machine or on
+several, since a sum in fp32 may depend on what else is in a batch."""
 
 
 def fit_embedder(
@@ -79,18 +81,24 @@ def _precision(config: Mapping[str, Any]) -> Arithmetic:
 def load_embedder(path: str | Path) -> Embedder:
     """The embedder of an embeddings artifact."""
     artifact = read_artifact(path, KIND)
-    config = read_json(artifact.file("embedder.json"))
+    artifact.file("embedder.json")
+    return open_embedder(artifact.path)
+
+
+def open_embedder(folder: Path) -> Embedder:
+    """What an embedder's `save` wrote into a folder."""
+    config = read_json(folder / "embedder.json")
     if config["kind"] == TOWERS:
         from genret.embed.towers import TowerEmbedder
 
-        return TowerEmbedder.load(artifact.path)
+        return TowerEmbedder.load(folder)
     if config["kind"] == TWO_TOWER:
         from genret.embed.fine_tuned import TunedEmbedder
 
-        return TunedEmbedder.load(artifact.path, config["batch_size"], config["bag_share"], _precision(config))
+        return TunedEmbedder.load(folder, config["batch_size"], config["bag_share"], _precision(config))
     if config["kind"] != LSA:
         return SentenceEmbedder(config["model"], config["batch_size"], _precision(config))
-    return LsaEmbedder.load(artifact.path)
+    return LsaEmbedder.load(folder)
 
 
 def embed_catalogue(
@@ -113,16 +121,17 @@ def embed_catalogue(
         if is_main():
             given = embed_given(dataset, settings)
             own = {"vectors": Path(settings.vectors).name, "given": given.report._asdict()}
-            _save(path, given.embedder, given.vectors, settings, inputs, own)
+            save_embeddings(path, given.embedder.save, [given.vectors], settings, inputs, own)
         wait()
         return read_artifact(path, KIND, verify=False)
-    embedder = fit_embedder(dataset, settings, progress, recipe, scratch)
+    learnt_from = sampled(dataset, settings.sample, settings.seed, judged=True)
+    embedder = fit_embedder(learnt_from, settings, progress, recipe, scratch)
     texts = [product_text(product, settings.fields) for product in dataset.catalogue]
     size = CHUNK if world_size() == 1 else _shared_chunk(len(texts), settings.batch_size)
     beside = path.with_name(f".{path.name}.chunks") if scratch is None else scratch / "chunks"
     vectors = _encode_resumably(embedder, texts, size, beside / _digest(texts, settings, recipe), progress)
     if is_main():
-        _save(path, embedder, vectors, settings, inputs)
+        save_embeddings(path, embedder.save, [vectors], settings, inputs)
     wait()
     return read_artifact(path, KIND, verify=False)
 
@@ -137,19 +146,22 @@ def save_embedder(artifact: Artifact, path: str | Path) -> Artifact:
     return read_artifact(path, KIND, verify=False)
 
 
-def _save(
+def save_embeddings(
     path: Path,
-    embedder: Embedder,
-    vectors: Vectors,
+    save_embedder_to: Callable[[Path], object],
+    parts: Sequence[Vectors],
     settings: EmbedSettings,
     inputs: Mapping[str, str] | None,
     own: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the artifact; `own` goes before the settings in its header."""
+    """Write the artifact of the vectors, whose (n, D) parts follow each other, with what embedded them.
+
+    `own` is added to its settings.
+    """
     made = record("cpu" if settings.model in (LSA, TOWERS) else choose_device(), choose_precision(settings.precision))
     with write_artifact(path, KIND, {**settings_dict(settings), **(own or {})}, inputs, hardware=made) as folder:
-        np.save(folder / "embeddings.npy", vectors)
-        embedder.save(folder)
+        write_npy(folder / "embeddings.npy", parts, (sum(map(len, parts)), parts[0].shape[1]), np.float32)
+        save_embedder_to(folder)
     shutil.rmtree(path.with_name(f".{path.name}.chunks"), ignore_errors=True)
 
 
@@ -161,20 +173,19 @@ def load_embeddings(path: str | Path) -> tuple[Vectors, Artifact]:
 
 
 def _encode_resumably(embedder: Embedder, texts: Sequence[str], size: int, chunks: Path, progress: bool) -> Vectors:
-    """(N, D) rows in the order of `texts`, encoded shortest first so that a batch pads little, `size` at a time."""
-    order = np.argsort([len(text) for text in texts], kind="stable")
+    """(N, D) rows in the order of `texts`, encoded `size` at a time."""
     vectors = np.empty((len(texts), embedder.dim), np.float32)
     chunks.mkdir(parents=True, exist_ok=True)
     with telling("embed", len(texts), shown=progress) as bar:
         for number, start in enumerate(range(0, len(texts), size)):
-            rows, file = order[start : start + size], chunks / f"{start}-{size}.npy"
+            taken, file = texts[start : start + size], chunks / f"{start}-{size}.npy"
             if number % world_size() == rank() and not file.exists():
                 with whole_file(file) as temporary:
-                    np.save(temporary, embedder.encode_products([texts[row] for row in rows]))
-            bar.advance(len(rows))
+                    np.save(temporary, embedder.encode_products(taken))
+            bar.advance(len(taken))
     wait()
     for start in range(0, len(texts), size):
-        vectors[order[start : start + size]] = np.load(chunks / f"{start}-{size}.npy")
+        vectors[start : start + size] = np.load(chunks / f"{start}-{size}.npy")
     return vectors
 
 

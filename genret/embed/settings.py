@@ -35,6 +35,8 @@ class EmbedSettings:
     steps: int = 450
     """Training steps of `towers`."""
     seed: int = 0
+    sample: int = 0
+    """Products that `lsa`, `towers` and `two-tower` learn from, drawn by `seed`, and the judged ones; 0: all."""
     vectors: str = ""
     """A file of embeddings that were made elsewhere (npy, Parquet or safetensors), instead of a model."""
     query_encoder: str = ""
@@ -56,6 +58,7 @@ class EmbedSettings:
         if not self.fields or not all(map(is_text_field, self.fields)):
             raise GenretError(f"fields={self.fields}: expected some of {', '.join(TEXT_FIELDS)}, attributes.NAME")
         check_ranges(self, "dim batch_size max_features steps", 1)
+        check_ranges(self, "sample", 0)
         check_precision("precision", self.precision)
         if self.precision == "bf16" and self.model in (LSA, TOWERS):
             raise GenretError(f"precision='bf16' is for sentence-transformers models; {self.model} is computed in fp32")

@@ -26,6 +26,7 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
     "embed": ("sentence_transformers",),
     "eval": ("faiss",),
     "report": ("matplotlib", "jinja2"),
+    "ray": ("ray",),
 }
 """Extra -> the packages that it brings and that genret imports."""
 

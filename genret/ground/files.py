@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 
 @contextmanager
@@ -45,6 +49,15 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
         path.rename(old)  # before it is deleted: a kill in the middle of that must not leave half of it at `path`
     temporary.rename(path)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def write_npy(path: str | Path, parts: Iterable[npt.NDArray[Any]], shape: tuple[int, ...], dtype: Any) -> None:
+    """An array as `np.save` writes it, from consecutive parts, of which one is held at a time."""
+    with open(path, "wb") as file:
+        described = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, described)
+        for part in parts:
+            np.ascontiguousarray(part, dtype).tofile(file)
 
 
 def write_text(path: str | Path, text: str) -> None:

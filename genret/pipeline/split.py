@@ -80,6 +80,22 @@ def split(run: Path, out: Path, count: int) -> Shards:
 
     A GenretError if the index has changes that no generation holds, or fewer L1 codes than there are to be shards.
     """
+    splitter, snapshot, ends = prepared(run, out, count)
+    parts = [_contents(snapshot, np.arange(ends[start], ends[stop])) for start, stop in splitter.cut]
+    return splitter.finish([splitter.shard(number, part) for number, part in enumerate(parts)], empty(snapshot))
+
+
+class Prepared(NamedTuple):
+    """A run that is about to be split, its head's model and embedder in place."""
+
+    splitter: Splitter
+    snapshot: Snapshot
+    ends: Ints
+    """(K_1 + 1,) the first position of each L1 code's products, and the number of all."""
+
+
+def prepared(run: Path, out: Path, count: int) -> Prepared:
+    """What `split` begins with, and raises."""
     source = RunFolder.existing(run)
     model, _, index, _ = source.searchable()
     if index.pending:
@@ -93,9 +109,12 @@ def split(run: Path, out: Path, count: int) -> Shards:
     made_from = {"model": RunFolder(out / HEAD).artifact("model").fingerprint, "index": index.artifact.fingerprint}
     sizes, text = snapshot.trie.codebook_sizes, _text(snapshot)
     splitter = Splitter(out, cut, text, sizes, index.artifact.inputs, digest_of(made_from, cut))
-    parts = [_contents(snapshot, np.arange(ends[start], ends[stop])) for start, stop in cut]
-    shards = [splitter.shard(number, contents) for number, contents in enumerate(parts)]
-    return splitter.finish(shards, _contents(snapshot, np.arange(0)))
+    return Prepared(splitter, snapshot, ends)
+
+
+def empty(index: Snapshot) -> Contents:
+    """The contents of no product, of an index's shape."""
+    return _contents(index, np.arange(0))
 
 
 def share_parts(source: RunFolder, target: RunFolder, grown: Prefixes | None = None, grown_by: str = "") -> None:

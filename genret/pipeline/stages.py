@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from genret.data.engagement import co_engaged
 from genret.data.records import Dataset, load_dataset, save_dataset
+from genret.data.samples import sample_rows, sampled
 from genret.embed.catalogue import embed_catalogue
 from genret.embed.embedder import QueryBag
 from genret.embed.fine_tuned import tuned_encoder
@@ -27,7 +28,7 @@ from genret.ground.artifacts import Artifact, sha256
 from genret.ground.errors import GenretError
 from genret.ground.ranks import agreed, is_main, main_alone, wait
 from genret.ground.settings import settings_dict
-from genret.pipeline.folder import Part, RunFolder
+from genret.pipeline.folder import Floats, Part, RunFolder
 
 if TYPE_CHECKING:
     from genret.embed.fine_tuning import TwoTowerRecipe
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from genret.index.store import State
     from genret.index.tuning import TuneSettings
     from genret.tokenizer.settings import TokenizerSettings
+    from genret.tokenizer.tokenizer import Tokenizer
     from genret.training.settings import ModelSettings, TrainSettings
     from genret.training.trainer import Trained
 
@@ -81,45 +83,80 @@ def embed_stage(
     run: Path, settings: EmbedSettings, recipe: TwoTowerRecipe | None = None, *, progress: bool = True
 ) -> StageResult:
     """RUN/embeddings from RUN/data. `recipe`: how to fine-tune the encoder, if the settings ask for `two-tower`."""
-    folder, settings = RunFolder(run), settings.resolved()
+    folder = RunFolder(run)
     dataset, data = load_dataset(folder.folder("data"))
-    if settings.fields == EmbedSettings.fields:  # those that the data names, unless others are asked for
-        settings = replace(settings, fields=dataset.text_fields)
+    plan = embedding_plan(dataset.text_fields, settings, recipe)
+
+    def make(out: Path, inputs: Mapping[str, str], scratch: Path) -> None:
+        embed_catalogue(dataset, plan.settings, out, inputs, recipe=plan.recipe, scratch=scratch, progress=progress)
+
+    shared = plan.settings.model not in (LSA, TOWERS)
+    return stage(folder, "embeddings", {"dataset": data.fingerprint}, plan.own, make, shared=shared)
+
+
+class EmbeddingPlan(NamedTuple):
+    """How a run's products are embedded."""
+
+    settings: EmbedSettings
+    """With the fields and the precision that they stand for."""
+    recipe: TwoTowerRecipe | None
+    own: Mapping[str, Any]
+    """Of both, and of a file of vectors: what tells these embeddings from others of the same data."""
+
+
+def embedding_plan(
+    text_fields: tuple[str, ...], settings: EmbedSettings, recipe: TwoTowerRecipe | None
+) -> EmbeddingPlan:
+    """The plan for data whose products are embedded by these fields, unless the settings ask for others."""
+    settings = settings.resolved()
+    if settings.fields == EmbedSettings.fields:
+        settings = replace(settings, fields=text_fields)
     if recipe is not None:
         recipe = replace(recipe, fields=settings.fields) if settings.model == TWO_TOWER else None
     own = settings_dict(settings) | ({"two-tower": settings_dict(recipe)} if recipe else {})
-
-    def make(out: Path, inputs: Mapping[str, str], scratch: Path) -> None:
-        embed_catalogue(dataset, settings, out, inputs, recipe=recipe, scratch=scratch, progress=progress)
-
     if settings.vectors:
         own["vectors"] = _digest(settings.vectors)
-    shared = settings.model not in (LSA, TOWERS)
-    return _stage(folder, "embeddings", {"dataset": data.fingerprint}, own, make, shared=shared)
+    return EmbeddingPlan(settings, recipe, own)
 
 
 def tokenize_stage(run: Path, settings: TokenizerSettings, *, progress: bool = True) -> StageResult:
     """RUN/tokenizer from RUN/data and RUN/embeddings: the trained RQ-VAE and a semantic ID for every product."""
-    from genret.tokenizer import assign_ids, save_tokenizer, train_tokenizer
+    from genret.tokenizer import assign_ids, save_tokenizer
     from genret.tokenizer.judging.health import health
+    from genret.tokenizer.judging.usage import given, of_whole
 
     folder = RunFolder(run)
     dataset, vectors, fingerprints = folder.embedded()
 
     def make(out: Path, inputs: Mapping[str, str], scratch: Path) -> None:
-        tokenizer = train_tokenizer(
-            vectors,
-            dataset.catalogue.categories,
-            settings,
-            pairs=co_engaged(dataset, settings.engagement) if settings.needs_pairs else None,
-            progress=progress,
-            checkpoint=scratch,
-        )
+        part = sampled(dataset, settings.sample, settings.seed)
+        rows = sample_rows(len(vectors), settings.sample, settings.seed)
+        some = vectors if rows is None else vectors[rows]
+        tokenizer = fitted_tokenizer(part, some, settings, scratch, progress)
         codes = assign_ids(tokenizer, vectors).codes
-        report = health(tokenizer, codes, vectors, dataset.catalogue.categories, dataset.substitute_rows())
+        own = codes if rows is None else codes[rows]
+        report = health(tokenizer, own, some, part.catalogue.categories, part.substitute_rows())
+        if rows is not None:
+            report = of_whole(report, tokenizer, given(tokenizer.encode(vectors), codes, tokenizer.codebook_sizes))
         save_tokenizer(tokenizer, codes, dataset.catalogue.ids, out, inputs, health=report.to_json())
 
-    return _stage(folder, "tokenizer", fingerprints, settings_dict(settings), make)
+    return stage(folder, "tokenizer", fingerprints, settings_dict(settings), make)
+
+
+def fitted_tokenizer(
+    dataset: Dataset, vectors: Floats, settings: TokenizerSettings, scratch: Path, progress: bool
+) -> Tokenizer:
+    """A tokenizer trained on a data set's products and their (N, D) vectors; checkpoints in `scratch`."""
+    from genret.tokenizer import train_tokenizer
+
+    return train_tokenizer(
+        vectors,
+        dataset.catalogue.categories,
+        settings,
+        pairs=co_engaged(dataset, settings.engagement) if settings.needs_pairs else None,
+        progress=progress,
+        checkpoint=scratch,
+    )
 
 
 def train_stage(run: Path, model: ModelSettings, train: TrainSettings, *, progress: bool = True) -> StageResult:
@@ -136,7 +173,7 @@ def train_stage(run: Path, model: ModelSettings, train: TrainSettings, *, progre
 
     inputs = {kind: fingerprints[kind] for kind in ("dataset", "tokenizer")}
     settings = {"model": settings_dict(model), "train": settings_dict(train)}
-    return _stage(folder, "model", inputs, settings, make, shared=True)
+    return stage(folder, "model", inputs, settings, make, shared=True)
 
 
 def trained(run: Path, model: ModelSettings, train: TrainSettings, scratch: Path, *, progress: bool = True) -> Trained:
@@ -189,7 +226,7 @@ def index_stage(run: Path, changes: OnChanges | None = None, bm25: TuneSettings 
         text = index_text(dataset, tuning)
         build_index(dataset.catalogue, codes, sizes, out, inputs, vectors, text=text, changes=taken)
 
-    return _stage(folder, "index", fingerprints, {"bm25": settings_dict(tuning)}, make)
+    return stage(folder, "index", fingerprints, {"bm25": settings_dict(tuning)}, make)
 
 
 def check_changes(run: RunFolder, changes: OnChanges | None) -> State | None:
@@ -217,7 +254,7 @@ def check_changes(run: RunFolder, changes: OnChanges | None) -> State | None:
     return live.state
 
 
-def _stage(
+def stage(
     run: RunFolder,
     part: Part,
     inputs: Mapping[str, str],

@@ -76,6 +76,8 @@ class TokenizerSettings:
     batch_size: int = 512
     lr: float = 1e-3
     seed: int = 0
+    sample: int = 0
+    """Products that it is trained on, drawn by `seed`; 0: all. Every product gets an ID, whatever the sample."""
     checkpoint_every: int = 200
     """Steps between checkpoints, where a checkpoint file is given."""
 
@@ -95,7 +97,9 @@ class TokenizerSettings:
                 raise GenretError(f"{name}={getattr(self, name)!r}; expected one of {', '.join(get_args(kind))}")
         for name in ("latent_dim", "hidden", "steps", "checkpoint_every"):
             _check(name, getattr(self, name), minimum=1)
-        for name in ("beta", "kl_weight", "lam", "pair_weight", "sinkhorn", "revive_below", "revive_every", "seed"):
+        for name in ("beta", "kl_weight", "lam", "pair_weight", "sinkhorn", "revive_below", "revive_every"):
+            _check(name, getattr(self, name), minimum=0)
+        for name in ("seed", "sample"):
             _check(name, getattr(self, name), minimum=0)
         for name in ("temperature", "lr"):
             _check(name, getattr(self, name), minimum=1e-9)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from genret.ground.artifacts import Artifact, read_artifact, read_json, write_artifact, write_json
 from genret.ground.errors import GenretError
+from genret.ground.files import write_npy
 from genret.ground.hardware import record
 from genret.ground.manifests import described
 from genret.ground.settings import make_settings, settings_dict
@@ -23,6 +25,8 @@ from genret.tokenizer.settings import TokenizerSettings
 
 KIND = "tokenizer"
 CHUNK = 8192
+"""Rows that are encoded in one go, on one machine or on several: always the same ones."""
+IDS_OF_A_GROUP = 1 << 18
 
 Floats = npt.NDArray[np.float32]
 Codes = npt.NDArray[np.int64]
@@ -105,7 +109,7 @@ def check_embeddings(embeddings: npt.ArrayLike, dim: int | None = None) -> Float
 def save_tokenizer(
     tokenizer: Tokenizer,
     codes: npt.ArrayLike,
-    product_ids: Sequence[str],
+    product_ids: Iterable[str],
     path: str | Path,
     inputs: Mapping[str, str] | None = None,
     *,
@@ -113,12 +117,12 @@ def save_tokenizer(
 ) -> Artifact:
     """Write the tokenizer and its catalogue's semantic IDs as an artifact at `path`.
 
-    `codes` (N, L), or (N, L + 1) with a suffix, row by row those of `product_ids`. `inputs`: fingerprints of the
-    artifacts it was made from.
+    `codes` (N, L), or (N, L + 1) with a suffix, row by row those of `product_ids`; both may lie on disk, and are then
+    not held whole. `inputs`: fingerprints of the artifacts it was made from.
     """
-    array = np.asarray(codes, np.int64)
-    if array.ndim != 2 or len(array) != len(product_ids):
-        raise GenretError(f"codes of shape {array.shape} for {len(product_ids)} products; expected one row a product")
+    array = np.asarray(codes) if isinstance(codes, np.ndarray) else np.asarray(codes, np.int64)
+    if array.ndim != 2:
+        raise GenretError(f"codes of shape {array.shape}; expected (N, L), one row per product")
     config = {
         "dim": tokenizer.dim,
         "hidden": tokenizer.model.hidden,
@@ -131,10 +135,22 @@ def save_tokenizer(
         state = {name: tensor.contiguous() for name, tensor in tokenizer.model.state_dict().items()}
         save_file(state, folder / "model.safetensors")
         write_json(folder / "config.json", config)
-        np.save(folder / "codes.npy", array.astype(np.int32), allow_pickle=False)
-        pq.write_table(pa.table({"id": pa.array(product_ids, pa.string())}), folder / "ids.parquet", compression="zstd")
+        write_npy(folder / "codes.npy", [array], array.shape, np.int32)
+        written = _write_ids(folder / "ids.parquet", product_ids)
+        if written != len(array):
+            raise GenretError(f"codes of shape {array.shape} for {written} products; expected one row per product")
         write_json(folder / "health.json", dict(health or {}))
     return read_artifact(path, KIND)
+
+
+def _write_ids(path: Path, ids: Iterable[str]) -> int:
+    """Write product ids as a column, a row group at a time; how many they are."""
+    schema, written, rest = pa.schema([("id", pa.string())]), 0, iter(ids)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        while part := list(islice(rest, IDS_OF_A_GROUP)):
+            writer.write_table(pa.table({"id": pa.array(part, pa.string())}))
+            written += len(part)
+    return written
 
 
 @described
@@ -154,7 +170,7 @@ def load_product_ids(artifact: Artifact) -> list[str]:
     return list(pq.read_table(artifact.file("ids.parquet"))["id"].to_pylist())
 
 
-def id_sizes(codes: Codes, codebook_sizes: Sequence[int]) -> tuple[int, ...]:
+def id_sizes(codes: npt.NDArray[np.integer], codebook_sizes: Sequence[int]) -> tuple[int, ...]:
     """Codes a level of finished IDs: the codebooks', and where there is a suffix, as many as it uses."""
     extra = codes.shape[1] - len(codebook_sizes)
     suffix = [int(codes[:, len(codebook_sizes) + i].max(initial=0)) + 1 for i in range(extra)]

@@ -17,27 +17,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from forked import Commands, Done
+from made import bytes_of, left_over
 from safetensors.numpy import load_file
 from tiny_shop import build_arguments
 
 from genret.ground.artifacts import read_artifact
-from genret.pipeline.folder import KINDS, RunFolder
 
 KILLS = int(os.environ.get("GENRET_TEST_KILLS", "100"))
 """Of the long campaign."""
 SIZES = tuple(range(64, 704, 64))
 """Kilobytes of the disks that the long campaign fills; a run takes some 800."""
-
-
-def bytes_of(run: Path) -> dict[str, str]:
-    """Every file of every artifact, by its checksum; each artifact is checked on the way."""
-    artifacts = {part: RunFolder(run).artifact(part, verify=True) for part in KINDS}
-    return {f"{part}/{name}": file["sha256"] for part, made in artifacts.items() for name, file in made.files.items()}
-
-
-def left_over(run: Path) -> list[str]:
-    """What a finished run still holds of its making."""
-    return [path.name for path in run.iterdir() if path.name.startswith(".") and not path.name.endswith(".json")]
 
 
 def kill_until_done(commands: Commands, arguments: list[str], run: Path, rng: random.Random, changes: int) -> int:

@@ -104,7 +104,7 @@ def test_wrong_widths_and_codes_are_refused(trained):
         trained.encode(np.full((1, 24), np.nan, np.float32))
     with pytest.raises(GenretError, match="out of range"):
         trained.decode([[8, 0, 0]])
-    with pytest.raises(GenretError, match="one row a product"):
+    with pytest.raises(GenretError, match="one row per product"):
         save_tokenizer(trained, np.zeros((2, 3)), ["a"], "nowhere")
 
 

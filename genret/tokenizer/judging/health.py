@@ -89,6 +89,8 @@ class Health:
     """What the collision policy did; None in an artifact from before it was recorded."""
     codebooks: int | None = None
     """Levels with a codebook; one more in `levels` is a suffix. None: not recorded."""
+    sampled: int | None = None
+    """Of the figures that need embeddings or categories: how many products they were measured on. None: all."""
 
     @property
     def fragmentation(self) -> dict[str, tuple[float, ...]]:
@@ -178,7 +180,12 @@ def load_health(path: str | Path) -> Health:
 
 def level_health(codes: Codes, level: int, size: int) -> LevelHealth:
     """The use of one level's codes."""
-    counts = np.bincount(codes[:, level], minlength=size)
+    return level_use(np.bincount(codes[:, level], minlength=size), level, len(buckets(codes[:, : level + 1])[1]))
+
+
+def level_use(counts: npt.NDArray[np.int64], level: int, prefixes: int) -> LevelHealth:
+    """The use of a level by its (K,) products per code, and the number of distinct prefixes that end there."""
+    size = len(counts)
     shares = counts[counts > 0] / max(counts.sum(), 1)
     entropy = float(-(shares * np.log2(shares)).sum()) + 0.0
     used = int((counts > 0).sum())
@@ -192,7 +199,7 @@ def level_health(codes: Codes, level: int, size: int) -> LevelHealth:
         entropy=entropy,
         largest_share=float(shares.max(initial=0.0)),
         gini=gini(counts),
-        prefixes=len(buckets(codes[:, : level + 1])[1]),
+        prefixes=prefixes,
     )
 
 

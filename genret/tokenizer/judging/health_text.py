@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 def format_health(health: Health) -> str:
     """The report as text tables."""
     depths = depth_names(health)
+    measured = "" if health.sampled is None else f" (similarity, categories and errors: of {health.sampled:,} products)"
     blocks = [
-        [f"{health.products:,} products, {health.ids:,} semantic IDs"],
+        [f"{health.products:,} products, {health.ids:,} semantic IDs{measured}"],
         _levels(health),
         _table("pairs that agree down to", depths, agreement(health)),
         _table("pairs that part at", level_names(health), parting(health)),

@@ -1,0 +1,214 @@
+"""Builds over Ray: the bytes of one process, whoever dies on the way.
+
+A real Ray on this machine, without its dashboard, and real builds of a shop of a few blocks. The default test kills one
+of two workers; `make test-slow` kills workers and drivers at random moments.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from click.testing import CliRunner
+from made import bytes_of, left_over
+
+from genret.cli import cli, main
+from genret.ground.errors import GenretError
+from genret.index.shards import HEAD, read_shards
+from genret.pipeline.distributed.engine import Address, Machine, check_machines, describe_machine
+from genret.pipeline.folder import RunFolder
+from genret.pipeline.retriever import Retriever
+from genret.pipeline.split import split
+
+PRODUCTS, CAMPAIGN = 9_000, 20
+KILLS = int(os.environ.get("GENRET_TEST_RAY_KILLS", str(CAMPAIGN)))
+"""Builds of the long campaign."""
+SETTINGS = {
+    "embed.dim": 8,
+    "embed.sample": 600,
+    "tokenizer.sample": 1000,
+    "tokenizer.codebook_sizes": "16,16,32,32",
+    "tokenizer.steps": 5,
+    "tokenizer.batch_size": 64,
+    "tokenizer.latent_dim": 8,
+    "tokenizer.hidden": 8,
+    "tokenizer.max_dead": 1.0,
+    "tokenizer.max_share": 1.0,
+    "model.d_model": 16,
+    "model.heads": 2,
+    "model.ffn": 16,
+    "train.max_steps": 0,
+    "bm25.grid": "none",
+}
+
+
+def arguments(shop: Path, run: Path, *more: str) -> list[str]:
+    flags = [part for name, value in SETTINGS.items() for part in ("--set", f"{name}={value}")]
+    return ["build", str(shop), "--model", "lsa", "--out", str(run), *flags, *more]
+
+
+def build(shop: Path, run: Path, *more: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "GENRET_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "genret", *arguments(shop, run, *more)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of three blocks of products to embed, and of two to code."""
+    rng = random.Random(0)
+    kinds, words = ("soda", "milk", "bread", "cheese", "tea", "rice"), [f"word{i}" for i in range(200)]
+    rows = [
+        f"p{i:05d},{(kind := rng.choice(kinds))} {' '.join(rng.choices(words, k=3))},{kind}" for i in range(PRODUCTS)
+    ]
+    file = tmp_path_factory.mktemp("shop") / "products.csv"
+    file.write_text("\n".join(["id,title,category", *rows]) + "\n")
+    return file
+
+
+@pytest.fixture(scope="module")
+def whole(shop: Path) -> Path:
+    """What one process makes."""
+    pytest.importorskip("ray", reason="install it: pip install 'genret[ray]'")
+    run = shop.parent / "whole"
+    process = build(shop, run)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    return run
+
+
+def workers_of(process: psutil.Process) -> Iterator[psutil.Process]:
+    """The Ray workers below a process that are at work; idle ones have no job's name."""
+    for one in process.children(recursive=True):
+        try:
+            if one.cmdline()[:1] and one.cmdline()[0].startswith("ray::") and "IDLE" not in one.cmdline()[0]:
+                yield one
+        except psutil.Error:
+            continue
+
+
+def kill_one(process: psutil.Process, wanted: Callable[[str], bool], patience: float, killed: list[str]) -> None:
+    """SIGKILL the first worker whose name is `wanted`, once there is one."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        for one in workers_of(process):
+            try:
+                name = one.cmdline()[0]
+                if wanted(name):
+                    one.send_signal(signal.SIGKILL)
+                    killed.append(name)
+                    return
+            except (psutil.Error, IndexError):
+                continue
+        time.sleep(0.005)
+
+
+def quiet(output: str) -> bool:
+    """Whether a build's output has nothing of Ray's own."""
+    return not any(sign in output for sign in ("raylet", "(pid=", "Ray instance", "Traceback", "usage stat", "WARNING"))
+
+
+def check_shards(run: Path, count: int) -> None:
+    """Every shard is, to the byte, the one that a process cuts from the run alone."""
+    made, cut = read_shards(run / "shards"), split(run, run.parent / "cut", count)
+    assert len(made.shards) == count
+    assert made._replace(path=cut.path) == cut
+    for name in (HEAD, *(shard.name for shard in cut.shards)):
+        here, there = (RunFolder(folder / name).artifact("index", verify=True) for folder in (made.path, cut.path))
+        assert here.files == there.files, name
+    shutil.rmtree(cut.path)
+
+
+def test_two_workers_one_of_which_is_killed_make_what_one_process_makes(shop: Path, whole: Path) -> None:
+    run, killed = shop.parent / "two", list[str]()
+    process = build(shop, run, "--ray", "local:2", "--shards", "2")
+    watch = threading.Thread(
+        target=kill_one, args=(psutil.Process(process.pid), lambda name: "BlockEmbedder" in name, 240.0, killed)
+    )
+    watch.start()
+    output, _ = process.communicate()
+    watch.join()
+    assert process.returncode == 0, output
+    assert killed
+    assert quiet(output), output
+    assert bytes_of(run) == bytes_of(whole)
+    assert left_over(run) == []
+    check_shards(run, 2)
+    assert Retriever.load(run).search("oat milk", k=3).hits
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(36_000)
+def test_four_workers_killed_at_random_moments(shop: Path, whole: Path) -> None:
+    """Every build loses a worker at a random moment; every second one its driver too, and goes on."""
+    rng = random.Random(0)
+    for number in range(KILLS):
+        run, killed = shop.parent / f"campaign{number}", list[str]()
+        if number % 2:
+            process = build(shop, run, "--ray", "local:4", "--shards", "4")
+            time.sleep(rng.uniform(5.0, 40.0))
+            process.kill()
+            process.communicate()
+        process = build(shop, run, "--ray", "local:4", "--shards", "4")
+        moment = time.monotonic() + rng.uniform(0.0, 30.0)
+        own = psutil.Process(process.pid)
+        late = lambda name, moment=moment: time.monotonic() >= moment  # noqa: E731
+        watch = threading.Thread(target=kill_one, args=(own, late, 3600.0, killed))
+        watch.start()
+        output, _ = process.communicate()
+        watch.join()
+        assert process.returncode == 0, output
+        assert quiet(output), output
+        assert bytes_of(run) == bytes_of(whole)
+        assert left_over(run) == []
+        check_shards(run, 4)
+        print(f"build {number + 1} of {KILLS}: the same bytes; lost {killed or 'no worker'}", flush=True)
+
+
+def test_an_address_is_one_of_four_forms() -> None:
+    assert Address.parse("local") == Address("local", 0)
+    assert Address.parse("local:4") == Address("local", 4)
+    for text in ("auto", "10.0.0.1:6379", "head.example:6379", "[::1]:6379"):
+        assert Address.parse(text) == Address(text)
+    for text in ("", "local:0", "head", "ray://head:10001", "http://head:80", "a b:1"):
+        with pytest.raises(GenretError, match="local, local:N"):
+            Address.parse(text)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "127.0.0.1:99999", "auto"])
+def test_nobody_at_an_address_is_one_line(
+    address: str, shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("ray", reason="install it: pip install 'genret[ray]'")
+    (tmp_path / "few.csv").write_text("id,title\n1,tea\n2,soup\n")
+    with pytest.raises(SystemExit) as ended:
+        main(arguments(tmp_path / "few.csv", tmp_path / "run", "--ray", address))
+    assert ended.value.code == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith(f"genret: error: --ray {address}: ")
+    assert "use local" in error
+
+
+def test_shards_need_workers(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["build", "x.csv", "--out", str(tmp_path), "--shards", "2"])
+    assert isinstance(done.exception, GenretError)
+    assert "--ray local" in str(done.exception)
+
+
+def test_machines_that_cannot_work_together_are_refused(tmp_path: Path) -> None:
+    own = Machine(*describe_machine(str(tmp_path)))
+    check_machines([own, own], tmp_path)
+    with pytest.raises(GenretError, match="1 of the 2 machines do not see"):
+        check_machines([own, own._replace(sees_run=False)], tmp_path)
+    with pytest.raises(GenretError, match=r"has torch 1\.0, this one"):
+        check_machines([own, own._replace(torch="1.0")], tmp_path)
