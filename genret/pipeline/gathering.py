@@ -84,7 +84,7 @@ class Gathering:
             lacking[:, number] = self._bests[:, number] > NEVER
             if plan.by == "beam" and plan.lexical is None and self._least is not None:
                 lacking[:, number] &= self._bests[:, number] >= self._least
-        return [tuple(names[number] for number in np.flatnonzero(row)) for row in lacking]
+        return [tuple(names[number] for number in np.flatnonzero(row).tolist()) for row in lacking]
 
     def _all(self, call: Callable[[Shard], Listed]) -> dict[int, Callable[[Shard], Listed]]:
         """The call for every shard that has an allowed product."""
@@ -164,7 +164,7 @@ class Gathering:
             best = best_of([(answers[row].places, answers[row].scores), *again], settings.k)
             least = _last(Answer(*best, proven=False), settings.k)
             bound = max((float(lists[number].bound[place]) for number, place in parts), default=NEVER)
-            found[row] = Answer(*best, proven=least >= floors[row] and (bound == NEVER or least > bound))
+            found[row] = Answer(*best, proven=least >= float(floors[row]) and (bound == NEVER or least > bound))
         return found
 
     def _alone(self, settings: BeamSettings) -> list[Answer]:

@@ -208,7 +208,7 @@ class ShardedRetriever:
             masks[number, one.start : one.stop] = True  # of one that is down: any of its codes may be allowed
             if number in codes:
                 masks[number] &= codes[number].mask
-        return Gathering(self.crew, Asked(texts, where, scores, masks, frozenset(down)))
+        return Gathering(self.crew, Asked(list(texts), where, scores, masks, frozenset(down)))
 
     def _codes(self, where: str | None, down: set[int]) -> dict[int, Codes]:
         """What each shard that answers says of a condition. A GenretError if no product has what it asks for."""

@@ -173,5 +173,5 @@ def _text(index: Snapshot) -> IndexText:
     words = index.base.text
     if words.is_written:
         return words.about._replace(whole=words.lexical.whole._replace(held=words.held))
-    about = words.about
+    about = words.about._replace(judged=1)  # an index that does not say is taken to have a query log
     return about._replace(whole=words_of(list(index.base.catalogue), about.bm25))

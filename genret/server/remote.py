@@ -73,8 +73,8 @@ class RemoteShard:
         return _listed(self._asked("neighbours", vectors=packed(vectors), where=where, k=k))
 
     def weights(self, texts: Sequence[str], vectors: Floats, positions: Sequence[Ints]) -> Weights:
-        vectors, places = packed(np.asarray(vectors, np.float32)), [packed(one) for one in positions]
-        told = self._asked("weights", texts=list(texts), vectors=vectors, positions=places)
+        asked, places = packed(np.asarray(vectors, np.float32)), [packed(one) for one in positions]
+        told = self._asked("weights", texts=list(texts), vectors=asked, positions=places)
         return Weights(_rows(told["cosines"], "float32"), _rows(told["bm25"], "float32"))
 
     def products(self, positions: Ints) -> tuple[list[Product], Ints]:
