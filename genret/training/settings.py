@@ -50,7 +50,7 @@ class ModelSettings:
     products' mean; 1: to the prefixes of the first two levels, and from these to the IDs; 2: to the IDs below the
     `look_below` most promising of these prefixes as well."""
     look_below: int = 0
-    """0: one prefix for every 64 products, but at least 256 and at most 1,024 (`looks_below`)."""
+    """0: one prefix for every 80 products, but at least 256 and at most 1,024 (`looks_below`)."""
     beam_width: int = 50
     """How wide a search of this model is unless it is told otherwise."""
 
@@ -71,10 +71,10 @@ class ModelSettings:
     def looks_below(self, products: int) -> int | None:
         """How many prefixes a query looks below in so large a catalogue; None where prefixes have no own values.
 
-        Chosen on dev: 256 give what exact search finds among 20,000 products, and 1,024 among 55,000, where 256 lost a
-        point of recall@100 (eval/EXPERIMENTS.md).
+        256 give what exact search finds among 20,000 products, and 1,024 among 55,000, where 256 lose a point of
+        recall@100 and 683 half of one, on dev (eval/EXPERIMENTS.md).
         """
-        below = self.look_below or min(max(products // 64, 256), 1024)
+        below = self.look_below or min(max(products // 80, 256), 1024)
         return {0: None, 1: 0, 2: below}[self.lookahead]
 
 

@@ -464,8 +464,8 @@ def test_wrong_settings_are_one_clear_error(kind, wrong, message):
     ("settings", "products", "below"),
     [
         (ModelSettings(), 100, 256),
-        (ModelSettings(), 20_000, 312),
-        (ModelSettings(), 54_667, 854),
+        (ModelSettings(), 20_000, 256),
+        (ModelSettings(), 54_667, 683),
         (ModelSettings(), 10**7, 1024),
         (ModelSettings(look_below=64), 10**7, 64),
         (ModelSettings(lookahead=1), 100, 0),
