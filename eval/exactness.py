@@ -35,6 +35,7 @@ from genret.search.decoder import Decoder
 from genret.search.exact import rank_all, score_ids
 from genret.search.trie import Allowed, Trie
 from genret.search.vocab import PAD, Vocab
+from genret.training.saved import load_model
 
 T = TypeVar("T")
 Ints = npt.NDArray[np.int64]
@@ -49,6 +50,7 @@ RESULTS = Path(__file__).parent / "results" / "exactness"
 class Run(NamedTuple):
     """A trained model's test queries, ready to be decoded batch after batch."""
 
+    folder: Path
     retriever: Retriever
     queries: list[str]
     trie: Trie
@@ -68,7 +70,7 @@ class Run(NamedTuple):
 
 def generate(run: Run, beam: int) -> None:
     """The same queries by `transformers.generate`, made to obey the trie by `prefix_allowed_tokens_fn` over dicts."""
-    model, dicts = run.retriever.model, nested_dicts(run.trie)
+    model, dicts = load_model(run.folder / "model")[0], nested_dicts(run.trie)
 
     def children(_: int, tokens: torch.Tensor) -> list[int]:
         node = dicts
@@ -106,7 +108,7 @@ def load(folder: Path, limit: int) -> Run:
     texts = [query.text for query in RunFolder(folder).dataset().queries["test"]]
     if not texts:
         raise GenretError(f"{folder}: no test queries in this run's data")
-    return Run(retriever, texts[: limit or None], retriever.index.snapshot().trie)
+    return Run(folder, retriever, texts[: limit or None], retriever.index.snapshot().trie)
 
 
 def beams_table(run: Run, truth: BeamResult) -> list[dict[str, Any]]:

@@ -33,8 +33,8 @@ from genret.ground.types import SPLITS, Query, Split
 from genret.index.index import Index
 from genret.pipeline.retriever import Retriever
 from genret.pipeline.stages import trained
+from genret.training.saved import load_model
 from genret.training.settings import ModelSettings, TrainSettings
-from genret.training.trainer import load_model
 
 UNTRAINED = "untrained"
 

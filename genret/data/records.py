@@ -109,6 +109,17 @@ class Catalogue(Sequence[Product]):
     def _row_of(self) -> dict[str, int]:
         return {product_id: row for row, product_id in enumerate(self.ids)}
 
+    def at(self, rows: npt.NDArray[np.int64]) -> list[Product]:
+        """The products of some rows, in their order."""
+        buffers = [None, pa.py_buffer(np.ascontiguousarray(rows, np.int64))]  # pa.array would import pandas
+        places = pa.Array.from_buffers(pa.int64(), len(rows), buffers)
+        return [_product(row) for row in self._batch.take(places).to_pylist()]
+
+    @cached_property
+    def _batch(self) -> pa.RecordBatch:
+        """The table in one piece: some rows of it are taken in half the time."""
+        return self.table.to_batches()[0] if len(self) else pa.RecordBatch.from_pylist([], PRODUCT_SCHEMA)
+
     def take(self, rows: Any) -> Catalogue:
         """The catalogue of the given rows, in their order."""
         return Catalogue(self.table.take(pa.array(rows, pa.int64())))

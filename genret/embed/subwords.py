@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from genret.ground.errors import GenretError
 from genret.ground.pretrained import model_folder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 AT_ONCE = 8192
 """Texts that are tokenized at once: the library keeps some kilobytes about each until they are done."""
@@ -31,6 +33,8 @@ def train_text_tokenizer(texts: Sequence[str], vocab_size: int, max_tokens: int)
     Digits are split from letters, so that "16oz" and "16 oz" read alike. Every text starts with [CLS], so that even a
     text in which nothing is known has a token to look at.
     """
+    from transformers import PreTrainedTokenizerFast
+
     tokenizer = Tokenizer(models.BPE(unk_token="[UNK]", fuse_unk=True))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase()]
@@ -59,6 +63,8 @@ def train_text_tokenizer(texts: Sequence[str], vocab_size: int, max_tokens: int)
 
 def load_text_tokenizer(path: str | Path) -> Any:
     """The tokenizer of a checkpoint, local or on the hub, or of a saved model folder."""
+    from transformers import AutoTokenizer
+
     try:
         tokenizer = AutoTokenizer.from_pretrained(model_folder(str(path)))
     except (OSError, ValueError) as error:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from genret.data.records import PRODUCT_SCHEMA, Catalogue, product_table
+from genret.data.records import Catalogue, product_table
 from genret.ground.artifacts import Artifact
 from genret.ground.errors import GenretError
 from genret.ground.types import Product, SemanticId
@@ -71,7 +71,7 @@ class _Products:
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        return Catalogue(pq.read_table(self._file, schema=PRODUCT_SCHEMA))
+        return Catalogue(pq.ParquetFile(self._file).read())  # read_table would import pandas
 
 
 class Base:
@@ -232,7 +232,7 @@ class Snapshot:
     def products(self, positions: npt.ArrayLike) -> list[Product]:
         """The products at (n,) positions, in their order."""
         of_delta, own = self._segments(np.asarray(positions, np.int64).reshape(-1))
-        found: list[Product] = list(self.base.catalogue.take(own[~of_delta])) if not of_delta.all() else []
+        found: list[Product] = self.base.catalogue.at(own[~of_delta]) if not of_delta.all() else []
         if self.delta is None or not of_delta.any():
             return found
         from_base, from_delta = iter(found), iter(self.delta.products(own[of_delta]))

@@ -28,9 +28,11 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutputWithPooling, Seq2SeqLMOutput
 
 from genret.ground.errors import GenretError
-from genret.model.decoder import Asked, CodewordDecoder, KeyValue, StepDecoder
+from genret.model.decoder import Asked, CodewordDecoder, KeyValue
 from genret.model.encoders import load_encoder, own_config, without_pooler
-from genret.model.prefix import Prefixes, PrefixTable
+from genret.model.plain import Searched, make_decoder, memory_mask
+from genret.model.prefix import PrefixTable
+from genret.model.query_encoder import QueryEncoder
 from genret.model.values import PrefixValues
 from genret.search.vocab import PAD, START, Vocab
 
@@ -91,24 +93,15 @@ class GenretConfig(PreTrainedConfig):
         super().__init__(**kwargs)
 
 
-class QueryEncoder(nn.Module):
-    """Any Hugging Face encoder, and where the dense start wants it, the query's embedding in the codebooks' space."""
-
-    main_input_name = "input_ids"
+class HubQueryEncoder(QueryEncoder):
+    """The query's encoder with any of transformers' as its text encoder, as `generate` calls it."""
 
     def __init__(self, config: GenretConfig) -> None:
-        super().__init__()
-        self.text = without_pooler(AutoModel.from_config(config.encoder))
-        self.plain = config.encoder.model_type == "bert" and config.encoder.num_hidden_layers == 0
-        self.pooled = config.d_code is not None and config.pooling != "bag"
-        self.bag_share = config.bag_share
-        bagged = (config.d_code or 0) - (config.encoder.hidden_size if self.pooled else 0)
-        if self.pooled and (bagged < 0 or (bagged > 0) != (config.pooling == "both")):
-            raise GenretError(
-                f"codebooks of width {config.d_code} cannot be compared with an encoder of width "
-                f"{config.encoder.hidden_size}; take pooling='bag', or embed with the same encoder"
-            )
-        self.bag = nn.Embedding(config.encoder.vocab_size, bagged) if bagged else None
+        encoder = config.encoder
+        super().__init__(
+            without_pooler(AutoModel.from_config(encoder)), encoder.hidden_size, encoder.vocab_size, config
+        )
+        self.plain = encoder.model_type == "bert" and encoder.num_hidden_layers == 0
 
     def forward(
         self,
@@ -122,27 +115,18 @@ class QueryEncoder(nn.Module):
 
         The last three parameters are what `generate` passes to any encoder; nothing but the result above is offered.
         """
-        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        return BaseModelOutputWithPooling(*self.encode(input_ids, attention_mask))
+
+    def states(self, input_ids: Tensor, mask: Tensor) -> Tensor:
         if self.plain:  # nothing looks at the mask, which a transformer takes longer to prepare than this takes
-            states = self.text.embeddings(input_ids=input_ids)
-        else:
-            states = self.text(input_ids=input_ids, attention_mask=mask).last_hidden_state
-        query = self._query(states, input_ids, mask.unsqueeze(-1))
-        return BaseModelOutputWithPooling(last_hidden_state=states, pooler_output=query)
-
-    def _query(self, states: Tensor, input_ids: Tensor, mask: Tensor) -> Tensor | None:
-        """The unit embedding (R, d_code); sums do for means, as the number of tokens does not change a direction."""
-        pooled = F.normalize((states * mask).sum(1), dim=-1) if self.pooled else None
-        bagged = None if self.bag is None else F.normalize((self.bag(input_ids) * mask).sum(1), dim=-1)
-        if pooled is None or bagged is None:
-            return bagged if pooled is None else pooled
-        return torch.cat([(1 - self.bag_share) ** 0.5 * pooled, self.bag_share**0.5 * bagged], dim=-1)
+            return self.text.embeddings(input_ids=input_ids)  # type: ignore[operator]
+        return self.text(input_ids=input_ids, attention_mask=mask).last_hidden_state
 
 
-class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
+class GenretForConditionalGeneration(Searched, PreTrainedModel, GenerationMixin):
     """Spells a product's semantic ID from a query."""
 
-    encoder: QueryEncoder
+    encoder: HubQueryEncoder
     decoder: CodewordDecoder
     config_class = GenretConfig
     main_input_name = "input_ids"
@@ -151,28 +135,12 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
 
     def __init__(self, config: GenretConfig) -> None:
         super().__init__(config)
-        self.encoder = QueryEncoder(config)
-        self.decoder = CodewordDecoder(
-            config.codebook_sizes,
-            config.d_model,
-            config.layers,
-            config.heads,
-            config.ffn,
-            config.encoder.hidden_size,
-            config.d_code,
-            config.dropout,
-            config.prefixes,
-            config.backoff,
-            config.look_below,
-        )
+        self.encoder = HubQueryEncoder(config)
+        self.decoder = make_decoder(config, config.encoder.hidden_size)
         self.post_init()
         self.generation_config = _generation_config(len(config.codebook_sizes))
 
-    @property
-    def vocab(self) -> Vocab:
-        return self.decoder.vocab
-
-    def get_encoder(self, modality: str | None = None) -> QueryEncoder:
+    def get_encoder(self, modality: str | None = None) -> HubQueryEncoder:
         return self.encoder
 
     def get_input_embeddings(self) -> nn.Module:
@@ -244,7 +212,7 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
             raise GenretError("forward() got neither decoder_input_ids nor labels; pass one of them")
         cache = past_key_values if use_cache is not False else None
         memory, past = self._memory(encoded.last_hidden_state, cache), _read_cache(cache)
-        mask = self._memory_mask(encoded.last_hidden_state, attention_mask)
+        mask = memory_mask(encoded.last_hidden_state, attention_mask)
         seen = 0 if past is None else past[0][0].shape[2]
         states, present = self.decoder(decoder_input_ids[:, seen:], memory, mask, past)
         if cache is not None:
@@ -255,20 +223,6 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
             past_key_values=cache,
             encoder_last_hidden_state=encoded.last_hidden_state,
         )
-
-    @torch.inference_mode()
-    def decoder_for(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, prefixes: Prefixes | None = None
-    ) -> StepDecoder:
-        """The step function of a beam search over (Q, T) text tokens: a `genret.search.beam.Decoder`.
-
-        `prefixes`: in place of the model's own table, where the catalogue has grown since training.
-        """
-        encoded = self.encoder(input_ids, attention_mask)
-        states = encoded.last_hidden_state
-        memory = [(key.contiguous(), value.contiguous()) for key, value in self.decoder.memory(states)]
-        mask = self._memory_mask(states, attention_mask)
-        return StepDecoder(self.decoder, memory, mask, self.decoder.asked(encoded.pooler_output, prefixes), prefixes)
 
     def _encode(
         self, input_ids: Tensor | None, mask: Tensor | None, encoded: BaseModelOutputWithPooling | None
@@ -287,12 +241,6 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
                 store.update(key, value, index)
                 cache.is_updated[index] = True
         return [(layer.keys, layer.values) for layer in store.layers]
-
-    def _memory_mask(self, states: Tensor, mask: Tensor | None) -> Tensor:
-        """(R, 1, 1, T) to be added to scores: 0 for text, the lowest number (never NaN) for padding."""
-        if mask is None:
-            return states.new_zeros(states.shape[0], 1, 1, states.shape[1])
-        return (1 - mask[:, None, None, :].to(states.dtype)) * torch.finfo(states.dtype).min
 
     def prepare_inputs_for_generation(
         self, input_ids: Tensor, next_sequence_length: int | None = None, **model_inputs: Any
@@ -335,8 +283,8 @@ class GenretForConditionalGeneration(PreTrainedModel, GenerationMixin):
     ) -> Seq2SeqLMOutput:
         vocab, nodes = self.vocab, self._nodes(labels)
         inputs = F.pad(labels[:, :-1], (1, 0), value=START)
-        memory_mask = self._memory_mask(encoded.last_hidden_state, mask)
-        states, _ = self.decoder(inputs, self.decoder.memory(encoded.last_hidden_state), memory_mask)
+        added = memory_mask(encoded.last_hidden_state, mask)
+        states, _ = self.decoder(inputs, self.decoder.memory(encoded.last_hidden_state), added)
         asked = self.decoder.asked(encoded.pooler_output)
         loss = states.new_zeros((), dtype=torch.float32)
         for level in range(vocab.levels):

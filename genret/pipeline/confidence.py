@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from genret.embed.embedder import Embedder
 from genret.ground.artifacts import read_artifact, read_json
 from genret.ground.errors import GenretError
 from genret.ground.types import SearchResult
@@ -23,6 +22,7 @@ from genret.index.text import SnapshotText
 from genret.search.ranking import Floats
 
 if TYPE_CHECKING:
+    from genret.embed.embedder import Embedder
     from genret.pipeline.folder import RunFolder
 
 KIND = "calibration"

@@ -34,6 +34,7 @@ from genret.index.store import STORE
 if TYPE_CHECKING:
     from genret.embed.embedder import Embedder
     from genret.index.index import Index
+    from genret.model.plain import SearchModel
     from genret.model.seq2seq import GenretForConditionalGeneration
     from genret.tokenizer.judging.health import Health
     from genret.tokenizer.tokenizer import Tokenizer
@@ -198,15 +199,15 @@ class RunFolder:
         """
         return f"{self.artifact('model').fingerprint[:16]}-{self.index_lineage()[:16]}"
 
-    def searchable(self) -> tuple[GenretForConditionalGeneration, Any, Index, int]:
+    def searchable(self) -> tuple[SearchModel | GenretForConditionalGeneration, Any, Index, int]:
         """The model, its text tokenizer, the index of the same semantic IDs, and how wide a search is by default.
 
         The run's other parts may be absent, or be made anew meanwhile.
         """
+        from genret.training.saved import load_for_search
         from genret.training.settings import ModelSettings
-        from genret.training.trainer import load_model
 
-        model, text_tokenizer, artifact = load_model(self.folder("model"))
+        model, text_tokenizer, artifact = load_for_search(self.folder("model"))
         index = self.index()
         if index.artifact.inputs.get("tokenizer") != artifact.inputs.get("tokenizer"):
             raise GenretError(

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import torch
 from torch import Tensor
 
-from genret.embed.embedder import Embedder
 from genret.ground.checks import path, shown
 from genret.ground.clock import timed
 from genret.ground.errors import GenretError
@@ -24,7 +23,7 @@ from genret.index.index import Index
 from genret.index.snapshot import Base, Snapshot
 from genret.index.spelling import Spelling
 from genret.model.prefix import Prefixes
-from genret.model.seq2seq import GenretForConditionalGeneration
+from genret.model.text import text_tokens
 from genret.pipeline.arguments import Errors, check_queries, check_query
 from genret.pipeline.confidence import Calibration, confident, features, load_calibration
 from genret.pipeline.finding import Found, by_neighbours, by_words, fused, reordered, top
@@ -34,7 +33,13 @@ from genret.pipeline.options import Finder, Plan, SearchOptions
 from genret.search.beam import BeamResult, BeamSettings, BeamTrace, Decoder, beam_search
 from genret.search.on_device import DeviceTrie, search_on_device
 from genret.search.overlay import OverlayTrie
+from genret.search.single import search_single
 from genret.search.trie import Allowed, Trie
+
+if TYPE_CHECKING:
+    from genret.embed.embedder import Embedder
+    from genret.model.plain import SearchModel
+    from genret.model.seq2seq import GenretForConditionalGeneration
 
 MAX_ROWS = 8192
 """Rows (queries x beams) decoded at once: bounds memory, whatever the number of queries."""
@@ -62,7 +67,7 @@ class Retriever:
 
     def __init__(
         self,
-        model: GenretForConditionalGeneration,
+        model: SearchModel | GenretForConditionalGeneration,
         text_tokenizer: Any,
         index: Index,
         run: RunFolder | None = None,
@@ -74,7 +79,8 @@ class Retriever:
                 f"the model spells codes of {model.vocab.codebook_sizes}, but the index holds codes of "
                 f"{index.trie.codebook_sizes}; train the model or build the index again"
             )
-        self.model, self.index, self._text_tokenizer, self._run = model.eval(), index, text_tokenizer, run
+        self.model, self.index, self._run = model.eval(), index, run
+        self._text_tokens = text_tokens(text_tokenizer, model.config.max_text_tokens)
         self.beam_width = beam_width
         self._embedder: Embedder | None = None
         self._calibration: Calibration | None = None
@@ -237,14 +243,8 @@ class Retriever:
 
     def tokens(self, queries: Sequence[str]) -> tuple[Tensor, Tensor]:
         """(Q, T) text tokens, and the mask that tells them from padding: what the model reads."""
-        found = self._text_tokenizer(
-            list(queries),
-            return_tensors="pt",
-            padding=True,
-            truncation=True,
-            max_length=self.model.config.max_text_tokens,
-        ).to(self.model.device)
-        return found["input_ids"], found["attention_mask"]
+        ids, mask = self._text_tokens(queries)
+        return ids.to(self.model.device), mask.to(self.model.device)
 
     @property
     def embedder(self) -> Embedder:
@@ -275,12 +275,26 @@ class Retriever:
         allowed: Allowed | None,
         trace: BeamTrace | None = None,
     ) -> BeamResult:
+        if len(queries) == 1 and trace is None and settings.max_per_prefix is None:
+            found = self._alone(queries[0], index, settings, allowed)
+            if found is not None and (found.proven[0] or not settings.exact):
+                return found
         decoder = self.decoder(queries, index)
         with timed("decode"):
             tensors = self._tensors(index.trie) if trace is None and settings.max_per_prefix is None else None
             if tensors is not None:
                 return search_on_device(decoder, tensors, settings, allowed)
             return beam_search(decoder, index.trie, settings, allowed, trace)
+
+    def _alone(self, query: str, index: Snapshot, settings: BeamSettings, allowed: Allowed | None) -> BeamResult | None:
+        """The first pass of one query's search, the fast way; None where there is none."""
+        prefixes = self._prefixes(index)
+        with timed("tokenize"):
+            tokens, _ = self.tokens([query])
+        with timed("encode"):
+            decoder = self.model.single_for(tokens, prefixes)
+        with timed("decode"):
+            return None if decoder is None else search_single(decoder, index.trie, settings, allowed)
 
     def _tensors(self, trie: Trie) -> DeviceTrie | None:
         """The trie's arrays beside a model on a GPU; None on a CPU, and while products came that are not compacted."""

@@ -24,7 +24,8 @@ from genret.model.prefix import Prefixes
 from genret.pipeline.confidence import KIND as CALIBRATION
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.growth import Growth
-from genret.training.trainer import load_model, save_grown
+from genret.training.saved import load_model
+from genret.training.trainer import save_grown
 
 Ints = npt.NDArray[np.int64]
 

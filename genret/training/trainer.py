@@ -26,7 +26,6 @@ from genret.embed.subwords import load_text_tokenizer, save_text_tokenizer, toke
 from genret.ground.artifacts import Artifact, read_artifact, write_artifact
 from genret.ground.errors import GenretError, require
 from genret.ground.hardware import choose_device, choose_precision, record
-from genret.ground.manifests import described
 from genret.ground.progress import Bar, no_library_bars
 from genret.ground.progress import progress as telling
 from genret.ground.ranks import agreed, is_main, wait, world_size
@@ -40,11 +39,9 @@ from genret.search.vocab import Vocab
 from genret.training.checkpoints import PREFIX, last_whole, sealed
 from genret.training.examples import Collator, Examples, Schedule, join
 from genret.training.practice import OwnTeacher, log_examples, make_examples
+from genret.training.saved import FOLDER, KIND
 from genret.training.settings import ModelSettings, TrainSettings
 
-KIND = "model"
-FOLDER = "model"
-"""The Hugging Face folder inside the artifact."""
 TEXT_FIELDS = ("title", "brand", "category", "description")
 
 Ints = npt.NDArray[np.int64]
@@ -178,21 +175,6 @@ def save_grown(
         model.save_pretrained(folder / FOLDER)
         save_text_tokenizer(text_tokenizer, folder / FOLDER)
     return read_artifact(path, KIND, verify=False)
-
-
-@described
-def load_model(path: str | Path) -> tuple[GenretForConditionalGeneration, Any, Artifact]:
-    """The model at `path`, ready to search, its text tokenizer, and its artifact, checked."""
-    artifact = read_artifact(path, KIND)
-    with no_library_bars():
-        model, info = GenretForConditionalGeneration.from_pretrained(artifact.path / FOLDER, output_loading_info=True)
-    missing = sorted(info["missing_keys"])
-    if missing:
-        raise GenretError(
-            f"{artifact.path}: the weights lack {missing[0]!r} and {len(missing) - 1} more that the model needs; "
-            "train the model again"
-        )
-    return model.eval(), load_text_tokenizer(artifact.path / FOLDER), artifact
 
 
 def make_model(

@@ -14,6 +14,7 @@ from small_run import SMALL
 from genret import GenretError, Retriever, SearchResult
 from genret.data import load_dataset
 from genret.ground.artifacts import read_artifact
+from genret.pipeline.stock import put_products, remove_products
 from genret.search.beam import BeamSettings
 from genret.search.exact import brute_force
 from genret.search.on_device import DeviceTrie
@@ -222,3 +223,48 @@ def test_a_search_with_everything_on_the_models_device_answers_alike(built_run, 
         assert [[hit.product.id for hit in result] for result in found] == [[h.product.id for h in r] for r in before]
         assert [result.exact for result in found] == [result.exact for result in before]
     assert len(calls) == 3
+
+
+HEAVY = (
+    "transformers", "accelerate", "sympy", "torch._dynamo", "pandas", "pyarrow.dataset", "scipy", "sklearn", "bm25s",
+    "genret.model.seq2seq", "genret.training.trainer", "genret.embed.catalogue", "genret.data.files",
+)  # fmt: skip
+"""What takes long to import, and a plain search of a model trained from scratch does without."""
+
+
+def test_a_search_from_the_command_line_imports_nothing_that_it_does_without(built_run: Path) -> None:
+    program = f"""
+import sys
+from genret.cli import main
+try:
+    main(["search", "oat milk", "--run", {str(built_run)!r}, "--json", "--no-hybrid"])
+except SystemExit as end:
+    assert end.code == 0, end.code
+print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert '"hits"' in done.stdout
+    assert done.stderr.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("options", [{}, {"where": "price < 5"}, {"exact": True}, {"beam_width": 12}])
+def test_a_query_alone_finds_what_it_finds_among_others(retriever: Retriever, options: dict[str, object]) -> None:
+    """One query alone goes another way through the model and the beam (`genret.search.single`)."""
+    for query, among in zip(QUERIES, retriever.search(QUERIES, **options), strict=True):
+        alone = retriever.search(query, **options)
+        assert [hit.product.id for hit in alone] == [hit.product.id for hit in among]
+        np.testing.assert_allclose([hit.score for hit in alone], [hit.score for hit in among], atol=1e-4, rtol=0)
+        assert alone.exact == among.exact
+
+
+def test_a_query_alone_finds_what_came_and_not_what_went(run_copy: Path) -> None:
+    products = list(load_dataset(run_copy / "data")[0].catalogue)
+    gone = [hit.product.id for hit in Retriever.load(run_copy).search(QUERIES[0], k=3)]
+    remove_products(run_copy, gone)
+    put_products(run_copy, [product._replace(id=f"new {product.id}") for product in products[:20]])
+    retriever = Retriever.load(run_copy)
+    for query in [*QUERIES, products[0].title]:
+        alone, among = retriever.search(query), retriever.search([query, QUERIES[1]])[0]
+        assert [hit.product.id for hit in alone] == [hit.product.id for hit in among]
+        assert not {hit.product.id for hit in alone} & set(gone)
+    assert f"new {products[0].id}" in {hit.product.id for hit in retriever.search(products[0].title)}

@@ -24,6 +24,7 @@ from genret.model.dense_start import additive_codebooks, centred_codebooks
 from genret.search.vocab import Vocab
 from genret.training.checkpoints import SEAL, last_whole
 from genret.training.examples import Collator, Examples, Schedule, Visit, join
+from genret.training.saved import load_model
 from genret.training.teacher import Neighbours
 from genret.training.trainer import (
     Corpus,
@@ -31,7 +32,6 @@ from genret.training.trainer import (
     OwnTeacher,
     Trained,
     TrainSettings,
-    load_model,
     log_examples,
     make_examples,
     save_model,

@@ -1,0 +1,179 @@
+"""The model as a search needs it, by torch alone: `SearchModel` is loaded and run without importing transformers.
+
+`load_plain(folder)` reads the Hugging Face folder that `genret.model.seq2seq` writes, where its text encoder is a BERT
+without layers, which is what a model trained from scratch has. `Searched` is what both kinds of model offer a search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from genret.ground.artifacts import read_json
+from genret.ground.errors import GenretError
+from genret.model.decoder import CodewordDecoder, StepDecoder
+from genret.model.prefix import Prefixes
+from genret.model.query_encoder import QueryEncoder, TokenVectors
+from genret.model.single import SingleModel, SingleQuery
+from genret.search.vocab import Vocab
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What `GenretConfig` says of a model, but for what training and `generate` alone want to know."""
+
+    codebook_sizes: Sequence[int]
+    d_model: int
+    layers: int
+    heads: int
+    ffn: int
+    encoder: Mapping[str, Any]
+    d_code: int | None = None
+    pooling: str = "encoder"
+    max_text_tokens: int = 32
+    prefixes: Sequence[int] | None = None
+    backoff: float = 0.1
+    bag_share: float = 0.5
+    look_below: int | None = None
+    dropout: float = 0.0
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> Shape:
+        """Of a saved configuration."""
+        own = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in config.items() if name in own})
+
+
+class Searched:
+    """What a search asks of a model that has an `encoder` and a `decoder`."""
+
+    encoder: QueryEncoder
+    decoder: CodewordDecoder
+    _single: SingleModel | None = None
+
+    @property
+    def vocab(self) -> Vocab:
+        return self.decoder.vocab
+
+    @torch.inference_mode()
+    def decoder_for(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, prefixes: Prefixes | None = None
+    ) -> StepDecoder:
+        """The step function of a beam search over (Q, T) text tokens: a `genret.search.beam.Decoder`.
+
+        `prefixes`: in place of the model's own table, where the catalogue has grown since training.
+        """
+        encoded = self.encoder.encode(input_ids, attention_mask)
+        states = encoded.last_hidden_state
+        memory = [(key.contiguous(), value.contiguous()) for key, value in self.decoder.memory(states)]
+        mask = memory_mask(states, attention_mask)
+        return StepDecoder(self.decoder, memory, mask, self.decoder.asked(encoded.pooler_output, prefixes), prefixes)
+
+    @torch.inference_mode()
+    def single_for(self, input_ids: Tensor, prefixes: Prefixes | None = None) -> SingleQuery | None:
+        """The same for (1, T) text tokens of one query, a `genret.search.single.SingleDecoder`; faster.
+
+        None where the model is not one for that, see `SingleModel.of`.
+        """
+        prefixes = prefixes or self.decoder.prefixes
+        single = self._single
+        if single is None or not single.fits(self.decoder, prefixes):
+            self._single = single = SingleModel.of(self.decoder, prefixes)
+        if single is None:
+            return None
+        encoder, mask = self.encoder, torch.ones_like(input_ids)
+        states = encoder.states(input_ids, mask) if single.reads_states or encoder.pooled else None
+        query = encoder.embedding(states, input_ids, mask.unsqueeze(-1))
+        return None if query is None else single.begin(states, query)
+
+
+class SearchModel(Searched, nn.Module):
+    """A model that spells products' semantic IDs, for searching alone."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        text = shape.encoder
+        self.config = shape
+        vectors = TokenVectors(
+            text["vocab_size"],
+            text["hidden_size"],
+            text["max_position_embeddings"],
+            text["type_vocab_size"],
+            text["layer_norm_eps"],
+        )
+        self.encoder = QueryEncoder(vectors, text["hidden_size"], text["vocab_size"], shape)
+        self.decoder = make_decoder(shape, text["hidden_size"])
+
+    @property
+    def device(self) -> torch.device:
+        return self.decoder.tokens.weight.device
+
+
+def make_decoder(shape: Any, d_memory: int) -> CodewordDecoder:
+    """The decoder of a `Shape`, or of a configuration with the same fields."""
+    return CodewordDecoder(
+        shape.codebook_sizes,
+        shape.d_model,
+        shape.layers,
+        shape.heads,
+        shape.ffn,
+        d_memory,
+        shape.d_code,
+        shape.dropout,
+        shape.prefixes,
+        shape.backoff,
+        shape.look_below,
+    )
+
+
+def load_plain(folder: Path) -> SearchModel | None:
+    """The model of a Hugging Face folder; None where it takes transformers to load it.
+
+    A GenretError where weights are missing.
+    """
+    if not (folder / WEIGHTS).is_file():
+        return None
+    config = read_json(folder / CONFIG)
+    text = config["encoder"]
+    if text["model_type"] != "bert" or text["num_hidden_layers"] != 0:
+        return None
+    weights = load_file(folder / WEIGHTS)
+    with torch.device("meta"), _Undrawn():  # as every weight is read
+        model = SearchModel(Shape.read(config))
+    missing = model.load_state_dict(weights, strict=False, assign=True).missing_keys
+    refuse_missing(folder, missing)
+    return model.eval().requires_grad_(False)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Within it, the functions of `torch.nn.init` leave their tensors as they are."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+def refuse_missing(folder: Path, missing: Sequence[str]) -> None:
+    """A GenretError if there is any weight that a saved model lacks."""
+    if missing:
+        raise GenretError(
+            f"{folder.parent}: the weights lack {min(missing)!r} and {len(missing) - 1} more that the model needs; "
+            "train the model again"
+        )
+
+
+def memory_mask(states: Tensor, mask: Tensor | None) -> Tensor:
+    """(R, 1, 1, T) to be added to scores: 0 for text, the lowest number (never NaN) for padding."""
+    if mask is None:
+        return states.new_zeros(states.shape[0], 1, 1, states.shape[1])
+    return (1 - mask[:, None, None, :].to(states.dtype)) * torch.finfo(states.dtype).min
