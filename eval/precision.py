@@ -13,7 +13,7 @@ import statistics
 import time
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 import numpy as np
@@ -23,16 +23,18 @@ from genret.eval.measures import evaluate
 from genret.eval.runs import RankedList, ranked
 from genret.ground.artifacts import write_json
 from genret.ground.hardware import multiplies_bf16
+from genret.model.plain import SearchModel
 from genret.model.seq2seq import GenretForConditionalGeneration
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
 from genret.search.beam import BeamSettings, beam_search
 
+Model: TypeAlias = "SearchModel | GenretForConditionalGeneration"
 RESULTS = Path(__file__).parent / "results" / "precision"
 BATCH = 16
 
 
-def variants(model: GenretForConditionalGeneration) -> dict[str, GenretForConditionalGeneration]:
+def variants(model: Model) -> dict[str, Model]:
     """The model in the precisions that this machine has."""
     found = {"fp32": model, "int8": copy.deepcopy(model)}
     with warnings.catch_warnings():
@@ -45,9 +47,7 @@ def variants(model: GenretForConditionalGeneration) -> dict[str, GenretForCondit
     return found
 
 
-def search(
-    model: GenretForConditionalGeneration, retriever: Retriever, texts: list[str], settings: BeamSettings
-) -> tuple[np.ndarray, float]:
+def search(model: Model, retriever: Retriever, texts: list[str], settings: BeamSettings) -> tuple[np.ndarray, float]:
     """(Q, k) positions, and the seconds that all queries took."""
     start, found = time.perf_counter(), []
     for first in range(0, len(texts), BATCH):

@@ -110,7 +110,8 @@ class SearchModel(Searched, nn.Module):
             text["type_vocab_size"],
             text["layer_norm_eps"],
         )
-        self.encoder = QueryEncoder(vectors, text["hidden_size"], text["vocab_size"], shape)
+        sizes = text["hidden_size"], text["vocab_size"]
+        self.encoder = QueryEncoder(vectors, *sizes, shape.d_code, shape.pooling, shape.bag_share)
         self.decoder = make_decoder(shape, text["hidden_size"])
 
     @property

@@ -6,21 +6,13 @@ without layers does, so that a model with such an encoder loads and searches wit
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genret.ground.errors import GenretError
-
-
-class EncoderShape(Protocol):
-    """What a query's encoder must know of a model's configuration."""
-
-    d_code: int | None
-    pooling: Any
-    bag_share: float
 
 
 class Encoded(NamedTuple):
@@ -65,16 +57,24 @@ class QueryEncoder(nn.Module):
 
     main_input_name = "input_ids"
 
-    def __init__(self, text: nn.Module, hidden_size: int, vocab_size: int, shape: EncoderShape) -> None:
-        """`text`: an encoder of that width and vocabulary; BERT without layers is never run whole."""
+    def __init__(
+        self,
+        text: nn.Module,
+        hidden_size: int,
+        vocab_size: int,
+        d_code: int | None = None,
+        pooling: str = "encoder",
+        bag_share: float = 0.5,
+    ) -> None:
+        """`text`: an encoder of that width and vocabulary; the rest is as in the model's configuration."""
         super().__init__()
         self.text = text
-        self.pooled = shape.d_code is not None and shape.pooling != "bag"
-        self.bag_share = shape.bag_share
-        bagged = (shape.d_code or 0) - (hidden_size if self.pooled else 0)
-        if self.pooled and (bagged < 0 or (bagged > 0) != (shape.pooling == "both")):
+        self.pooled = d_code is not None and pooling != "bag"
+        self.bag_share = bag_share
+        bagged = (d_code or 0) - (hidden_size if self.pooled else 0)
+        if self.pooled and (bagged < 0 or (bagged > 0) != (pooling == "both")):
             raise GenretError(
-                f"codebooks of width {shape.d_code} cannot be compared with an encoder of width {hidden_size}; "
+                f"codebooks of width {d_code} cannot be compared with an encoder of width {hidden_size}; "
                 "take pooling='bag', or embed with the same encoder"
             )
         self.bag = nn.Embedding(vocab_size, bagged) if bagged else None

@@ -96,11 +96,13 @@ class GenretConfig(PreTrainedConfig):
 class HubQueryEncoder(QueryEncoder):
     """The query's encoder with any of transformers' as its text encoder, as `generate` calls it."""
 
+    text: Any
+
     def __init__(self, config: GenretConfig) -> None:
         encoder = config.encoder
-        super().__init__(
-            without_pooler(AutoModel.from_config(encoder)), encoder.hidden_size, encoder.vocab_size, config
-        )
+        sizes = encoder.hidden_size, encoder.vocab_size
+        text = without_pooler(AutoModel.from_config(encoder))
+        super().__init__(text, *sizes, config.d_code, config.pooling, config.bag_share)
         self.plain = encoder.model_type == "bert" and encoder.num_hidden_layers == 0
 
     def forward(
@@ -119,7 +121,7 @@ class HubQueryEncoder(QueryEncoder):
 
     def states(self, input_ids: Tensor, mask: Tensor) -> Tensor:
         if self.plain:  # nothing looks at the mask, which a transformer takes longer to prepare than this takes
-            return self.text.embeddings(input_ids=input_ids)  # type: ignore[operator]
+            return self.text.embeddings(input_ids=input_ids)
         return self.text(input_ids=input_ids, attention_mask=mask).last_hidden_state
 
 

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(script: str, out: Path, *arguments: str) -> None:
-    command = [sys.executable, str(ROOT / "eval" / script), "--out", str(out), *arguments]
+    command = [sys.executable, str(ROOT / "eval" / script), *arguments, "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=out.parent, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -178,3 +178,12 @@ def test_what_a_library_could_do_it_does_alike(tmp_path: Path) -> None:
     rows = json.loads((tmp_path / "out" / "libraries.json").read_text())["rows"]
     assert len(rows) == 5
     assert all(row["difference"] < 1e-3 for row in rows), rows
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", [["latency", "--queries", "5", "--widths", "10"], ["startup", "--turns", "1"]])
+def test_a_tree_is_measured_against_another_one(built_run: Path, tmp_path: Path, what: list[str]) -> None:
+    run("against.py", tmp_path / "out", *what[:1], str(ROOT), str(built_run), str(built_run), *what[1:])
+    found = json.loads((tmp_path / "out" / f"{what[0]}.json").read_text())
+    assert [row["wall ratio"] > 0 for row in found["rows"]] == [True, True]
+    assert found["rows"][0]["processor ratio"] == 1
