@@ -11,7 +11,7 @@ from genret.data.product_text import TEXT_FIELDS, product_text
 from genret.ground.artifacts import Artifact, read_json, write_json
 from genret.ground.settings import settings_dict
 from genret.ground.types import Product
-from genret.index.lexical import BM25Settings, IndexText, Lexical, LexicalView, product_words, word_splitter
+from genret.index.lexical import WHOLE, BM25Settings, IndexText, Lexical, LexicalView, product_words, word_splitter
 from genret.index.spelling import WORD, Speller, count_words
 from genret.search.overlay import OverlayTrie
 
@@ -70,7 +70,7 @@ class BaseText:
         if not self.is_written:
             return _held(self._products()), IndexText()
         words, whole = read_json(self._folder / WORDS), None
-        if self.lexical.products != self.lexical.documents:  # a part of a catalogue, and stays one when it is compacted
+        if (self._folder / WHOLE).exists():  # a part of a catalogue, and stays one when it is compacted
             whole = self.lexical.whole._replace(held=words["products"])
         return words["products"], IndexText(BM25Settings(**words["bm25"]), words["queries"], words["judged"], whole)
 

@@ -6,7 +6,7 @@ without layers does, so that a model with such an encoder loads and searches wit
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -43,12 +43,11 @@ class TokenVectors(nn.Module):
 
     def forward(self, input_ids: Tensor) -> Tensor:
         """(R, T) -> (R, T, width)."""
+        parts = self.embeddings
         words, places, types = (
-            self.embeddings[f"{name}_embeddings"].get_parameter("weight") for name in ("word", "position", "token_type")
+            cast(nn.Embedding, parts[f"{name}_embeddings"]).weight for name in ("word", "position", "token_type")
         )
-        states: Tensor = self.embeddings["LayerNorm"](
-            F.embedding(input_ids, words) + types[0] + places[: input_ids.shape[1]]
-        )
+        states: Tensor = parts["LayerNorm"](torch.embedding(words, input_ids) + types[0] + places[: input_ids.shape[1]])
         return states
 
 

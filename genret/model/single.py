@@ -10,6 +10,7 @@ Letters: B rows, C children, T text length, D width of the query's embedding, K 
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from genret.model.prefix import Prefixes
 from genret.model.single_layers import Memory, SingleLayers
 from genret.model.values import REACH, PrefixValues
 from genret.search.single import Scored
+from genret.search.trie import Trie
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -51,6 +53,7 @@ class SingleModel:
         self.coarse, self.coarse_bias = prefixes.coarse.detach(), prefixes.coarse_bias.detach()
         self.leaves, self.leaf_bias = prefixes.leaves.detach(), prefixes.leaf_bias.detach().numpy()
         self.scale = float(scale.exp())
+        self._compared: tuple[weakref.ref[Trie], bool] | None = None
         self._decoder, self._prefixes = decoder, prefixes
         self._held = _held(decoder, prefixes)
         self._versions = _versions(self._held)
@@ -75,12 +78,19 @@ class SingleModel:
         same = decoder is self._decoder and prefixes is self._prefixes
         return same and _versions(self._held) == self._versions
 
+    def numbers_as(self, trie: Trie) -> bool:
+        """Whether the prefixes are the trie's and have its numbers; found out once per trie."""
+        last = self._compared  # read once: another thread may replace it
+        if last is None or last[0]() is not trie:
+            same = trie.has_nodes([one.codes for one in self.levels], [one.starts for one in self.levels])
+            self._compared = last = weakref.ref(trie), same
+        return last[1]
+
     @property
     def reads_states(self) -> bool:
         """Whether the encoded text matters beyond the query's embedding."""
         return self.layers is not None
 
-    @torch.inference_mode()
     def begin(self, states: Tensor | None, query: Tensor) -> SingleQuery:
         """(1, T, d_memory) states, where they are read, and (1, D) embedding of a query -> its decoder."""
         memory = [] if self.layers is None or states is None else self.layers.memory(states[0])
@@ -97,7 +107,6 @@ class SingleQuery:
         self._past: list[Tensor | None] = []  # each layer's keys and values (L, B, 2d)
         self._rows = self._codes = self._nodes = np.zeros(1, np.int64)  # the children of the last call
 
-    @torch.inference_mode()
     def step(self, level: int, kept: Ints | None) -> Scored:
         """All known children of the rows; see `genret.search.single.SingleDecoder`."""
         if kept is None:
@@ -118,7 +127,12 @@ class SingleQuery:
         top = np.maximum.reduceat(values, starts)
         total = np.add.reduceat(np.exp(values - top[rows]), starts)
         self._rows, self._codes, self._nodes = rows, codes, children
-        return Scored(rows, codes, values - (top + np.log(total) + own.rest[nodes])[rows])
+        scores = values - (top + np.log(total) + own.rest[nodes])[rows]
+        return Scored(rows, codes, children, scores)
+
+    def numbers_as(self, trie: Trie) -> bool:
+        """Whether the prefixes are the trie's and have its numbers."""
+        return self._model.numbers_as(trie)
 
     def _worth(self) -> tuple[np.float32, list[Floats]]:
         """What is subtracted from all values before exp, and the masses of all prefixes down to the coarse level."""
@@ -173,7 +187,8 @@ def ranges(first: Ints, count: Ints) -> tuple[Ints, Ints]:
 
 
 def _held(decoder: CodewordDecoder, prefixes: PrefixValues) -> list[Tensor]:
-    return [*decoder.parameters(), *decoder.buffers(), *prefixes.parameters(), *prefixes.buffers()]
+    held = [*decoder.parameters(), *decoder.buffers(), *prefixes.parameters(), *prefixes.buffers()]
+    return list({id(one): one for one in held}.values())
 
 
 def _versions(held: Sequence[Tensor]) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ that it stands before, so that delta product j stands at `points[j] + j`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -82,6 +83,9 @@ class OverlayTrie(Trie):
         alone = np.flatnonzero((base >= 0) & (delta < 0))
         delta_start[alone] = np.searchsorted(self.points, start[alone], "right")
         return start + delta_start, start + delta_start + count
+
+    def has_nodes(self, codes: Sequence[Ints], starts: Sequence[Ints]) -> bool:
+        return False  # a node is a pair of nodes
 
     def id_of(self, positions: npt.ArrayLike) -> Ints:
         of_delta, own = self.segments(np.asarray(positions, dtype=np.int64).reshape(-1))

@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import torch
 
 from genret.ground.errors import GenretError
 from genret.search.beam import BeamResult, BeamSettings
 from genret.search.bits import Ints
-from genret.search.level import Children
 from genret.search.pruning import NEVER, NOT_NUMBERS
 from genret.search.ranking import Floats, rank_products
 from genret.search.trie import Allowed, Trie
@@ -28,6 +28,8 @@ class Scored(NamedTuple):
     """(C,) which row each continues."""
     codes: Ints
     """(C,)"""
+    nodes: Ints
+    """(C,) their numbers among the prefixes that the decoder knows."""
     scores: Floats
     """(C,) log-probabilities of the codes."""
 
@@ -43,7 +45,12 @@ class SingleDecoder(Protocol):
         """
         ...
 
+    def numbers_as(self, trie: Trie) -> bool:
+        """Whether the prefixes that the decoder knows are the trie's, and have the numbers of its nodes."""
+        ...
 
+
+@torch.inference_mode()
 def search_single(
     decoder: SingleDecoder, trie: Trie, settings: BeamSettings, allowed: Allowed | None = None
 ) -> BeamResult | None:
@@ -54,18 +61,21 @@ def search_single(
     if not (trie.num_products if allowed is None else allowed.num_allowed):
         return None
     nodes, scores = np.full(1, trie.root), np.zeros(1, np.float32)
-    bound, rows = NEVER, 0
+    bound, rows, same = NEVER, 0, decoder.numbers_as(trie)
     kept: Ints | None = None
-    for level, size in enumerate(trie.codebook_sizes):
+    for level in range(trie.levels):
         rows += len(nodes)
         found = decoder.step(level, kept)
-        children = _children(trie, level, nodes, allowed)
-        place = _places(found, children, size)
-        if place is None:
-            return None
-        reached = scores[children.rows] + found.scores[place]
+        if not same:
+            placed = _in_trie(found, trie, level, nodes)
+            if placed is None:
+                return None
+            found, place = placed
+        reached = scores[found.rows] + found.scores
+        if allowed is not None:
+            reached[allowed.count(level + 1, found.nodes) == 0] = NEVER
         best, lost = best_of(reached, settings.beam_width)
-        nodes, scores, kept = children.nodes[best], reached[best], place[best]
+        nodes, scores, kept = found.nodes[best], reached[best], best if same else place[best]
         if level < trie.levels - 1:  # of complete IDs, one that was dropped has k better ones before it
             bound = max(bound, lost)
     none = np.full((1, len(nodes)), -1)
@@ -81,38 +91,26 @@ def search_single(
 def best_of(scores: Floats, width: int) -> tuple[Ints, float]:
     """Where the best `width` of (C,) scores are, ascending, the lower place where scores tie; and the best other score.
 
-    NEVER where there is no other. A GenretError where a score is no number.
+    NEVER where there is no other; and none that is NEVER is among the best. A GenretError where a score is no number.
     """
-    if len(scores) <= width:
-        place, lost = np.arange(len(scores)), NEVER
-        nan = np.isnan(scores).any()
-    else:
-        least = len(scores) - width
-        ordered = np.partition(scores, (least - 1, least))  # NaN last
-        lost, bar = float(ordered[least - 1]), ordered[least]
-        nan = np.isnan(ordered[least:]).any()
-        place = np.flatnonzero(scores >= bar)
-        if len(place) > width:
-            tied = np.flatnonzero(scores[place] == bar)
-            place = np.delete(place, tied[width - len(place) :])
-    if nan:
+    least = max(0, len(scores) - width)
+    ordered = np.partition(scores, (max(0, least - 1), least))  # NaN last
+    if np.isnan(ordered[least:]).any():
         raise GenretError(NOT_NUMBERS)
+    lost, bar = float(ordered[least - 1]) if least else NEVER, ordered[least]
+    place = np.flatnonzero((scores >= bar) & (scores > NEVER))
+    if len(place) > width:
+        tied = np.flatnonzero(scores[place] == bar)
+        place = np.delete(place, tied[width - len(place) :])
     return place, lost
 
 
-def _children(trie: Trie, level: int, nodes: Ints, allowed: Allowed | None) -> Children:
-    """The children of the nodes that lead to an allowed product."""
-    children = trie.children(level, nodes)
-    if allowed is None:
-        return children
-    kept = np.flatnonzero(allowed.count(level + 1, children.nodes))
-    return Children(children.rows[kept], children.codes[kept], children.nodes[kept])
-
-
-def _places(found: Scored, children: Children, size: int) -> Ints | None:
-    """(C,) where each of the children stands among those scored; None where one isn't there."""
-    known, wanted = found.rows * size + found.codes, children.rows * size + children.codes
-    if len(known) == len(wanted) and (known == wanted).all():
-        return np.arange(len(known))
+def _in_trie(found: Scored, trie: Trie, level: int, nodes: Ints) -> tuple[Scored, Ints] | None:
+    """The children that the trie has, with its numbers, and where they stand in `found`; None if one isn't there."""
+    rows, codes, own = trie.children(level, nodes)
+    size = trie.codebook_sizes[level]
+    known, wanted = found.rows * size + found.codes, rows * size + codes
     place = np.searchsorted(known, wanted)
-    return place if (known.take(place, mode="clip") == wanted).all() else None
+    if not (known.take(place, mode="clip") == wanted).all():
+        return None
+    return Scored(rows, codes, own, found.scores[place]), place

@@ -112,6 +112,13 @@ class Trie:
             start, stop = starts.take(start), starts.take(stop)
         return start.astype(np.int64), stop.astype(np.int64)
 
+    def has_nodes(self, codes: Sequence[Ints], starts: Sequence[Ints]) -> bool:
+        """Whether its nodes are these, numbered alike: per level their last codes, and where the children of each begin."""
+        return all(
+            np.array_equal(level.codes, last) and np.array_equal(level.starts, begin)
+            for level, last, begin in zip(self._levels, codes, starts, strict=True)
+        )
+
     def find(self, codes: npt.ArrayLike) -> Ints:
         """(n, L) codes -> (n,) the nodes of these IDs at depth L; -1 where there is no such ID."""
         columns = np.asarray(codes, dtype=np.int64).reshape(-1, self.levels).T
