@@ -113,7 +113,7 @@ class Trie:
         return start.astype(np.int64), stop.astype(np.int64)
 
     def has_nodes(self, codes: Sequence[Ints], starts: Sequence[Ints]) -> bool:
-        """Whether its nodes are these, numbered alike: per level their last codes, and where the children of each begin."""
+        """Whether its nodes are these, numbered alike: per level their last codes, and where their children begin."""
         return all(
             np.array_equal(level.codes, last) and np.array_equal(level.starts, begin)
             for level, last, begin in zip(self._levels, codes, starts, strict=True)
