@@ -118,7 +118,8 @@ def revert(run: RunFolder) -> Artifact:
 def _trained(run: RunFolder, before: Artifact, newer: NewerLog, settings: TrainSettings, scratch: Path) -> Trained:
     from genret.tokenizer.tokenizer import id_sizes
     from genret.training.continuing import Present, continue_training
-    from genret.training.trainer import Corpus, load_model
+    from genret.training.saved import load_model
+    from genret.training.trainer import Corpus
 
     dataset, vectors, tokenizer, codes, fingerprints = run.tokenized()
     if before.inputs.get("tokenizer") != fingerprints["tokenizer"]:

@@ -84,7 +84,7 @@ class ShardedRetriever:
             run = RunFolder.existing(about.folder(one))
             if run.version != one.version:
                 raise GenretError(f"{run.path}: another version than the shards' manifest says; run: genret shards")
-            retriever = Retriever(head.model, head._text_tokenizer, run.index(), run, head.beam_width)
+            retriever = Retriever(head.model, head._text_tokens, run.index(), run, head.beam_width)
             shards.append(LocalShard(one.name, retriever, found.encoded))
         found.crew, found._share = Crew(shards, about.starts), Share(0, 0, len(shards))
         return found

@@ -22,7 +22,7 @@ from genret.ground.types import SPLITS, Query
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.learn_on import CANDIDATE, NewerLog
 from genret.pipeline.retriever import Retriever
-from genret.training.trainer import load_model
+from genret.training.saved import load_model
 
 MEASURE = "nDCG@10"
 """What decides."""
