@@ -77,8 +77,8 @@ def _in_child(answer: Path, name: str, stage: Stage, run: RunFolder, plan: Plan)
     return 0
 
 
-def grow(work: Path, plan: Plan, sizes: list[int], stages: dict[str, Stage]) -> list[Row]:
-    """A row for every size and stage, measured or read from `work`, where it was kept."""
+def grow(work: Path, plan: Plan, sizes: list[int], stages: dict[str, Stage], kept_only: bool = False) -> list[Row]:
+    """A row for every size and stage, measured or read from `work`, where it was kept; `kept_only` measures none."""
     rows: list[Row] = []
     for size in sizes:
         own, run = replace(plan, products=size), work / str(size)
@@ -90,6 +90,8 @@ def grow(work: Path, plan: Plan, sizes: list[int], stages: dict[str, Stage]) -> 
                 found = read_json(file)
                 if found["plan"] != settings_dict(own):
                     raise GenretError(f"{file} was measured with another plan; give another --work, or remove {run}")
+            elif kept_only:
+                continue
             else:
                 found = {"plan": settings_dict(own), "row": measured(name, stage, run, own)}
                 write_json(file, found)
@@ -118,16 +120,28 @@ def numbers(text: str) -> list[int]:
 @click.option("--max-steps", default=Plan.max_steps, show_default=True, help="0: the dense start, untrained.")
 @click.option("--beam-width", default=Plan.beam_width, show_default=True)
 @click.option("--queries", default=Plan.queries, show_default=True)
+@click.option(
+    "--skip", default="", help="Stages to leave out, between commas, such as read: a slow one that no other needs."
+)
+@click.option("--kept", "kept_only", is_flag=True, help="Report what --work holds already; measure nothing.")
 @click.option("--work", type=click.Path(path_type=Path), default="runs/scale", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/scale, or -vectors]")
-def main(sizes: str, vectors: str | None, work: Path, out: Path | None, **plan: Any) -> None:
+def main(
+    sizes: str, vectors: str | None, skip: str, kept_only: bool, work: Path, out: Path | None, **plan: Any
+) -> None:
     """Measure every stage of a build at several sizes."""
     prepare_threads()
     name = "scale-vectors" if vectors else "scale"
-    stages = dict(VECTORS if vectors else STAGES)
+    every = VECTORS if vectors else STAGES
+    left = {part.strip() for part in skip.split(",") if part.strip()}
+    if unknown := sorted(left - every.keys()):
+        raise GenretError(f"--skip {unknown[0]}: expected some of {', '.join(every)}")
+    stages = {name: stage for name, stage in every.items() if name not in left}
     work = work.with_name(work.name + "-vectors") if vectors else work
     settings = Plan(products=0, **plan)
-    rows = grow(work, settings, numbers(vectors or sizes), stages)
+    rows = grow(work, settings, numbers(vectors or sizes), stages, kept_only)
+    if not rows:
+        raise GenretError(f"{work} holds no measured stage of these sizes; measure them first, without --kept")
     command = " ".join(["python eval/scale.py", *sys.argv[1:]])
     out = out or RESULTS / name
     click.echo(write_report(out, rows, settings_dict(settings), record(), command))

@@ -97,7 +97,7 @@ def rows_of(found: Mapping[str, Any], site: Site) -> list[tuple[str, str]]:
     vectors = held["embeddings, fp32"]
     shard = (held["vectors of IDs in the model"] + held["index without embeddings"]) / site.shards
     coarse = float(min(MOST_COARSE, site.products) * site.dim * 4)
-    below = ModelSettings.look_below / MOST_COARSE * vectors
+    below = (ModelSettings().looks_below(site.products) or 0) / MOST_COARSE * vectors
     lines = [(f"{stage}, one core (N^{power:.2f})", f"{hour:,.1f} h") for stage, (power, hour) in hours.items()]
     return [
         *lines,

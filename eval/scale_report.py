@@ -33,11 +33,12 @@ def exponent(sizes: Sequence[int], values: Sequence[float]) -> float | None:
 
 
 def summed(rows: Sequence[Row]) -> list[Row]:
-    """A further row for every size: the build, its seconds summed, its memory that of its largest stage."""
+    """A further row for every size whose stages were all measured: the build, its seconds summed, its memory that of
+    its largest stage."""
     found: list[Row] = []
     for size in sorted({row["products"] for row in rows}):
         own = [row for row in rows if row["products"] == size and row["stage"] in BUILD]
-        if own:
+        if {row["stage"] for row in own} == set(BUILD):
             sums = {name: round(sum(row[name] for row in own), 3) for name in ("wall_s", "cpu_s")}
             most = max(own, key=lambda row: float(row["peak_mb"]))
             rest = {name: most[name] for name in ("peak_mb", "idle_mb", "threads", "load")}

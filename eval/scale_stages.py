@@ -3,8 +3,9 @@
     python eval/scale_stages.py embed runs/scale/30000 --set products=30000     # its facts, as one line of JSON
 
 A stage reads what the ones before it left in the folder, removes what an earlier run of it left, and makes that anew.
-`data` to `index` are the build (`BUILD`); `read` reads the catalogue as a user's file, `assign-bucket` and
-`assign-suffix` give IDs under the policies that the build does not use, and `latency` and `evaluate` search.
+`data` to `index` are the build (`BUILD`). `read` reads the catalogue as a user's file, `samples` trains the tokenizer
+on parts of the products, `assign-bucket` and `assign-suffix` give IDs under the policies that the build does not use,
+and `latency` and `evaluate` search.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from genret.pipeline.retriever import Retriever
 from genret.pipeline.stages import embed_stage, index_stage, train_stage
 from genret.search.beam import BeamSettings
 from genret.tokenizer import assign_ids, save_tokenizer, train_tokenizer
+from genret.tokenizer.assign import collision_rate, squared_error
 from genret.tokenizer.judging.health import health
 from genret.tokenizer.settings import TokenizerSettings
 from genret.tokenizer.tokenizer import Tokenizer, load_tokenizer
@@ -80,9 +82,14 @@ class Plan:
         return replace(made, max_dead=1.0, max_share=1.0) if small else made
 
     @property
+    def lenient(self) -> TokenizerSettings:
+        """The same for so few products that they do not fill the codebooks."""
+        return replace(self.tokenizer, max_dead=1.0, max_share=1.0)
+
+    @property
     def baseline(self) -> TokenizerSettings:
         """Residual k-means, without an encoder."""
-        return replace(self.tokenizer, objective="rkmeans", max_dead=1.0, max_share=1.0)
+        return replace(self.lenient, objective="rkmeans")
 
     @property
     def shape(self) -> ModelSettings:
@@ -117,6 +124,20 @@ def tokenizer(run: RunFolder, plan: Plan) -> Facts:
     found = train_tokenizer(vectors, dataset.catalogue.categories, plan.tokenizer, progress=False)
     save_tokenizer(found, found.encode(vectors), dataset.catalogue.ids, run.path / FITTED, fingerprints)
     return {}
+
+
+def samples(run: RunFolder, plan: Plan) -> Facts:
+    """How large a sample the tokenizer needs: trained on parts of the products, its error and collisions on all."""
+    dataset, vectors, _ = run.embedded()
+    order, categories = np.random.default_rng(plan.seed).permutation(len(vectors)), dataset.catalogue.categories
+    facts: Facts = {}
+    for part in (64, 16, 4, 1):
+        rows = np.sort(order[: max(1, len(order) // part)])
+        found = train_tokenizer(vectors[rows], [categories[row] for row in rows], plan.lenient, progress=False)
+        codes = found.encode(vectors)
+        facts[f"error_of_1/{part}"] = round(squared_error(found, vectors, codes), 5)
+        facts[f"collisions_of_1/{part}"] = round(collision_rate(codes), 5)
+    return facts
 
 
 def assigned(policy: str) -> Stage:
@@ -236,6 +257,7 @@ STAGES: Mapping[str, Stage] = {
     "read": read,
     "embed": embed,
     "tokenizer": tokenizer,
+    "samples": samples,
     "assign-bucket": assigned("bucket"),
     "assign-suffix": assigned("suffix"),
     "assign-reassign": assigned("reassign"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,6 +39,13 @@ def test_lower_precision_answers_nearly_alike(built_run: Path, tmp_path: Path) -
     assert rows["int8"]["top 10 shared with fp32"] > 0.8
 
 
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scripts' own modules can be imported."""
+    monkeypatch.syspath_prepend(str(ROOT / "eval"))
+
+
+@pytest.mark.usefixtures("scripts")
 def test_growth_is_measured_stage_by_stage_and_goes_on(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     small = ("--codes", "16", "--dim", "16", "--embed-steps", "20", "--tokenizer-steps", "10", "--queries", "10")
@@ -60,12 +68,15 @@ def test_growth_is_measured_stage_by_stage_and_goes_on(tmp_path: Path) -> None:
     again = json.loads((tmp_path / "out" / "scale.json").read_text())
     kept = [row for row in found["rows"] if row["products"] == 300]
     assert [row for row in again["rows"] if row["products"] == 300] == kept, "a finished stage was measured again"
+    (tmp_path / "work" / "600" / "measured" / "model.json").unlink()
+    from scale import main
 
-
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scripts' own modules can be imported."""
-    monkeypatch.syspath_prepend(str(ROOT / "eval"))
+    kept_only = [*arguments, "--kept", "--skip", "read", "--out", str(tmp_path / "out")]
+    assert CliRunner().invoke(main, kept_only, catch_exceptions=False).exit_code == 0
+    rest = {
+        (row["stage"], row["products"]) for row in json.loads((tmp_path / "out" / "scale.json").read_text())["rows"]
+    }
+    assert rest == rows.keys() - {("read", 300), ("read", 600), ("model", 600), ("build", 600)}
 
 
 @pytest.mark.usefixtures("scripts")
