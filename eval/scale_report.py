@@ -132,8 +132,14 @@ def _facts(rows: Sequence[Row]) -> str:
         names = dict.fromkeys(name for row in of_size.values() for name in row if name not in COLUMNS)
         for fact in names:
             cells = [of_size[size].get(fact, "") if size in of_size else "" for size in sizes]
-            lines.append([stage, fact.replace("_", " "), *(f"{cell:,}" if cell != "" else "" for cell in cells)])
+            lines.append([stage, fact.replace("_", " "), *map(_said, cells)])
     return table(["stage", "", *(f"N = {size:,}" for size in sizes)], lines)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_said, value))
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
 
 
 def _plot(rows: Sequence[Row], file: Path) -> None:
