@@ -16,7 +16,7 @@ from genret.cli import COMMANDS, cli
 ROOT = Path(__file__).resolve().parents[2]
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
 COMMAND = re.compile(r"`genret ([a-z]+)")
-OTHERS = {"--nproc", "--standalone"}
+OTHERS = {"--nproc", "--standalone", "--head"}
 """Options of other programs."""
 
 
