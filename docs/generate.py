@@ -26,6 +26,9 @@ RESULTS = {
     "chorus-test": ROOT / "eval/results/chorus-test/results.md",
     "speed": ROOT / "eval/results/speed/speed.md",
     "exactness": ROOT / "eval/results/exactness/demo/exactness.md",
+    "scale": ROOT / "eval/results/scale/scale.md",
+    "scale-vectors": ROOT / "eval/results/scale-vectors/scale.md",
+    "scale-plan": ROOT / "eval/results/scale/plan.md",
     "lambda": ROOT / "tokenizer/results/grocery/report.md",
 }
 """Page below benchmarks/ -> the results file that it is."""

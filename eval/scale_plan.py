@@ -26,6 +26,8 @@ from genret.model.values import MOST_COARSE
 from genret.training.settings import ModelSettings
 
 RESULTS = Path(__file__).parent / "results" / "scale"
+STAGES = ("read", *(stage for stage in BUILD if stage not in ("data", "embed")))
+"""A user's catalogue is read and not generated."""
 WIDE = ("tokenizer", "assign-reassign", "ids", "model")
 """Stages whose time is that of vectors: it is taken to grow with their width."""
 FIXED = ("tokenizer",)
@@ -60,18 +62,15 @@ class Site:
 
 def core_hours(found: Mapping[str, Any], site: Site) -> dict[str, tuple[float, float]]:
     """Stage of the build -> the exponent that is used and the hours of one core; embedding is left to a GPU."""
-    rows = [row for row in found["rows"] if row["stage"] in BUILD and row["stage"] != "embed"]
+    rows = {row["stage"]: row for row in found["rows"] if row["stage"] in STAGES}  # of the largest size, which is last
     if not rows:
         raise GenretError("no stage of a build was measured; run python eval/scale.py first")
-    largest = max(row["products"] for row in rows)
     hours = {}
-    for row in rows:
-        if row["products"] == largest:
-            stage = row["stage"]
-            fitted = found["exponents_from_100000"][stage].get("cpu_s") or found["exponents"][stage].get("cpu_s")
-            power = 0.0 if stage in FIXED else max(1.0, fitted or 1.0)
-            wider = max(1.0, site.dim / found["plan"]["dim"]) if stage in WIDE else 1.0
-            hours[stage] = power, row["cpu_s"] * wider * (site.products / largest) ** power / 3600
+    for stage, row in rows.items():
+        fitted = found["exponents_from_100000"][stage].get("cpu_s") or found["exponents"][stage].get("cpu_s")
+        power = 0.0 if stage in FIXED else max(1.0, fitted or 1.0)
+        wider = max(1.0, site.dim / found["plan"]["dim"]) if stage in WIDE else 1.0
+        hours[stage] = power, row["cpu_s"] * wider * (site.products / row["products"]) ** power / 3600
     return hours
 
 
@@ -98,7 +97,7 @@ def rows_of(found: Mapping[str, Any], site: Site) -> list[tuple[str, str]]:
     shard = (held["vectors of IDs in the model"] + held["index without embeddings"]) / site.shards
     coarse = float(min(MOST_COARSE, site.products) * site.dim * 4)
     below = (ModelSettings().looks_below(site.products) or 0) / MOST_COARSE * vectors
-    lines = [(f"{stage}, one core (N^{power:.2f})", f"{hour:,.1f} h") for stage, (power, hour) in hours.items()]
+    lines = [(f"{stage}, one core (N^{power:.2f})", f"{hour:,.2f} h") for stage, (power, hour) in hours.items()]
     return [
         *lines,
         (f"the build, {site.shards} machines of {site.cores} cores", f"{cores / site.shards / site.cores:,.2f} h"),
