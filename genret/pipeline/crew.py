@@ -89,6 +89,8 @@ class Crew:
 
     def products(self, places: Ints) -> tuple[list[Product], Ints]:
         """The products at (n,) places, and their (n, L) semantic IDs."""
+        if not len(places):
+            return [], np.zeros((0, 0), np.int64)
         owners = self._owners(places)
         own = {number: np.flatnonzero(owners == number) for number in np.unique(owners).tolist()}
 
@@ -102,9 +104,7 @@ class Crew:
             products |= zip(rows.tolist(), answers[number][0], strict=True)
             ids |= zip(rows.tolist(), answers[number][1], strict=True)
         every = range(len(places))
-        return [products[row] for row in every], np.array([ids[row] for row in every], np.int64).reshape(
-            len(places), -1
-        )
+        return [products[row] for row in every], np.stack([ids[row] for row in every])
 
     def merged(self, lists: Mapping[int, Listed], rows: Mapping[int, Sequence[int]], queries: int, k: int) -> Found:
         """The best k of what shards listed; `rows` says which of the queries each was asked."""

@@ -14,6 +14,9 @@ import torch
 
 from genret.ground.errors import GenretError
 from genret.ground.types import Product
+from genret.index.conditions import leaves
+from genret.index.filter_text import as_condition
+from genret.index.filters import Condition
 from genret.index.snapshot import Snapshot
 from genret.pipeline.finding import Found, Weights, by_neighbours, by_words
 from genret.pipeline.retriever import Retriever
@@ -34,8 +37,8 @@ class Codes(NamedTuple):
 
     mask: Bools
     """(K_1,)"""
-    problem: str
-    """Why the condition asks for what no product of the shard has; empty where it does not."""
+    problems: tuple[str, ...]
+    """For each part of the condition, why it asks for what no product of the shard has; empty where it does not."""
 
 
 class Listed(NamedTuple):
@@ -121,16 +124,11 @@ class LocalShard:
 
     def codes(self, where: str | None) -> Codes:
         trie = self._index.trie
+        problems = () if where is None else tuple(map(self._problem, leaves(as_condition(where))))
         try:
-            if where is not None:
-                self._index.check_values(where)
-            problem = ""
-        except GenretError as error:
-            problem = str(error)
-        try:
-            return Codes(trie.children_mask(0, np.full(1, trie.root), self._index.compile(where))[0], problem)
-        except GenretError as error:  # a column or an attribute that only other shards' products have
-            return Codes(np.zeros(trie.codebook_sizes[0], np.bool_), str(error))
+            return Codes(trie.children_mask(0, np.full(1, trie.root), self._index.compile(where))[0], problems)
+        except GenretError:  # an attribute that only other shards' products have
+            return Codes(np.zeros(trie.codebook_sizes[0], np.bool_), problems)
 
     def beam(self, texts: Sequence[str], where: str | None, first: Bools, width: int, k: int) -> PartBeam:
         return part_beam(self._decoder(texts), self._index.trie, first, width, k, self._allowed(where))
@@ -160,6 +158,13 @@ class LocalShard:
 
     def products(self, positions: Ints) -> tuple[list[Product], Ints]:
         return self._index.products(positions), self._index.trie.id_of(positions)
+
+    def _problem(self, part: Condition) -> str:
+        try:
+            self._index.check_values(part)
+        except GenretError as error:
+            return str(error)
+        return ""
 
     def _allowed(self, where: str | None) -> Allowed | None:
         return self._index.compile(where)

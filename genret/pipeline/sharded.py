@@ -215,9 +215,9 @@ class ShardedRetriever:
         known = self._conditions.get(where)
         if known is None:
             known = self.crew.codes(where, [one for one in range(len(self.crew.shards)) if one not in down])
-            problems = [one.problem for one in known.values()]
-            if problems and all(problems):
-                raise GenretError(problems[0])
+            for problems in zip(*(one.problems for one in known.values()), strict=True):
+                if all(problems):
+                    raise GenretError(problems[0])
             if not down:
                 if len(self._conditions) >= MAX_CONDITIONS:
                     self._conditions.clear()

@@ -47,7 +47,7 @@ class RemoteShard:
 
     def codes(self, where: str | None) -> Codes:
         told = self._asked("codes", where=where)
-        return Codes(unpacked(told["mask"], "bool", 1), str(told["problem"]))
+        return Codes(unpacked(told["mask"], "bool", 1), tuple(map(str, told["problems"])))
 
     def beam(self, texts: Sequence[str], where: str | None, first: Bools, width: int, k: int) -> PartBeam:
         told = self._asked("beam", texts=list(texts), where=where, first=packed(first), width=width, k=k)
@@ -158,7 +158,7 @@ def _beam(body: Mapping[str, Any]) -> BeamSettings:
 
 
 def _codes_json(codes: Codes) -> dict[str, Any]:
-    return {"mask": packed(codes.mask), "problem": codes.problem}
+    return {"mask": packed(codes.mask), "problems": codes.problems}
 
 
 def _beam_json(beam: PartBeam) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class TableShard:
         self.trie, self._decoder, self._allowed = trie, decoder, allowed
 
     def codes(self, where: str | None) -> Codes:
-        return Codes(self.trie.children_mask(0, np.full(1, self.trie.root), self._allowed)[0], "")
+        return Codes(self.trie.children_mask(0, np.full(1, self.trie.root), self._allowed)[0], ())
 
     def beam(self, texts: Sequence[str], where: str | None, first: Bools, width: int, k: int) -> PartBeam:
         return part_beam(self._asked(texts), self.trie, first, width, k, self._allowed)
