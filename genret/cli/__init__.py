@@ -5,11 +5,14 @@ Every error that a user can put right is one line on stderr and exit code 2.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from functools import wraps
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -59,7 +62,27 @@ def talkative(command: click.Command) -> click.Command:
         for level, flags in ((QUIET, ["-q", "--quiet"]), (VERBOSE, ["-v", "--verbose"])):
             kind = click.Option(flags, is_flag=True, expose_value=False, callback=_leveller(level), help=said[level])
             command.params.append(kind)
+        silent = command.name in NO_VALUE or command.callback is None
+        if not silent and not any("--json" in parameter.opts for parameter in command.params):
+            assert command.callback is not None
+            command.callback = _in_json(command.callback)
+            command.params.append(click.Option(["--json", "as_json"], is_flag=True, help=JSON_HELP))
     return command
+
+
+def _in_json(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """The command, whose return value is all that stdout gets where `--json` asks for it."""
+
+    @wraps(callback)
+    def run(*args: Any, as_json: bool = False, **options: Any) -> Any:
+        if not as_json:
+            return callback(*args, **options)
+        with redirect_stdout(sys.stderr):
+            value = callback(*args, **options)
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        return value
+
+    return run
 
 
 def _leveller(level: int) -> Callable[[click.Context, click.Parameter, bool], None]:
@@ -68,6 +91,11 @@ def _leveller(level: int) -> Callable[[click.Context, click.Parameter, bool], No
             set_level(level)
 
     return decide
+
+
+NO_VALUE = {"serve", "demo"}
+"""Commands that end with no value to print: one serves, one writes a page."""
+JSON_HELP = "One JSON value on stdout, for machines; what is said for people goes to stderr."
 
 
 class LazyGroup(click.Group):

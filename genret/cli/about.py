@@ -94,7 +94,7 @@ def _wrapped(text: str) -> str:
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="FILE.parquet, FILE.csv or FILE.jsonl.")
-def export(run: Path, out: Path) -> None:
+def export(run: Path, out: Path) -> dict[str, Any]:
     """Every product of RUN with its semantic ID, level by level, and what each prefix means, as a table in a file."""
     from genret.pipeline.export import ENDINGS, export_ids, write_table
 
@@ -103,3 +103,4 @@ def export(run: Path, out: Path) -> None:
     table = export_ids(run)
     write_table(table, out)
     click.echo(f"{out}: {table.num_rows:,} products, columns {', '.join(table.column_names)}")
+    return {"file": str(out), "products": table.num_rows, "columns": table.column_names}

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from genret.cli.options import device_option, json_option, run_argument
+from genret.cli.options import device_option, run_argument
 from genret.cli.source import layout_options, named_columns
 from genret.eval.demo import BASELINE
-from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
 from genret.ground.types import SPLITS
 from genret.pipeline.folder import RunFolder
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 @click.option("--drop-leaks", is_flag=True, help="Leave out queries whose text is one of the train split's.")
 @click.option("--out", type=click.Path(path_type=Path), help="Where runs, qrels and tables go. Default: RUN/eval.")
 @device_option
-@json_option
 def evaluate(
     run: Path,
     split: Any,
@@ -52,9 +50,8 @@ def evaluate(
     lexical_weight: float,
     drop_leaks: bool,
     out: Path | None,
-    json_file: Path | None,
     **layout: Any,
-) -> None:
+) -> dict[str, Any]:
     """Recall@10/50/100, nDCG@10 and MRR@10 of RUN beside BM25 and dense, with intervals and paired tests.
 
     Writes TREC run and qrels files, JSON and Markdown. Where there is a second run with λ = 0 (--against, or
@@ -87,8 +84,7 @@ def evaluate(
     against = against or (run / BASELINE if RunFolder(run / BASELINE).has("tokenizer") else None)
     if against and asked is None:
         report["substitutes"] = _contrast(against, run, split)
-    if json_file:
-        write_json(json_file, report)
+    return report
 
 
 def _tell(result: EvalResult, note: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,7 +24,7 @@ POOLED = "bm25,dense,generative,bm25~generative-mixed"
 @click.option("--graded", type=click.Path(path_type=Path), help="A graded sheet (CSV): evaluates the systems on it.")
 @click.option("--systems", default=POOLED, show_default=True, help="Whose products are pooled, or evaluated.")
 @click.option("-k", "k", default=10, show_default=True, help="Products of each system per query.")
-def judge(run: Path, queries: Path | None, out: Path | None, graded: Path | None, systems: str, k: int) -> None:
+def judge(run: Path, queries: Path | None, out: Path | None, graded: Path | None, systems: str, k: int) -> Any:
     """Grade the answers of several systems by hand: --queries FILE --out SHEET makes a sheet, --graded reads it back.
 
     The HTML sheet is graded with the keys 0 to 3 and saves a CSV. A product that no system found is not judged, so
@@ -41,11 +41,13 @@ def judge(run: Path, queries: Path | None, out: Path | None, graded: Path | None
         plan = EvalPlan(GradedQueries(*read_sheet(graded, folder.dataset())), free_decode=False)
         result = evaluate_run(run, systems=names, plan=plan)
         click.echo(result.markdown())
-    elif queries is not None and out is not None:
-        _pool(folder, queries, out, names, k)
+        return result.to_json()
+    assert queries is not None, "checked above"
+    assert out is not None, "checked above"
+    return _pool(folder, queries, out, names, k)
 
 
-def _pool(folder: RunFolder, queries: Path, out: Path, systems: tuple[str, ...], k: int) -> None:
+def _pool(folder: RunFolder, queries: Path, out: Path, systems: tuple[str, ...], k: int) -> dict[str, Any]:
     from genret.eval.studies.pooling import pool, write_sheet
     from genret.eval.systems.bench import Bench, SystemSettings
     from genret.ground.text_files import read_lines
@@ -63,6 +65,7 @@ def _pool(folder: RunFolder, queries: Path, out: Path, systems: tuple[str, ...],
     write_sheet(rows, dataset, out)
     click.echo(f"{out}: {len(rows)} products for {len(asked)} queries, to be graded 0 to 3")
     click.echo(f"next: grade it, then  genret judge {folder.path} --graded graded.csv")
+    return {"sheet": str(out), "queries": len(asked), "products": len(rows)}
 
 
 @click.command()

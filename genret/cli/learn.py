@@ -50,12 +50,13 @@ def check_learning(options: Mapping[str, Any], encoder: str | None) -> None:
         raise GenretError("--encoder is for a training from the start; leave it out")
 
 
-def revert(run: Path) -> None:
-    """Change RUN/model and the one before it back."""
+def revert(run: Path) -> dict[str, Any]:
+    """Change RUN/model and the one before it back; what is searched now."""
     from genret.pipeline.learn_on import revert as take_back
 
     made = take_back(RunFolder.existing(run))
     click.echo(f"{'train':9s} the model before is back  ({made.path}, {made.fingerprint[:12]})")
+    return {"train": {"path": str(made.path), "fingerprint": made.fingerprint}}
 
 
 def learn_on(run: Path, layers: Layers, flags: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,6 @@ SECTIONS = ("grocery", "embed", "two-tower", "tokenizer", "model", "train", "bm2
 
 ENCODING_REMEDY = "save it as UTF-8, or name its encoding with --encoding"
 run_argument = click.argument("run", type=click.Path(path_type=Path))
-json_option = click.option("--json", "json_file", type=click.Path(path_type=Path), help="Also write this JSON file.")
 
 
 def settings_options(command: F) -> F:

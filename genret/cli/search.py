@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from genret.cli.hits import hit_table, safe
 from genret.cli.options import ENCODING_REMEDY, device_option
 from genret.ground.errors import GenretError
 from genret.ground.text_files import read_lines
@@ -62,6 +63,7 @@ class SearchCommand(click.Command):
 )
 @click.option("--min-confidence", type=float, help="Leave out hits less likely than this to be relevant, from 0 to 1.")
 @click.option("--spell/--no-spell", default=True, show_default=True, help="Read unknown words as known ones nearby.")
+@click.option("--columns", metavar="NAME,...", help="Of the table: fields and attributes. Default: what tells most.")
 @click.option("--explain", is_flag=True, help="Draw the beam as a tree.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a query, for machines.")
 @click.option("--queries-file", type=click.Path(path_type=Path), help="One query a line, after those given.")
@@ -83,6 +85,7 @@ def search(
     Scores are log-probabilities in nats, unless an option says otherwise; "certified" says that the model scores no
     product higher.
     """
+    shown = tuple(part.strip() for part in (options.pop("columns") or "").split(",") if part.strip())
     texts = [*queries, *(read_lines(queries_file, encoding, ENCODING_REMEDY) if queries_file else ())]
     if not texts:
         raise GenretError('no query given; try: genret search "marinara sauce"')
@@ -104,7 +107,7 @@ def search(
         tree = beam_tree(trace, retriever.index, width=k)
         click.echo(_json(result, tree) if as_json else "", nl=as_json)
         if not as_json:
-            _print(draw_tree(tree, texts[0]), _table(result))
+            _print(draw_tree(tree, texts[0]), hit_table(result, shown))
         return
     results = retriever.search(
         texts, k, beam_width=beam_width, errors="return" if len(texts) > 1 else "raise", **options
@@ -113,7 +116,7 @@ def search(
         if as_json:
             click.echo(_json(result))
         elif result.error is None:
-            _print(_table(result))
+            _print(hit_table(result, shown))
     _tell_errors([result.error for result in results if result.error is not None], len(texts))
 
 
@@ -129,7 +132,7 @@ def draw_tree(node: BeamNode, query: str) -> Tree:
     """The beam as a rich tree: kept prefixes, then the best of those that were pruned beside them."""
     from rich.tree import Tree
 
-    tree = Tree(f"[bold]{_safe(query)}[/]  {node.products:,} products")
+    tree = Tree(f"[bold]{safe(query)}[/]  {node.products:,} products")
     _grow(tree, node)
     return tree
 
@@ -138,32 +141,9 @@ def _grow(tree: Tree, node: BeamNode) -> None:
     for child in node.children:
         code = f"[bold cyan]L{len(child.prefix)} {child.prefix[-1]}[/]"
         count = f"{child.products:,} product{'s' * (child.products != 1)}"
-        _grow(tree.add(f"{code}  [green]{child.score:.2f}[/]  {count}  {_safe(child.label)}"), child)
+        _grow(tree.add(f"{code}  [green]{child.score:.2f}[/]  {count}  {safe(child.label)}"), child)
     for prefix, score, products in node.pruned:
         tree.add(f"[dim]L{len(prefix)} {prefix[-1]}  {score:.2f}  {products:,} products  pruned[/]")
-
-
-def _table(result: SearchResult) -> Any:
-    from rich.table import Table
-
-    certified = ", certified: the model scores no product higher" if result.exact else ""
-    read = f", read as {_safe(result.corrected)}" if result.corrected else ""
-    unknown = f"; unknown: {_safe(', '.join(result.unknown))}" if result.unknown else ""
-    title = f"{_safe(result.query)}{read}  ({len(result.hits)} products{certified}{unknown})"
-    table = Table(title=title, title_justify="left")
-    for name, justify in (
-        ("#", "right"),
-        ("score", "right"),
-        ("semantic ID", "left"),
-        ("id", "left"),
-        ("product", "left"),
-    ):
-        table.add_column(name, justify="right" if justify == "right" else "left", overflow="fold")
-    for hit in result.hits:
-        spelled = "-".join(map(str, hit.semantic_id))
-        brand = f" [dim]{_safe(hit.product.brand)}[/]" if hit.product.brand else ""
-        table.add_row(str(hit.rank), f"{hit.score:.2f}", spelled, hit.product.id, _safe(hit.product.title) + brand)
-    return table
 
 
 def _json(result: SearchResult, tree: BeamNode | None = None) -> str:
@@ -189,8 +169,3 @@ def _is_number(texts: list[str]) -> bool:
         return bool(texts) and float(texts[0]) >= 0
     except ValueError:
         return False
-
-
-def _safe(text: str) -> str:
-    """`text` with nothing in it that rich would take for markup."""
-    return text.replace("[", "\\[")

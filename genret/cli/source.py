@@ -198,14 +198,15 @@ def leaks_told(dataset: Dataset, drop: bool) -> Dataset:
     return without_leaks(dataset) if drop else dataset
 
 
-def read_source(source: Source, layers: Layers) -> bool:
-    """RUN/data from the source, and what it was taken for on the terminal. False if that was all that was asked."""
+def read_source(source: Source, layers: Layers) -> dict[str, Any]:
+    """RUN/data from the source, and what it was taken for on the terminal; the same as plain values."""
     from genret.data.describe import describe
     from genret.pipeline.stages import data_stage
 
     if source.options["dry_run"]:
-        click.echo(str(describe(source.read(layers, None))))
-        return False
+        planned = describe(source.read(layers, None))
+        click.echo(str(planned))
+        return {"data": planned.to_json()}
     rejects = RunFolder(source.run).rejects
     record = source.record()
     if source.format == GROCERY:
@@ -214,13 +215,13 @@ def read_source(source: Source, layers: Layers) -> bool:
         record = {"format": GROCERY, **settings_dict(layers.make(GrocerySettings, "grocery"))}
     done = data_stage(source.run, lambda: source.read(layers, rejects), record, replace_other=source.options["force"])
     report = describe(RunFolder(source.run).dataset())
-    say("data", done)
+    told = say("data", done)
     tell(f"\n{report}\n")
     lost = sum(file.skipped for file in report.files), sum(file.repaired for file in report.files)
     if any(lost):
         kept = f"; as they were: {rejects}" if rejects.exists() else ""
         click.echo(f"data      {lost[0]:,} bad rows left out, {lost[1]:,} fields left empty{kept}", err=True)
-    return True
+    return {"data": {**report.to_json(), **told["data"]}}
 
 
 def tell(line: str) -> None:
@@ -229,14 +230,16 @@ def tell(line: str) -> None:
         click.echo(line)
 
 
-def say(name: str, result: StageResult) -> None:
-    """One line on how a stage ended."""
+def say(name: str, result: StageResult) -> dict[str, Any]:
+    """One line on how a stage ended; the same as plain values, under the stage's name."""
     what = "up to date, reused" if result.reused else f"done in {result.seconds:.1f} s"
     tell(f"{name:9s} {what}  ({result.artifact.path}, {result.artifact.fingerprint[:12]})")
     if "given" in result.artifact.settings:
         from genret.embed.given import VectorsReport
 
         tell(f"{'':9s} {VectorsReport(**result.artifact.settings['given'])}")
+    made = {"path": str(result.artifact.path), "fingerprint": result.artifact.fingerprint}
+    return {name: {**made, "reused": result.reused, "seconds": result.seconds}}
 
 
 def print_of(path: Path) -> str:

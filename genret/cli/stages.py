@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 @click.argument("source", required=False, type=click.Path(path_type=Path))
 @source_options
 @settings_options
-def data(source: Path | None, layers: Layers, **options: Any) -> None:
+def data(source: Path | None, layers: Layers, **options: Any) -> dict[str, Any]:
     """Read SOURCE (CSV, TSV, JSONL or Parquet, or a folder of a public data set) into RUN/data, and say what it was
     taken for."""
-    read_source(Source.of(source, options), layers)
+    return read_source(Source.of(source, options), layers)
 
 
 def vectors_options(command: Any) -> Any:
@@ -51,7 +51,7 @@ def vectors_options(command: Any) -> Any:
 @vectors_options
 @device_option
 @settings_options
-def embed(run: Path, layers: Layers, model: str | None, dim: int | None, **own: str | None) -> None:
+def embed(run: Path, layers: Layers, model: str | None, dim: int | None, **own: str | None) -> dict[str, Any]:
     """Embed the products of RUN/data into RUN/embeddings."""
     from genret.embed.settings import EmbedSettings
     from genret.pipeline.stages import embed_stage
@@ -59,7 +59,7 @@ def embed(run: Path, layers: Layers, model: str | None, dim: int | None, **own: 
     settings = layers.make(EmbedSettings, "embed", {"model": model, "dim": dim, **own})
     require_extras(*_extras_of(settings))
     tell_hardware(embedding=settings.resolved().precision)
-    say("embed", embed_stage(run, settings, _two_tower(layers, settings)))
+    return say("embed", embed_stage(run, settings, _two_tower(layers, settings)))
 
 
 @click.command()
@@ -68,16 +68,18 @@ def embed(run: Path, layers: Layers, model: str | None, dim: int | None, **own: 
 @click.option("--codebook-sizes", metavar="K,K,K,K", help="Codes a level, coarse to fine.")
 @click.option("--seed", type=int)
 @settings_options
-def tokenize(run: Path, layers: Layers, lam: float | None, codebook_sizes: str | None, seed: int | None) -> None:
+def tokenize(run: Path, layers: Layers, lam: float | None, codebook_sizes: str | None, seed: int | None) -> Any:
     """Train the RQ-VAE on RUN/embeddings and give every product a semantic ID, RUN/tokenizer."""
     from genret.pipeline.stages import tokenize_stage
     from genret.tokenizer.judging.health_text import format_health
     from genret.tokenizer.settings import TokenizerSettings
 
     flags = {"lam": lam, "codebook_sizes": _sizes(codebook_sizes), "seed": seed}
-    say("tokenize", tokenize_stage(run, layers.make(TokenizerSettings, "tokenizer", flags)))
+    done = say("tokenize", tokenize_stage(run, layers.make(TokenizerSettings, "tokenizer", flags)))
     tell_coverage(run)
-    click.echo(format_health(RunFolder(run).health()))
+    health = RunFolder(run).health()
+    click.echo(format_health(health))
+    return {**done, "health": health.to_json()}
 
 
 @click.command()
@@ -90,7 +92,7 @@ def tokenize(run: Path, layers: Layers, lam: float | None, codebook_sizes: str |
 @learning_options
 @device_option
 @settings_options
-def train(run: Path, layers: Layers, encoder: str | None, **options: Any) -> None:
+def train(run: Path, layers: Layers, encoder: str | None, **options: Any) -> dict[str, Any]:
     """Train the seq2seq model that spells semantic IDs, RUN/model. Goes on from its last checkpoint.
 
     With --continue it learns on from its present weights on a newer query log, --judgements FILE. A fifth of that log
@@ -100,11 +102,9 @@ def train(run: Path, layers: Layers, encoder: str | None, **options: Any) -> Non
     flags = {name: options.pop(name) for name in ("max_steps", "batch_size", "lr", "seed")}
     check_learning(options, encoder)
     if options["revert"]:
-        revert(run)
-        return
+        return revert(run)
     if options["go_on"]:
-        learn_on(run, layers, flags, options)
-        return
+        return learn_on(run, layers, flags, options)
     from genret.pipeline.stages import train_stage
     from genret.training.settings import ModelSettings, TrainSettings
 
@@ -114,7 +114,7 @@ def train(run: Path, layers: Layers, encoder: str | None, **options: Any) -> Non
     )
     require_extras("train")
     tell_hardware(training=training.precision)
-    say("train", train_stage(run, model, training))
+    return say("train", train_stage(run, model, training))
 
 
 changes_option = click.option(
@@ -128,12 +128,12 @@ changes_option = click.option(
 @run_argument
 @changes_option
 @settings_options
-def index(run: Path, layers: Layers, changes: OnChanges | None) -> None:
+def index(run: Path, layers: Layers, changes: OnChanges | None) -> dict[str, Any]:
     """Build the prefix trie of RUN/tokenizer's semantic IDs, and the products' words beside it, RUN/index."""
     from genret.index.tuning import TuneSettings
     from genret.pipeline.stages import index_stage
 
-    say("index", index_stage(run, changes, layers.make(TuneSettings, "bm25")))
+    return say("index", index_stage(run, changes, layers.make(TuneSettings, "bm25")))
 
 
 @click.command()
@@ -159,7 +159,7 @@ def build(
     ray: str | None,
     shards: int | None,
     **options: Any,
-) -> None:
+) -> dict[str, Any]:
     """SOURCE, a catalogue, to a retriever: data, embed, tokenize, train and index. Finished stages are reused."""
     from genret.embed.settings import EmbedSettings
     from genret.index.tuning import TuneSettings
@@ -181,19 +181,21 @@ def build(
     tell_hardware(embedding=embedding.resolved().precision, training=training.precision)
     found = Source.of(source, options)
     run = found.run
-    if not read_source(found, layers):
-        return
+    told = read_source(found, layers)
+    if options["dry_run"]:
+        return told
     check_changes(RunFolder(run), changes)  # so does the last stage; but not after hours of training
     with expecting(expected(tokenizer, training)), shared(address, run) as over:
-        say("embed", over.embed(run, embedding, recipe))
-        say("tokenize", over.tokenize(run, tokenizer))
+        told |= say("embed", over.embed(run, embedding, recipe))
+        told |= say("tokenize", over.tokenize(run, tokenizer))
         tell_coverage(run)
         tell_policy(run)
-        say("train", train_stage(run, seq2seq, training))
-        say("index", index_stage(run, changes, words))
+        told |= say("train", train_stage(run, seq2seq, training))
+        told |= say("index", index_stage(run, changes, words))
         if shards:
             tell_shards(over.shards(run, shards))
     tell(f'\nnext:\n  genret search "..." --run {run}\n  genret eval {run}')
+    return told
 
 
 def tell_hardware(**precisions: Precision) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--format", "file_format", type=click.Choice(TABLES), help="Of FILE, if its extension does not say.")
 @click.option("--decimal", type=click.Choice(("point", "comma")), help="The decimal sign. Default: found out.")
 @layout_options
-def put(run: Path, file: Path, patch: bool, file_format: str | None, **options: Any) -> None:
+def put(run: Path, file: Path, patch: bool, file_format: str | None, **options: Any) -> dict[str, Any]:
     """Add FILE's products to RUN/index, in place of those with the same id: all or none. They can be found at once.
 
     FILE is CSV, TSV, JSONL or Parquet, and its columns are read as those of RUN/data were. Nothing is retrained: new
@@ -55,6 +55,7 @@ def put(run: Path, file: Path, patch: bool, file_format: str | None, **options: 
         if report.skipped or report.repaired:
             click.echo(f"{report.skipped:,} bad rows left out, {report.repaired:,} fields left empty", err=True)
     _say(done, run)
+    return done._asdict()
 
 
 @click.command()
@@ -63,7 +64,9 @@ def put(run: Path, file: Path, patch: bool, file_format: str | None, **options: 
 @click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Ids, one a line.")
 @click.option("--encoding", help="Of FILE. Default: UTF-8, or UTF-16 by its mark.")
 @click.option("--missing-ok", is_flag=True, help="List ids that are not there, and remove the others.")
-def remove(run: Path, ids: tuple[str, ...], file: Path | None, encoding: str | None, missing_ok: bool) -> None:
+def remove(
+    run: Path, ids: tuple[str, ...], file: Path | None, encoding: str | None, missing_ok: bool
+) -> dict[str, Any]:
     """Take the products with these IDS out of RUN/index: all of them, or none if one is not there."""
     from genret.pipeline.stock import remove_products
 
@@ -75,11 +78,12 @@ def remove(run: Path, ids: tuple[str, ...], file: Path | None, encoding: str | N
     click.echo(f"{len(done.removed)} products removed{missing}  ({RunFolder(run).folder('index')})")
     for one in done.missing:
         click.echo(f"not there: {one}")
+    return done._asdict()
 
 
 @click.command()
 @run_argument
-def compact(run: Path) -> None:
+def compact(run: Path) -> dict[str, Any]:
     """Write RUN/index anew with all changes in it, so that it opens without replaying them.
 
     Searches and changes go on meanwhile.
@@ -93,6 +97,7 @@ def compact(run: Path) -> None:
         "another process is writing": "another process is compacting or building this index; nothing to do here",
     }
     click.echo(f"{said[outcome]}  ({artifact.path}, {artifact.fingerprint[:12]})")
+    return {"outcome": outcome, "path": str(artifact.path), "fingerprint": artifact.fingerprint}
 
 
 def _say(done: Put, run: Path) -> None:
@@ -104,9 +109,10 @@ def _say(done: Put, run: Path) -> None:
 @run_argument
 @click.option("--split", type=click.Choice(("train", "dev", "test")), default="dev", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the queries drawn, and the nonsense.")
-def calibrate(run: Path, split: Split, seed: int) -> None:
+def calibrate(run: Path, split: Split, seed: int) -> dict[str, Any]:
     """Fit RUN/calibration: how likely a hit is to be relevant, for `genret search --min-confidence`."""
     from genret.pipeline.calibrate import calibrate as fit
 
     made = fit(RunFolder.existing(run), split, seed)
     click.echo(f"calibrated on {made.settings['queries']} queries of {split}  ({made.path})")
+    return {"path": str(made.path), "fingerprint": made.fingerprint, **made.settings}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from genret.cli.options import Layers, json_option, run_argument, settings_options
-from genret.ground.artifacts import MANIFEST, write_json
+from genret.cli.options import Layers, run_argument, settings_options
+from genret.ground.artifacts import MANIFEST
 from genret.ground.errors import GenretError
 from genret.pipeline.folder import RunFolder
 
@@ -26,24 +26,23 @@ def tokenizer() -> None:
 @tokenizer.command()
 @run_argument
 @click.option("--plots", type=click.Path(path_type=Path, dir_okay=False), help="Also draw the health as this PNG.")
-@json_option
-def health(run: Path, plots: Path | None, json_file: Path | None) -> None:
+def health(run: Path, plots: Path | None) -> Any:
     """Codebook use, collisions, fragmentation, purity, and similarity against depth."""
     from genret.cli.tokenizer_reports import health_report
 
-    _show(health_report(_run(run), plots=plots), json_file)
+    return _show(health_report(_run(run), plots=plots))
 
 
 @tokenizer.command()
 @run_argument
 @click.option("--at", default=0.8, show_default=True, help="Score, 0 to 1, above which a product counts as misfiled.")
 @click.option("--limit", default=20, show_default=True, help="Products to show.")
-@json_option
-def audit(run: Path, at: float, limit: int, json_file: Path | None) -> None:
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path), help="Also write all of them to this CSV file.")
+def audit(run: Path, at: float, limit: int, csv_file: Path | None) -> Any:
     """Products whose codes and category disagree most: often the label is wrong."""
     from genret.cli.tokenizer_reports import audit_report
 
-    _show(audit_report(_run(run), at=at, limit=limit), json_file)
+    return _show(audit_report(_run(run), at=at, limit=limit, csv_file=csv_file))
 
 
 @tokenizer.command()
@@ -53,10 +52,7 @@ def audit(run: Path, at: float, limit: int, json_file: Path | None) -> None:
 @click.option("--budget", default=0.1, show_default=True, help="The most that λ may add to the error: 0.1 is a tenth.")
 @click.option("--plots", type=click.Path(path_type=Path, dir_okay=False), help="Also draw the trade-off as this PNG.")
 @settings_options
-@json_option
-def tune(
-    run: Path, layers: Layers, grid: str, seeds: int, budget: float, plots: Path | None, json_file: Path | None
-) -> None:
+def tune(run: Path, layers: Layers, grid: str, seeds: int, budget: float, plots: Path | None) -> Any:
     """Recommend a λ for RUN's embeddings and taxonomy, by the knee of reconstruction against agreement.
 
     Starts from the settings of RUN/tokenizer where there is one. Agreement is the share of the data set's substitutes
@@ -78,7 +74,7 @@ def tune(
     )
     search = TuneSettings(_numbers(grid), seeds, budget)
     settings = layers.make(TokenizerSettings, "tokenizer", defaults=defaults)
-    _show(tune_report(folder, settings, search, plots=plots, echo=_tell), json_file)
+    return _show(tune_report(folder, settings, search, plots=plots, echo=_tell))
 
 
 @tokenizer.command()
@@ -86,12 +82,11 @@ def tune(
 @click.option("--lam", default=0.01, show_default=True, help="The λ that is set against 0.")
 @click.option("--share", default=0.1, show_default=True, help="Share of products whose text is corrupted.")
 @click.option("--seeds", default=3, show_default=True, help="Trainings a λ, at least 2; from 3 on, 95 % intervals.")
-@json_option
-def bench(run: Path, lam: float, share: float, seeds: int, json_file: Path | None) -> None:
+def bench(run: Path, lam: float, share: float, seeds: int) -> Any:
     """Error propagation: how far corrupted text throws products from their leaf, for λ = 0 and λ > 0."""
     from genret.cli.tokenizer_reports import bench_report
 
-    _show(bench_report(_run(run), lam=lam, share=share, seeds=seeds, echo=_tell), json_file)
+    return _show(bench_report(_run(run), lam=lam, share=share, seeds=seeds, echo=_tell))
 
 
 def _run(path: Path) -> Path:
@@ -115,7 +110,6 @@ def _tell(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _show(report: Report, json_file: Path | None) -> None:
+def _show(report: Report) -> dict[str, Any]:
     click.echo(report.text)
-    if json_file:
-        write_json(json_file, report.value)
+    return report.value

@@ -1,12 +1,14 @@
 """What `genret tokenizer health|audit|tune|bench` do: run folder in, text and JSON out.
 
-Each function returns a `Report`: the text to print and the value to write with `--json`. A run folder holds `data`,
+Each function returns a `Report`: the text to print and the value that `--json` prints. A run folder holds `data`,
 `embeddings` and `tokenizer`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +20,8 @@ from genret.data.engagement import co_engaged
 from genret.data.product_text import product_text
 from genret.data.records import Dataset
 from genret.ground.errors import GenretError
+from genret.ground.files import write_text
+from genret.ground.percent import percent
 from genret.ground.settings import check_range, make_settings, settings_dict
 from genret.ground.types import Product
 from genret.pipeline.folder import RunFolder
@@ -53,7 +57,7 @@ def health_report(run: Path, *, plots: Path | None = None) -> Report:
     return Report(f"{format_health(measured)}\n\n{judged}", {**measured.to_json(), "findings": list(judged.findings)})
 
 
-def audit_report(run: Path, *, at: float = 0.8, limit: int = SHOWN) -> Report:
+def audit_report(run: Path, *, at: float = 0.8, limit: int = SHOWN, csv_file: Path | None = None) -> Report:
     """The products of RUN whose words and category disagree most; judged, where the true categories are known.
 
     The products are embedded anew without their category and put through the tokenizer's encoder: their latents are
@@ -80,8 +84,30 @@ def audit_report(run: Path, *, at: float = 0.8, limit: int = SHOWN) -> Report:
     ]
     named = {"by latents": scores["score"], "by codes alone": scores["by_codes"]}
     lines += ["", *[f"{name}, {format_score(score)}" for name, score in named.items() if score is not None]]
+    lines += ["", _audit_verdict(len(found), len(catalogue), csv_file)]
+    if csv_file is not None:
+        _write_csv(csv_file, rows)
     judged = {name: None if score is None else score._asdict() for name, score in scores.items()}
     return Report("\n".join(lines), {"at": at, "suspicions": rows, **judged})
+
+
+def _audit_verdict(found: int, products: int, csv_file: Path | None) -> str:
+    if not found:
+        return "verdict: no product looks misfiled at this score; a lower --at looks closer"
+    where = f"all of them are in {csv_file}" if csv_file else "--csv FILE writes them all"
+    return (
+        f"verdict: {found:,} of {products:,} products ({percent(found / products)}) look misfiled. Look at the first, "
+        f"correct the catalogue where the suggestion is right, and build again; {where}"
+    )
+
+
+def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The suspicions, one a row, the worst first."""
+    lines = io.StringIO(newline="")
+    writer = csv.DictWriter(lines, ["id", "title", "score", "filed", "suggested"])
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, lines.getvalue())
 
 
 def words_alone(run: RunFolder, dataset: Dataset) -> npt.NDArray[np.float32]:
@@ -93,8 +119,9 @@ def words_alone(run: RunFolder, dataset: Dataset) -> npt.NDArray[np.float32]:
 def format_score(score: AuditScore) -> str:
     """One sentence on how well the audit did."""
     return (
-        f"against the truth: {score.misfiled:,} products are misfiled; precision {score.precision:.1%}, recall "
-        f"{score.recall:.1%}, and {score.right_suggestion:.1%} of those found get their true category suggested"
+        f"against the truth: {score.misfiled:,} products are misfiled; precision {percent(score.precision)}, recall "
+        f"{percent(score.recall)}, and {percent(score.right_suggestion)} of those found get their true category "
+        "suggested"
     )
 
 
@@ -135,7 +162,8 @@ def tune_report(
     if plots is not None:
         plot_tuning(tuning, plots)
     value = {**tuning.to_json(), "budget": search.budget, "seeds": search.seeds, "settings": settings_dict(settings)}
-    return Report(format_tuning(tuning), value)
+    advice = f"verdict: lambda {tuning.recommended:g}; next: genret tokenize {run} --lam {tuning.recommended:g}"
+    return Report(f"{format_tuning(tuning)}\n\n{advice}", value)
 
 
 def bench_report(

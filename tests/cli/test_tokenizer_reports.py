@@ -106,15 +106,15 @@ def command(capfd, *arguments):
 
 
 def test_tune_from_the_command_line(run, tmp_path, capfd):
-    file = tmp_path / "tune.json"
     asked = ("--lam", "0.05,0.5", "--seeds", "2", "--budget", "0.5", "--set", "tokenizer.supervision=pairs")
-    code, out, err = command(capfd, "tune", run / "tokenizer", *asked, "--json", file)
+    code, out, err = command(capfd, "tune", run / "tokenizer", *asked, "--json")
     assert code == 0
     assert f"settings: those of {run / 'tokenizer'}" in err
-    value = json.loads(file.read_text())
+    value = json.loads(out)
     assert (value["budget"], value["seeds"], value["settings"]["supervision"]) == (0.5, 2, "pairs")
     assert [trial["lam"] for trial in value["trials"]] == [0, 0.05, 0.5]
-    assert value["why"] in out
+    assert value["why"] in err
+    assert "verdict: lambda" in err
     assert all(len(trial["error"]) == 2 for trial in value["trials"])
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from genret.ground.percent import percent
+
 if TYPE_CHECKING:
     from genret.tokenizer.judging.health import Health
 
@@ -34,8 +36,9 @@ def format_policy(health: Health) -> list[str]:
     cost = effect.error_after / effect.error_before - 1 if effect.error_before else 0.0
     lines = [
         f"collision policy {effect.policy}",
-        f"  products that share an ID  {effect.collisions_before:.2%} before, {effect.collisions_after:.2%} after",
-        f"  products moved             {round(effect.moved * health.products):,} ({effect.moved:.2%})",
+        f"  products that share an ID  {percent(effect.collisions_before, 2)} before, "
+        f"{percent(effect.collisions_after, 2)} after",
+        f"  products moved             {round(effect.moved * health.products):,} ({percent(effect.moved, 2)})",
         f"  reconstruction error       {effect.error_before:.4f} before, {effect.error_after:.4f} after ({cost:+.1%})",
     ]
     if effect.limit is not None and effect.collisions_after > effect.limit:
@@ -129,6 +132,6 @@ def _totals(health: Health) -> list[str]:
     bins = "  ".join(f"{label}: {count:,}" for label, count in bucket_bins(health.bucket_sizes).items())
     return [
         f"reconstruction   error {health.error:.4f} of the variance, cosine {health.cosine:.4f}",
-        f"collisions       {health.collisions:.2%} of products share an ID, {health.largest_bucket} at most",
+        f"collisions       {percent(health.collisions, 2)} of products share an ID, {health.largest_bucket} at most",
         f"bucket sizes     IDs by how many products they hold:  {bins}",
     ]
