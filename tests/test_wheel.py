@@ -50,6 +50,19 @@ def test_the_wheel_needs_no_extra_and_names_its_licence(wheel: zipfile.ZipFile) 
     assert "License-Expression: Apache-2.0" in metadata
 
 
+def test_wheel_and_sdist_are_as_a_package_index_takes_them(tmp_path: Path) -> None:
+    for module in ("hatchling", "twine"):
+        pytest.importorskip(module, reason=f"pip install {module}")
+    build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    files = sorted(map(str, tmp_path.iterdir()))
+    assert sorted(file.rpartition(".")[2] for file in files) == ["gz", "whl"]
+    check = [sys.executable, "-m", "twine", "check", "--strict", *files]
+    done = subprocess.run(check, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_links_of_the_readme_work_outside_the_repository() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     links = re.findall(r"(?<!!)\[[^\]]+\]\(([^)]+)\)|!\[[^\]]*\]\(([^)]+)\)", text)
