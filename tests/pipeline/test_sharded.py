@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from small_run import SMALL
 
 from genret.data.grocery import GrocerySettings, make_grocery
@@ -20,6 +22,7 @@ from genret.pipeline.shard import LocalShard, ShardDown
 from genret.pipeline.sharded import ShardedRetriever
 from genret.pipeline.split import split
 from genret.pipeline.stages import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
+from genret.pipeline.stock import Stock
 from genret.tokenizer.settings import TokenizerSettings
 from genret.training.settings import ModelSettings, TrainSettings
 
@@ -190,3 +193,20 @@ def test_a_thousand_queries_at_sixteen_shards(kind: str, sixteen: Whole) -> None
     after = sixteen.shards.share
     if kind == "plain":
         assert (after.asked - before.asked) / len(queries) <= 8, "of sixteen shards, at beam 50"
+
+
+def test_products_that_came_after_training_are_known_to_every_shard(built_run: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(built_run, run)
+    some = RunFolder(run).index().products(range(0, 600, 15))
+    titles = [f"{one.title} {other.title}" for one, other in zip(some, reversed(some), strict=True)]
+    Stock(run).put([one._replace(id=f"new{i}", title=titles[i]) for i, one in enumerate(some)])
+    RunFolder(run).index().compact()
+    came = Whole(run, tmp_path / "out", 3)
+    index, prefixes = came.run.index.snapshot(), came.run.model.decoder.prefixes
+    assert prefixes is not None
+    assert not prefixes.knows(torch.from_numpy(index.codes())).all(), "some have IDs that no product had before"
+    head = came.shards.head.model.decoder.prefixes
+    assert head is not None
+    assert head.knows(torch.from_numpy(index.codes())).all()
+    assert_same(came.shards.search(titles, hybrid=False), came.run.search(titles, hybrid=False))
