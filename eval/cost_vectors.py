@@ -196,7 +196,12 @@ def measure(run: RunFolder, plan: Plan, widths: Sequence[int], count: int, batch
             timed(found, one[:SINGLE_WARM_UP])
             single, batched = timed(found, one), timed(found, many)
         for system in found:
-            row = {"products": plan.products, "threads": number, "system": system.name, "setting": system.setting}
+            row: dict[str, Any] = {
+                "products": plan.products,
+                "threads": number,
+                "system": system.name,
+                "setting": system.setting,
+            }
             row |= {"recall@10": round(system.recall, 4)}
             for name, values in (("one", single[system]), (f"of {batch}", batched[system])):
                 row[f"ms, {name}"] = round(float(values[0]), 3)
