@@ -199,3 +199,15 @@ def test_a_tree_is_measured_against_another_one(built_run: Path, tmp_path: Path,
     found = json.loads((tmp_path / "out" / f"{what[0]}.json").read_text())
     assert [row["wall ratio"] > 0 for row in found["rows"]] == [True, True]
     assert found["rows"][0]["processor ratio"] == 1
+
+
+@pytest.mark.slow
+def test_the_beam_is_measured_beside_faiss_at_equal_recall(tmp_path: Path) -> None:
+    small = ("--sizes", "3000", "--widths", "10", "--queries", "16", "--batch", "8", "--dim", "32")
+    run("cost_vectors.py", tmp_path / "out", *small, "--work", str(tmp_path / "work"))
+    rows: list[dict[str, Any]] = json.loads((tmp_path / "out" / "cost.json").read_text())["rows"]
+    beam = next(row for row in rows if row["system"] == "genret beam")
+    assert all(row["recall@10"] >= beam["recall@10"] for row in rows)
+    assert {(row["threads"], row["system"].split()[1]) for row in rows} == {
+        (threads, name) for threads in (1, 2) for name in ("beam", "flat", "HNSW", "IVF")
+    }
