@@ -53,7 +53,7 @@ class Address(NamedTuple):
         """From `local`, `local:N`, `auto` or HOST:PORT; a GenretError for anything else."""
         if match := re.fullmatch(r"local(?::([1-9]\d{0,3}))?", text):
             return cls("local", int(match[1] or 0))
-        if text == "auto" or re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}", text):
+        if text == "auto" or re.fullmatch(r"(?!local:)(\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}", text):
             return cls(text)
         raise GenretError(
             f"--ray {text!r}: expected local, local:N for N workers here, auto for the Ray that runs on this machine, "
