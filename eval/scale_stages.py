@@ -215,8 +215,9 @@ def nearest(queries: Any, vectors: Any, k: int, chunk: int = 1 << 16) -> Any:
     scores = np.full((len(queries), 0), 0, np.float32)
     for start in range(0, len(vectors), chunk):
         some = queries @ np.asarray(vectors[start : start + chunk], np.float32).T  # (Q, chunk)
-        rows = np.broadcast_to(np.arange(start, start + some.shape[1]), some.shape)
-        best, scores = np.concatenate([best, rows], 1), np.concatenate([scores, some], 1)
+        near = np.sort(np.argpartition(-some, min(k, some.shape[1]) - 1, axis=1)[:, :k], axis=1)
+        best = np.concatenate([best, start + near], 1)
+        scores = np.concatenate([scores, np.take_along_axis(some, near, 1)], 1)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         best, scores = np.take_along_axis(best, order, 1), np.take_along_axis(scores, order, 1)
     return best
