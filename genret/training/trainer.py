@@ -25,6 +25,7 @@ from genret.embed.embedder import QueryBag
 from genret.embed.subwords import load_text_tokenizer, save_text_tokenizer, tokenize, train_text_tokenizer
 from genret.ground.artifacts import Artifact, read_artifact, write_artifact
 from genret.ground.errors import GenretError, require
+from genret.ground.files import write_text
 from genret.ground.hardware import choose_device, choose_precision, record
 from genret.ground.progress import Bar, no_library_bars
 from genret.ground.progress import progress as telling
@@ -36,6 +37,7 @@ from genret.model.prefix import Prefixes, PrefixTable
 from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration, warm_start
 from genret.model.values import PrefixValues
 from genret.search.vocab import Vocab
+from genret.training.card import model_card
 from genret.training.checkpoints import PREFIX, last_whole, sealed
 from genret.training.examples import Collator, Examples, Schedule, join
 from genret.training.practice import OwnTeacher, log_examples, make_examples
@@ -157,6 +159,8 @@ def save_model(
     with write_artifact(path, KIND, settings, inputs, hardware=made) as folder:
         with no_library_bars():
             trained.model.save_pretrained(folder / FOLDER)
+        card = model_card(trained.model.vocab.codebook_sizes, trained.model_settings, trained.train_settings)
+        write_text(folder / FOLDER / "README.md", card)
         save_text_tokenizer(trained.text_tokenizer, folder / FOLDER)
     return read_artifact(path, KIND, verify=False)
 
