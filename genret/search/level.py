@@ -135,6 +135,13 @@ class Level:
         masks = _bit_sets(self.size, self.codes, self.starts, heavy, keep)
         return LevelFilter(masks, None if self.sets.slots is None else bits.pack(keep))
 
+    def unfiltered(self) -> LevelFilter:
+        """The level's part of the filter that keeps all children."""
+        every = bits.pack(np.ones(len(self.codes), np.bool_))
+        if self.sets is None:
+            return LevelFilter(None, every)
+        return LevelFilter(self.sets.masks, None if self.sets.slots is None else every)
+
     def without(self, keep: LevelFilter, nodes: Ints, children: Ints) -> LevelFilter:
         """The same filter without these children of these nodes, pair by pair."""
         masks, flags = keep

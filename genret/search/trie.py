@@ -72,6 +72,16 @@ class Trie:
         return len(self.codebook_sizes)
 
     @property
+    def starts(self) -> tuple[UInts, ...]:
+        """Per depth, the first child of each node (at depth L, its first product), closed by their total."""
+        return self._starts
+
+    @property
+    def codes(self) -> list[UInts]:
+        """Per level, the code that leads to each node one deeper."""
+        return [level.codes for level in self._levels]
+
+    @property
     def num_ids(self) -> int:
         """Distinct semantic IDs."""
         return self.num_nodes(self.levels)
@@ -212,6 +222,12 @@ class Allowed:
         padded = np.append(mask, False)  # so that N itself has a word to be counted in
         flags = _node_flags(trie, mask)
         return cls(trie, bits.pack(padded), [level.filtered(flags[d]) for d, level in enumerate(trie._levels, start=1)])
+
+    @classmethod
+    def every(cls, trie: Trie) -> Allowed:
+        """The filter that allows all positions."""
+        kept = bits.pack(np.append(np.ones(trie.num_products, np.bool_), False))
+        return cls(trie, kept, [level.unfiltered() for level in trie._levels])
 
     def without(self, positions: Ints) -> Allowed:
         """The same filter without these positions: a copy, patched where they stood."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from genret import level
 from genret.ground.errors import GenretError
 from genret.search import bits
+from genret.search.patched import inserted, removed
 from genret.search.trie import Allowed, Trie, sort_rows
 
 SIZES = (1, 2, 3, 64, 70, 256, 300, 65_536)
@@ -269,3 +270,41 @@ def test_a_patched_filter_is_the_filter_compiled_anew(case: Case, some: float) -
         assert np.array_equal(patched.count(depth, nodes), anew.count(depth, nodes))
         masks = [trie.children_mask(depth, nodes, allowed) for allowed in (patched, anew)]
         assert np.array_equal(*masks)
+
+
+def arrays(trie: Trie) -> list[tuple[str, list[int]]]:
+    """What a trie is made of, with the types."""
+    return [(str(array.dtype), array.ravel().tolist()) for array in trie._arrays().values()]
+
+
+@settings(max_examples=150, deadline=None)
+@given(case=cases())
+def test_a_patched_trie_is_the_trie_built_anew(case: Case) -> None:
+    """Array by array, when some products of it go and others come."""
+    codes, sizes, _, seed = case
+    rng = np.random.default_rng(seed)
+    came = np.zeros(len(codes), np.bool_) if rng.random() < 0.1 else rng.random(len(codes)) < rng.random()
+    trie, order = Trie.build(codes[~came], sizes)
+    gone = np.flatnonzero(rng.random(len(order)) < rng.random())
+    fewer = removed(trie, gone)
+    kept = np.delete(codes[~came][order], gone, axis=0)
+    assert arrays(fewer) == arrays(Trie.build(kept, sizes).trie)
+    new = codes[came][sort_rows(codes[came], sizes)]
+    low = fewer.insertion_point(new)
+    start, stop = fewer.product_range(len(sizes), fewer.find(new))
+    points = np.sort(low + rng.integers(0, stop - start + 1))  # anywhere among those of the same ID
+    more = inserted(fewer, new, points)
+    everything = np.concatenate([kept, new])
+    assert arrays(more) == arrays(Trie.build(everything, sizes).trie)
+    assert np.insert(kept, points, new, axis=0).tolist() == more.id_of(np.arange(len(everything))).tolist()
+
+
+@given(case=cases())
+def test_the_filter_that_allows_everything(case: Case) -> None:
+    trie, _ = Trie.build(case.codes, case.sizes)
+    every, compiled = Allowed.every(trie), Allowed.from_positions(trie, np.ones(len(case.codes), np.bool_))
+    assert every.num_allowed == compiled.num_allowed == len(case.codes)
+    for depth in range(trie.levels):
+        nodes = np.arange(-1, trie.num_nodes(depth))
+        assert np.array_equal(every.count(depth, nodes), compiled.count(depth, nodes))
+        assert np.array_equal(*(trie.children_mask(depth, nodes, one) for one in (every, compiled)))
