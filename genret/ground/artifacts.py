@@ -22,7 +22,7 @@ from typing import Any
 
 from genret.ground.checks import shown
 from genret.ground.errors import GenretError, failed_write
-from genret.ground.files import write_text
+from genret.ground.files import runs, write_text
 from genret.ground.manifests import check_manifest
 
 FORMAT_VERSION = 1
@@ -222,7 +222,7 @@ def _sweep(path: Path) -> None:
     """Remove the temporary folders of writers that no longer run (and of this one)."""
     for left in path.parent.glob(f".{path.name}.*-*"):
         marker, _, process = left.name[len(path.name) + 2 :].partition("-")
-        if marker in {"tmp", "old"} and process.isdigit() and (int(process) == os.getpid() or not _runs(int(process))):
+        if marker in {"tmp", "old"} and process.isdigit() and (int(process) == os.getpid() or not runs(int(process))):
             shutil.rmtree(left, ignore_errors=True)
 
 
@@ -235,7 +235,7 @@ def _put_back(path: Path) -> None:
         for _ in range(100):
             if path.exists() or not left.exists():
                 return
-            time.sleep(0.01 if _runs(int(left.name.rpartition("-")[2])) else 0)
+            time.sleep(0.01 if runs(int(left.name.rpartition("-")[2])) else 0)
         with suppress(OSError):
             os.replace(left, path)
 
@@ -257,16 +257,6 @@ def _link(source: str, target: str) -> None:
         os.link(source, target)
     except OSError:
         shutil.copy2(source, target)
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _replace(temporary: Path, path: Path) -> None:

@@ -24,12 +24,35 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
     temporary = path.with_name(f".{path.stem}.tmp-{os.getpid()}{path.suffix}")
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def runs(process: int) -> bool:
+    """Whether a process of this number runs on this machine."""
+    if os.name != "posix":  # where signal 0 is a real one
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed writers of the file have left."""
+    head, tail = f".{path.stem}.tmp-", path.suffix
+    for left in path.parent.iterdir():
+        process = left.name[len(head) : len(left.name) - len(tail)]
+        if left.name == f"{head}{process}{tail}" and process.isdecimal() and not runs(int(process)):
+            left.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -48,3 +48,9 @@ def test_a_killed_writer_leaves_the_old_file(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert path.read_bytes() == b"old\r\n"
+    left = [name for name in os.listdir(tmp_path) if name != path.name]
+    assert len(left) == 1
+    (tmp_path / ".report.tmp-x.md").write_text("nobody's")
+    (tmp_path / f".report.tmp-{os.getppid()}.md").write_text("a writer's that runs")
+    write_text(path, "new")
+    assert sorted(os.listdir(tmp_path)) == sorted([f".report.tmp-{os.getppid()}.md", ".report.tmp-x.md", path.name])
