@@ -136,7 +136,10 @@ def _products(run: Run, query: str) -> tuple[str, ...]:
 
 
 def _ndcg(query: str, products: Sequence[str], grades: Mapping[str, float], irrelevant_grade: float) -> float:
-    """DCG of the first CUTOFF products over that of the best order; gain = max(0, grade - irrelevant_grade)."""
+    """DCG of the first CUTOFF products over that of the best order; gain = max(0, grade - irrelevant_grade).
+
+    Refused where the best order's DCG is more than a float64 holds, which rounding decides within 1e-14 of that.
+    """
     gains = {product: max(0.0, grade - irrelevant_grade) for product, grade in grades.items()}
     ideal = _dcg(sorted(gains.values(), reverse=True))
     if ideal == math.inf:

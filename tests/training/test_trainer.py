@@ -22,6 +22,7 @@ from genret.ground.errors import GenretError
 from genret.ground.types import Judgement, Product, Query
 from genret.model.dense_start import additive_codebooks, centred_codebooks
 from genret.search.vocab import Vocab
+from genret.training import trainer
 from genret.training.checkpoints import SEAL, last_whole
 from genret.training.examples import Collator, Examples, Schedule, Visit, join
 from genret.training.saved import load_model
@@ -330,6 +331,31 @@ def test_early_stopping_keeps_its_patience_across_an_interruption(tmp_path):
     ended = sorted(int(folder.name.split("-")[1]) for folder in (tmp_path / "cut").glob("checkpoint-*"))
     assert ended == steps
     assert same(again, whole)
+
+
+def test_early_stopping_cut_off_between_the_last_two_measurements(tmp_path, monkeypatch):
+    """Killed there, with its patience almost used up, a training stops where the whole one did."""
+    options = {"max_steps": 40, "lr": NO_STEP, "eval_every": 2, "patience": 3}
+    whole = train(tmp_path / "whole", **options)
+    end = last_whole(tmp_path / "whole")
+    assert end is not None
+    at, step = int(end.name.split("-")[1]), trainer._LevelTrainer.training_step
+    seen = []
+
+    def cut(self, *args, **kwargs):
+        seen.append(self.state.global_step)
+        if self.state.global_step == at - 1:
+            raise KeyboardInterrupt
+        return step(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer._LevelTrainer, "training_step", cut)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "cut", **options)
+    assert seen[-1] == at - 1
+    assert last_whole(tmp_path / "cut").name == f"checkpoint-{at - 2}"
+    assert same(train(tmp_path / "cut", **options), whole)
+    assert last_whole(tmp_path / "cut").name == end.name
 
 
 @pytest.mark.parametrize("lr", [1e38, 1e300])
