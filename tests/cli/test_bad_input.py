@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from remedies import foreign
 
 from genret.cli import main
 from genret.ground.artifacts import read_json, write_json
@@ -163,6 +164,7 @@ def _fails(arguments: list[str], says: str, capfd: pytest.CaptureFixture[str]) -
     assert exit_.value.code == 2, out + err
     assert len(message) == 1, out + err
     assert "Traceback" not in err
+    assert not foreign(message[0], arguments[0]), "a remedy that this command does not have"
     for words in says.split("|"):
         assert words.lower() in message[0].lower()
 
