@@ -12,7 +12,7 @@ from genret.cli import cli
 
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]")
 COMMAND = re.compile(r"\bgenret ([a-z]+)\b([^`']*)")
-OTHERS = {"--nproc", "--standalone", "--help", "--version"}
+OTHERS = {"--nproc", "--standalone", "--head", "--help", "--version"}
 """Options of other programs, and of every command."""
 
 

@@ -202,7 +202,7 @@ def written_generation(
 
 def _write(path: Path, contents: Contents, codebook_sizes: Sequence[int], inputs: Mapping[str, str]) -> Artifact:
     catalogue, codes, embeddings, live, text = contents
-    ranked = rank_keys(catalogue.table).order()
+    ranked = rank_keys(catalogue.table).order(len(catalogue))
     trie, order = Trie.build(codes[ranked], codebook_sizes)
     rows = ranked[order]  # (N,) the catalogue's row at each position
     ordered = catalogue.take(rows)

@@ -20,6 +20,7 @@ from genret.ground.artifacts import Artifact
 from genret.ground.checks import path as checked_path
 from genret.ground.errors import GenretError
 from genret.ground.manifests import as_described
+from genret.ground.typed import typed
 from genret.ground.types import Product, SemanticId
 from genret.index import generations
 from genret.index.build import Contents, allocated, build_index, opened, written_generation
@@ -54,12 +55,14 @@ class Changing:
         self.changes: list[Change] = []
         self._given: set[str] = set()
 
+    @typed
     def insert(
         self, products: Iterable[Product], codes: npt.ArrayLike, embeddings: npt.ArrayLike | None = None
     ) -> None:
         """As `Index.insert`."""
         self._add(self._pending.checked("insert", list(products), codes, embeddings), "insert")
 
+    @typed
     def update(
         self,
         products: Iterable[Product],
@@ -69,20 +72,24 @@ class Changing:
         """As `Index.update`."""
         self._add(self._pending.checked("update", list(products), codes, embeddings), "update")
 
-    def delete(self, ids: Iterable[str]) -> None:
+    @typed
+    def delete(self, ids: str | Iterable[str]) -> None:
         """As `Index.delete`."""
         names = [ids] if isinstance(ids, str) else list(ids)
         self._pending.check_ids("delete", names)
         self._add(Change(names), "delete")
 
+    @typed
     def products(self, ids: Iterable[str]) -> list[Product]:
         """Products that the index holds, as this transaction found them."""
         return self._pending.products_of(list(ids))
 
+    @typed
     def codes(self, ids: Iterable[str]) -> Ints:
         """(n, L) their semantic IDs."""
         return self._pending.codes_of(list(ids))
 
+    @typed
     def embeddings(self, ids: Iterable[str]) -> Floats | None:
         """(n, D) their embeddings; None where the index holds none."""
         return self._pending.embeddings_of(list(ids))
@@ -121,6 +128,7 @@ class Index:
         self._apply(read)
 
     @classmethod
+    @typed
     def open(cls, path: str | Path, *, verify: bool = True) -> Index:
         """The index at `path`, with all changes. `verify=False` checks the sizes of files only.
 
@@ -168,16 +176,20 @@ class Index:
         """The products' embeddings by position, None if the index holds none."""
         return self.snapshot().embeddings
 
+    @typed
     def compile(self, where: Condition | str | None = None) -> Allowed | None:
         """The filter for the current snapshot; None where everything is allowed."""
         return self.snapshot().compile(where)
 
+    @typed
     def product(self, position: int) -> Product:
         return self.snapshot().product(position)
 
+    @typed
     def products(self, positions: npt.ArrayLike) -> list[Product]:
         return self.snapshot().products(positions)
 
+    @typed
     def semantic_id(self, product_id: str) -> SemanticId:
         return self.snapshot().semantic_id(product_id)
 
@@ -188,6 +200,7 @@ class Index:
             frozen = self._pending.freeze()
         return frozen.contents()
 
+    @typed
     def define(self, name: str, where: Condition | str) -> None:
         """Give a filter a name that conditions may use, and compile it now. A GenretError if it does not fit."""
         condition = as_condition(where)
@@ -222,6 +235,7 @@ class Index:
                     self._pending.replay(change.changes)
                     self._last, self._snapshot = transaction.state.last, None
 
+    @typed
     def insert(
         self, products: Iterable[Product], codes: npt.ArrayLike, embeddings: npt.ArrayLike | None = None
     ) -> None:
@@ -232,6 +246,7 @@ class Index:
         with self.changing() as change:
             change.insert(products, codes, embeddings)
 
+    @typed
     def update(
         self,
         products: Iterable[Product],
@@ -245,7 +260,8 @@ class Index:
         with self.changing() as change:
             change.update(products, codes, embeddings)
 
-    def delete(self, ids: Iterable[str]) -> None:
+    @typed
+    def delete(self, ids: str | Iterable[str]) -> None:
         """Remove products by id: all or none. A GenretError if one of them is not in the index."""
         with self.changing() as change:
             change.delete(ids)

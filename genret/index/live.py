@@ -17,7 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from genret.data.records import Catalogue, product_table
+from genret.ground.checks import shown
 from genret.ground.errors import GenretError
+from genret.ground.typed import check
 from genret.ground.types import Product
 from genret.index.changes import Change, merged, whole
 from genret.index.filters import Condition
@@ -32,6 +34,7 @@ from genret.index.snapshot import (
     taken,
 )
 from genret.search.bits import Ints
+from genret.search.patched import inserted, removed
 from genret.search.trie import Allowed, Trie, check_codes, sort_rows
 
 Kind: TypeAlias = Literal["insert", "update", "delete"]
@@ -103,15 +106,17 @@ class Pending:
         self._ids: list[str] = []  # of each place
         self._popularity = Rows(1, np.float64)
         self._codes = Rows(self.shape.levels, np.int64)
-        self._points = Rows(1, np.int64)
         self._is_current = Rows(1, np.bool_)
         self._embeddings = None if base.embeddings is None else Rows(base.embeddings.shape[1], base.embeddings.dtype)
         self._current: dict[str, int] = {}  # product id -> its place
         self._dead: set[int] = set()  # base positions
-        self._newly_dead: list[int] = []  # ... not in `_live` yet
+        self._dead_rows = Rows(1, np.int64)  # the same
+        self._dead_seen = 0  # of these, how many `_live` leaves out
         self._live: Allowed | None = None
-        self._sorted = 0  # places from here on are not in `_order`, and have no point, yet
+        self._sorted = 0  # places from here on are not in `_order` yet
+        self._replaced = False  # whether one that may be in `_order` is no longer current
         self._order = np.zeros(0, np.int64)  # places in trie order, as of the last snapshot
+        self._points = np.zeros(0, np.int64)  # of each, the base position that it stands before
         self._trie = Trie.build(self._codes.values, base.trie.codebook_sizes).trie  # of these
 
     @property
@@ -138,30 +143,33 @@ class Pending:
         self, kind: Kind, products: list[Product], codes: npt.ArrayLike | None, embeddings: npt.ArrayLike | None
     ) -> Change:
         """The change, if it can be made as a whole; else a GenretError."""
-        ids = [product.id for product in products]
-        self.check_ids(kind, ids)
         for product in products:
             _check_product(kind, product)
+        ids = [product.id for product in products]
+        self.check_ids(kind, ids)
         if kind == "update" and codes is None:
             codes = self.codes_of(ids)
-        array = np.asarray(codes, np.int64) if len(ids) else np.zeros((0, self.shape.levels), np.int64)
+        array = _array(f"{kind}: codes", codes) if len(ids) else np.zeros((0, self.shape.levels), np.int64)
         if array.shape[:1] != (len(ids),):
             raise GenretError(
                 f"{kind}: codes of shape {array.shape} for {len(ids)} products; expected one row per product"
             )
         check_codes(array, self.base.trie.codebook_sizes)
         table = _table(kind, products)
-        return Change(ids, table, array, self._checked_embeddings(kind, ids, embeddings))
+        return Change(ids, table, array.astype(np.int64), self._checked_embeddings(kind, ids, embeddings))
 
     def apply(self, change: Change) -> None:
         """Make a change that was checked."""
+        died: list[int] = []
         for one, position in zip(change.ids, self.base.positions_of(change.ids).tolist(), strict=True):
             old = self._current.pop(one, None)
             if old is not None:
                 self._is_current.values[old] = False
+                self._replaced = True
             if position >= 0 and position not in self._dead:
                 self._dead.add(position)
-                self._newly_dead.append(position)
+                died.append(position)
+        self._dead_rows.extend(np.array(died, np.int64)[:, None])
         if change.table is None:
             return
         place = len(self._ids)
@@ -181,17 +189,17 @@ class Pending:
 
     def snapshot(self, names: Mapping[str, Condition]) -> Snapshot:
         """The base with the changes so far; later ones do not touch it."""
-        if self._newly_dead:
-            live = self._live or Allowed.from_positions(self.base.trie, np.ones(self.base.trie.num_products, np.bool_))
-            self._live, self._newly_dead = live.without(np.array(self._newly_dead)), []
-        dead = np.fromiter(self._dead, np.int64, len(self._dead))
+        dead = self._dead_rows.values[:, 0]
+        if self._dead_seen < len(dead):
+            live = self._live or Allowed.every(self.base.trie)
+            self._live, self._dead_seen = live.without(dead[self._dead_seen :]), len(dead)
         return Snapshot(self.base, self._delta() if self._current else None, dead, self._live, names)
 
     def freeze(self) -> Frozen:
         """All products as they now are, to be put together while changes go on."""
         places = np.array(list(self._current.values()), np.int64)
         vectors = None if self._embeddings is None else self._embeddings.values
-        dead = np.array(list(self._dead), np.int64)
+        dead = self._dead_rows.values[:, 0]
         return Frozen(self.base, dead, list(self._current), places, list(self._tables), self._codes.values, vectors)
 
     def codes_of(self, ids: Sequence[str]) -> Ints:
@@ -220,29 +228,33 @@ class Pending:
 
     def _delta(self) -> Delta:
         self._sort()
-        points = self._points.values[self._order, 0]
         vectors = None if self._embeddings is None else self._embeddings.values
-        return Delta(self._trie, points, self._order, tuple(self._tables), vectors)
+        return Delta(self._trie, self._points, self._order, tuple(self._tables), vectors)
 
     def _sort(self) -> None:
-        """Bring `_order` and its trie up to date: merge what is new into what is in order already."""
-        fresh = np.arange(self._sorted, len(self._ids))
+        """Bring `_order`, its points and its trie up to date: only what came and went since is looked at one by one."""
+        if self._replaced:
+            gone = np.flatnonzero(~self._is_current.values[:, 0].take(self._order))
+            self._trie = removed(self._trie, gone)
+            self._order, self._points = np.delete(self._order, gone), np.delete(self._points, gone)
+            self._replaced = False
+        fresh = np.flatnonzero(self._is_current.values[self._sorted :, 0]) + self._sorted
         self._sorted = len(self._ids)
-        self._points.extend(self.base.points(self._codes.values[fresh], self._keys(fresh))[:, None])
-        fresh = fresh[self._is_current.values[fresh, 0]]
-        fresh = fresh[self._keys(fresh).order()]
+        if not len(fresh):
+            return
+        fresh = fresh[self._keys(fresh).order(len(fresh))]
         fresh = fresh[sort_rows(self._codes.values[fresh], self.base.trie.codebook_sizes)]
-        points = bucket_points(self._trie, self._codes.values[fresh], self._keys(fresh), self._keys(self._order))
-        order = np.insert(self._order, points, fresh)
-        self._order = order[self._is_current.values[order, 0]]
-        sizes = self.base.trie.codebook_sizes
-        self._trie = Trie.of_sorted(self._codes.values, sizes, self._order)
+        codes, keys = self._codes.values[fresh], self._keys(fresh)
+        before = bucket_points(self._trie, codes, keys, self._keys(self._order))
+        self._trie = inserted(self._trie, codes, before)
+        self._order = np.insert(self._order, before, fresh)
+        self._points = np.insert(self._points, before, self.base.points(codes, keys))
 
     def _keys(self, places: Ints) -> RankKeys:
         """What ranks the products at these places."""
-        ids = self._ids
+        ids, popularity = self._ids, self._popularity.values[:, 0]
         return RankKeys(
-            self._popularity.values[places, 0],
+            lambda rows: popularity.take(places[rows]),
             lambda rows: pa.array([ids[place] for place in places[rows].tolist()], pa.string()),
         )
 
@@ -277,12 +289,22 @@ class Pending:
             raise GenretError(f"insert: this index holds embeddings; give ({len(ids)}, {width}) of them")
         if embeddings is None:
             return self.embeddings_of(ids)
-        vectors = np.asarray(embeddings, np.float32)
+        given = _array(f"{kind}: embeddings", embeddings)
+        vectors = given.astype(np.float32) if given.dtype.kind in "iuf" else np.zeros(0, np.float32)
         if vectors.shape != (len(ids), width) or not np.isfinite(vectors).all():
             raise GenretError(
-                f"{kind}: embeddings of shape {vectors.shape}; expected ({len(ids)}, {width}) finite numbers"
+                f"{kind}: embeddings of shape {given.shape} and type {given.dtype}; "
+                f"expected ({len(ids)}, {width}) finite numbers"
             )
         return vectors
+
+
+def _array(name: str, values: npt.ArrayLike | None) -> npt.NDArray[Any]:
+    """The values as an array; a GenretError where rows differ in length."""
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise GenretError(f"{name}={shown(values)}: not an array ({error})") from None
 
 
 def _table(kind: Kind, products: Sequence[Product]) -> pa.Table:
@@ -297,6 +319,12 @@ def _table(kind: Kind, products: Sequence[Product]) -> pa.Table:
 
 def _check_product(kind: Kind, product: Product) -> None:
     """What a catalogue's readers would have refused, and the order of products relies on."""
+    if not isinstance(product, Product):
+        raise GenretError(f"{kind}: {shown(product)} is not a Product")
+    check(f"{kind}: id", product.id, str)
+    check(f"{kind}: title of product {product.id!r}", product.title, str)
+    check(f"{kind}: popularity of product {product.id!r}", product.popularity, float)
+    check(f"{kind}: price of product {product.id!r}", product.price, float | None)
     if not product.title.strip():
         raise GenretError(f"{kind}: product {product.id!r} has no title")
     if not (math.isfinite(product.popularity) and product.popularity > 0):

@@ -19,7 +19,9 @@ import pyarrow.parquet as pq
 
 from genret.data.records import Catalogue, product_table
 from genret.ground.artifacts import Artifact
+from genret.ground.checks import shown
 from genret.ground.errors import GenretError
+from genret.ground.typed import typed
 from genret.ground.types import Product, SemanticId
 from genret.index.changes import LIVE, Change, Shape, read_live, whole
 from genret.index.filter_cache import FilterCache
@@ -47,15 +49,15 @@ class Embeddings(Protocol):
 class RankKeys(NamedTuple):
     """What orders the products of one ID, for n products: popularity, the highest first, then the product's id."""
 
-    popularity: npt.NDArray[np.float64]
-    """(n,)"""
+    popularity_at: Callable[[Ints], npt.NDArray[np.float64]]
+    """(m,) of the n -> (m,) how popular they are."""
     ids_at: Callable[[Ints], pa.Array]
     """(m,) of the n -> (m,) their ids."""
 
-    def order(self) -> Ints:
-        """(n,) the products in this order."""
-        every = np.arange(len(self.popularity))
-        table = pa.table({"popularity": self.popularity, "id": self.ids_at(every)})
+    def order(self, count: int) -> Ints:
+        """(n,) all n products in this order."""
+        every = np.arange(count)
+        table = pa.table({"popularity": self.popularity_at(every), "id": self.ids_at(every)})
         keys = [("popularity", "descending"), ("id", "ascending")]
         return pc.sort_indices(table, sort_keys=keys).to_numpy(zero_copy_only=False).astype(np.int64)
 
@@ -144,7 +146,7 @@ class Base:
 
     def points(self, codes: Ints, keys: RankKeys) -> Ints:
         """(n,) for each product, by its (n, L) codes and rank, the position that it would stand before."""
-        own = RankKeys(self._popularity, lambda positions: self._ids.take(pa.array(positions)))
+        own = RankKeys(self._popularity.take, lambda positions: self._ids.take(pa.array(positions)))
         return bucket_points(self.trie, codes, keys, own)
 
     def _bucket(self, codes: Ints) -> tuple[Ints, Ints]:
@@ -211,6 +213,7 @@ class Snapshot:
         """Itself."""
         return self
 
+    @typed
     def compile(self, where: Condition | str | None = None) -> Allowed | None:
         """The filter to search this snapshot with; None where everything is allowed. Cached by its text form.
 
@@ -224,14 +227,18 @@ class Snapshot:
         text = str(condition)
         return self._filters.get(text) or self._filters.put(text, self._compiled(condition))
 
+    @typed
     def check_values(self, where: Condition | str) -> None:
         """A GenretError, naming the nearest, for a text in the condition that no product has where it is asked for."""
         condition = resolve(as_condition(where), self.names, self._attributes)
         check_values(condition, [self.base.catalogue.table, *(() if self.delta is None else self.delta.tables)])
 
     def products(self, positions: npt.ArrayLike) -> list[Product]:
-        """The products at (n,) positions, in their order."""
-        of_delta, own = self._segments(np.asarray(positions, np.int64).reshape(-1))
+        """The products at (n,) positions, in their order. A GenretError for a position that is not there."""
+        asked = np.asarray(positions).reshape(-1)
+        if len(asked) and (asked.dtype.kind not in "iu" or asked.min() < 0 or asked.max() >= self.trie.num_products):
+            raise GenretError(f"positions={shown(positions)}: expected numbers from 0 to {self.trie.num_products - 1}")
+        of_delta, own = self._segments(asked.astype(np.int64))
         found: list[Product] = self.base.catalogue.at(own[~of_delta]) if not of_delta.all() else []
         if self.delta is None or not of_delta.any():
             return found
@@ -255,6 +262,7 @@ class Snapshot:
             return self.base.embeddings
         return _LaidEmbeddings(self)
 
+    @typed
     def position(self, product_id: str) -> int:
         """Where a product stands; a GenretError if the index does not hold it."""
         position = self._position(product_id)
@@ -268,6 +276,7 @@ class Snapshot:
         found[[self.position(one) for one in without]] = False
         return self.trie.id_of(np.flatnonzero(found))
 
+    @typed
     def semantic_id(self, product_id: str) -> SemanticId:
         """The semantic ID of a product; a GenretError if the index does not hold it."""
         return tuple(self.trie.id_of([self.position(product_id)])[0].tolist())
@@ -348,7 +357,8 @@ class _LaidEmbeddings:
 def rank_keys(table: pa.Table) -> RankKeys:
     """What ranks the products of a catalogue table."""
     ids = whole(table["id"])
-    return RankKeys(whole(table["popularity"]).to_numpy(zero_copy_only=False), lambda rows: ids.take(pa.array(rows)))
+    popularity = whole(table["popularity"]).to_numpy(zero_copy_only=False)
+    return RankKeys(popularity.take, lambda rows: ids.take(pa.array(rows)))
 
 
 def bucket_points(trie: Trie, codes: Ints, keys: RankKeys, known: RankKeys) -> Ints:
@@ -360,16 +370,16 @@ def bucket_points(trie: Trie, codes: Ints, keys: RankKeys, known: RankKeys) -> I
     shared = np.flatnonzero(stop > start)
     points = np.where(stop > start, start, trie.insertion_point(codes))
     low, high = start[shared], stop[shared]
-    popularity, ids = keys.popularity[shared], keys.ids_at(shared)
-    for _ in range(int((high - low).max(initial=0)).bit_length()):  # halving search of all products at once
-        middle = (low + high) >> 1
-        open_ = low < high
-        there = known.popularity.take(middle, mode="clip")
-        less = open_ & (there > popularity)
-        tied = np.flatnonzero(open_ & (there == popularity))
+    popularity, ids = keys.popularity_at(shared), keys.ids_at(shared)
+    while len(rows := np.flatnonzero(low < high)):  # halving search of all products at once
+        middle, own = (low[rows] + high[rows]) >> 1, popularity[rows]
+        there = known.popularity_at(middle)
+        less = there > own
+        tied = np.flatnonzero(there == own)
         if len(tied):
-            less[tied] = pc.less(known.ids_at(middle[tied]), ids.take(pa.array(tied))).to_numpy(zero_copy_only=False)
-        low, high = np.where(less, middle + 1, low), np.where(open_ & ~less, middle, high)
+            before = pc.less(known.ids_at(middle[tied]), ids.take(pa.array(rows[tied])))
+            less[tied] = before.to_numpy(zero_copy_only=False)
+        low[rows], high[rows] = np.where(less, middle + 1, low[rows]), np.where(less, high[rows], middle)
     points[shared] = low
     return points
 

@@ -141,9 +141,13 @@ class Store:
 
     @classmethod
     def create(cls, path: Path, state: State, rows: list[Row]) -> None:
-        """A new store, under a temporary name that is then renamed: there, whole and on the disk, or not there."""
+        """A new store, under a temporary name that is then renamed: there, whole and on the disk, or not there.
+
+        For whoever writes alone: what others left that were cut off is removed.
+        """
         temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
-        remove_database(temporary)
+        for left in path.parent.glob(f".{path.name}.tmp-*"):
+            left.unlink(missing_ok=True)
         try:
             with named(path):
                 connection = sqlite3.connect(temporary, isolation_level=None)

@@ -20,6 +20,7 @@ from genret.data.records import Catalogue
 from genret.embed.embedder import Embedder
 from genret.ground.artifacts import Artifact, check_lineage
 from genret.ground.errors import GenretError
+from genret.ground.typed import check, typed
 from genret.ground.types import Product
 from genret.index.build import Carry
 from genret.index.changes import Change
@@ -60,6 +61,7 @@ class Stock:
     Put(inserted=1, updated=0, unchanged=0)
     """
 
+    @typed
     def __init__(self, run: str | Path) -> None:
         """A GenretError if the run lacks an index."""
         self.run = RunFolder(run)
@@ -73,6 +75,7 @@ class Stock:
     ) -> None:
         self.index.close()
 
+    @typed
     def put(self, products: Iterable[Product]) -> Put:
         """Insert the products, those with a known id in place of the old: all of them, or none if one cannot be.
 
@@ -81,6 +84,7 @@ class Stock:
         share an id, or the run lacks an artifact.
         """
         wanted = list(products)
+        check("products", wanted, list[Product])
         _check_twice([product.id for product in wanted])
         if not wanted:
             return Put(0, 0, 0)
@@ -94,12 +98,15 @@ class Stock:
             self._write(change, wanted, vectors, new, other)
         return Put(len(new), len(other), len(old) - len(other))
 
+    @typed
     def patch(self, patches: Mapping[str, Mapping[str, Any]]) -> Put:
         """Change fields of products by id, and nothing else of them: all, or none if one cannot be.
 
         Only what is no part of a product's text can be changed so: `PATCHED`. A GenretError if one is unknown.
         """
         for one, fields in patches.items():
+            check("a product id of patches", one, str)
+            check(f"the fields of product {one!r}", fields, Mapping[str, Any])
             others = sorted(fields.keys() - set(PATCHED))
             if others:
                 raise GenretError(f"product {one!r}: a patch changes {', '.join(PATCHED)}, and not {others[0]}")
@@ -111,6 +118,7 @@ class Stock:
             change.update(changed)
         return Put(0, len(changed), len(before) - len(changed))
 
+    @typed
     def remove(self, ids: Sequence[str], *, missing_ok: bool = False) -> Removed:
         """Take products out: all, or none if the index does not hold one and `missing_ok` is not set."""
         wanted = list(ids)
@@ -224,24 +232,28 @@ def _differences(run: RunFolder, base: Base) -> list[Change]:
     return [change for change in (Change(gone), came) if change.ids]
 
 
+@typed
 def put_products(run: str | Path, products: Iterable[Product]) -> Put:
     """`Stock.put`, once."""
     with Stock(run) as stock:
         return stock.put(products)
 
 
+@typed
 def patch_products(run: str | Path, patches: Mapping[str, Mapping[str, Any]]) -> Put:
     """`Stock.patch`, once."""
     with Stock(run) as stock:
         return stock.patch(patches)
 
 
+@typed
 def remove_products(run: str | Path, ids: Sequence[str], *, missing_ok: bool = False) -> Removed:
     """`Stock.remove`, once."""
     with Stock(run) as stock:
         return stock.remove(ids, missing_ok=missing_ok)
 
 
+@typed
 def compact(run: str | Path) -> Compacted:
     """`Stock.compact`, once."""
     with Stock(run) as stock:
