@@ -60,6 +60,7 @@ def demo(out: Path, **changes: object) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_demo_ends_with_the_error_of_the_build_that_failed(tmp_path: Path) -> None:
     done = demo(tmp_path / "demo", **{"model.encoder": "/no/such/folder"})
     assert done.returncode == 2
@@ -68,6 +69,7 @@ def test_the_demo_ends_with_the_error_of_the_build_that_failed(tmp_path: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_small_demo_passes_in_either_precision(
     precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
