@@ -1,6 +1,6 @@
 """Does training the decoder pay? Models trained by several recipes beside the untrained start, over one run's IDs.
 
-    python eval/training.py runs/homedepot --recipes eval/presets/training-homedepot.toml
+    python eval/training.py runs/homedepot --recipes eval/trainings/homedepot.toml
 
 Each table [recipe.NAME] of the file holds training settings ([train]'s names); they overlay those of the RUN's model.
 Every recipe is trained with each of the seeds and searches by the beam alone. Recall on the train split stands beside:

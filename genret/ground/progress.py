@@ -32,6 +32,13 @@ def quiet() -> bool:
     return _level.get() == QUIET
 
 
+def log(name: str, figures: Mapping[str, float]) -> None:
+    """A line of figures, where more is to be told and stderr is a log."""
+    if _level.get() == VERBOSE and not sys.stderr.isatty():
+        said = ", ".join(f"{what} {value:.5g}" for what, value in figures.items())
+        print(f"{name:9s} {said}", file=sys.stderr, flush=True)
+
+
 class Whole:
     """Stages that follow each other, and what is left of them all, by how fast the finished ones went."""
 

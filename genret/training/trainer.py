@@ -27,7 +27,7 @@ from genret.ground.artifacts import Artifact, read_artifact, write_artifact
 from genret.ground.errors import GenretError, require
 from genret.ground.files import write_text
 from genret.ground.hardware import choose_device, choose_precision, record
-from genret.ground.progress import Bar, no_library_bars
+from genret.ground.progress import Bar, log, no_library_bars
 from genret.ground.progress import progress as telling
 from genret.ground.ranks import agreed, is_main, wait, world_size
 from genret.ground.settings import settings_dict
@@ -314,7 +314,10 @@ class _Told(TrainerCallback):
         self._bar.at(int(state.global_step))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
-        self._bar.note({name: value for name, value in (logs or {}).items() if "loss" in name})
+        losses = {name: float(value) for name, value in (logs or {}).items() if "loss" in name}
+        self._bar.note(losses)
+        if losses and is_main():
+            log("train", {"step": int(state.global_step), **losses})
 
 
 def _check_finite(model: GenretForConditionalGeneration, settings: TrainSettings) -> None:

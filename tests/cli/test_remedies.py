@@ -25,12 +25,16 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "data/values.py": ("data", "build", "put"),
     "data/patches.py": ("put",),
     "data/benchmarks.py": MAKES,
+    "data/describe.py": MAKES,
     "index/build.py": ("build", "index"),
     "pipeline/calibrate.py": ("calibrate",),
+    "pipeline/distributed/engine.py": ("build",),
+    "pipeline/split.py": ("shards",),
     "pipeline/stock.py": ("remove",),
     "server/guard.py": ("serve",),
     "server/process.py": ("serve",),
     "server/routes.py": ("serve",),
+    "server/shard_runs.py": ("serve",),
 }
 """Which commands show the messages of a file outside the command line; all of them have every option that these name.
 A file whose messages differ in this is below, by the option."""
@@ -38,6 +42,7 @@ BY_OPTION: dict[tuple[str, str], tuple[str, ...]] = {
     ("pipeline/stages.py", "--out"): MAKES,
     ("pipeline/stages.py", "--force"): MAKES,
     ("pipeline/stages.py", "--changes"): ("build", "index"),
+    ("pipeline/summary.py", "--out"): ("data",),  # in the command that it names
     **{("eval/demo.py", option): ("build",) for option in ("--format", "--out", "--set")},  # what it passes on
 }
 

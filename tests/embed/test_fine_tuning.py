@@ -190,7 +190,7 @@ def test_a_run_is_built_on_its_own_encoder_and_bag(precision, rounding, tiny_enc
     index_stage(tmp_path)
     retriever = Retriever.load(tmp_path)
     assert retriever.beam_width == 7
-    tokens = [retriever._text_tokenizer(query.text, return_tensors="pt")["input_ids"] for query in queries]
+    tokens = [retriever._text_tokens([query.text])[0] for query in queries]
     with torch.inference_mode():
         own = np.concatenate([retriever.model.encoder(row).pooler_output.numpy() for row in tokens])
     np.testing.assert_allclose(own, encoded, atol=rounding)  # the model embeds a query as the embedder does

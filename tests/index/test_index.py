@@ -162,7 +162,7 @@ def test_compaction_keeps_lineage_and_takes_in_the_changes(shop: Shop) -> None:
         (lambda index: index.update([Product("x", "t")]), "update: no product 'x'"),
         (lambda index: index.delete(["p001", "x"]), "delete: no product 'x'"),
         (lambda index: index.compile("colour = 'red'"), "no column or attribute 'colour'"),
-        (lambda index: index.compile(3), "expected text or a condition"),
+        (lambda index: index.compile(3), "expected Condition or text"),
         (lambda index: index.define("odd", "price <"), "column 8"),
         (lambda index: index.snapshot().position("x"), "no product 'x'"),
     ],

@@ -99,10 +99,10 @@ def test_two_processes_learn_as_one_does(shop: Path, whole: tuple[Path, int], co
     for ranks in (1, 2):
         run = shop / f"curve{ranks}"
         shutil.copytree(whole[0], run)
-        done = commands.run([*build_arguments(shop, run), "--set", "train.log_every=1"], run, ranks=ranks)
+        done = commands.run([*build_arguments(shop, run), "-v", "--set", "train.log_every=1"], run, ranks=ranks)
         assert done.codes == [0] * ranks, done.output
         assert done.output.count("up to date, reused") == 4, "the model alone is trained anew"
-        curves.append([float(loss) for loss in re.findall(r"'loss': '?([0-9.e+-]+)", done.output)])
+        curves.append([float(loss) for loss in re.findall(r"step \d+, loss ([0-9.e+-]+)", done.output)])
     assert len(curves[0]) == 8
     assert len({*curves[0]}) > 1
     np.testing.assert_allclose(curves[1], curves[0], rtol=2e-3)

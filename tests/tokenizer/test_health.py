@@ -160,7 +160,8 @@ def test_health_says_what_the_policy_did(policy, clustered):
     assert Health.from_json(measured.to_json()) == measured
     text = "\n".join(format_policy(measured))
     assert f"collision policy {policy}" in text
-    assert f"{assigned.report['collisions_before']:.2%} before, {assigned.report['collisions_after']:.2%} after" in text
+    before, after = (100 * assigned.report[f"collisions_{when}"] for when in ("before", "after"))
+    assert f"{before:.2f} % before, {after:.2f} % after" in text
     assert f"{round(600 * assigned.report['moved']):,} (" in text
     assert text in format_health(measured)
 

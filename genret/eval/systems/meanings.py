@@ -14,7 +14,7 @@ MEANINGS: Mapping[str, str] = {
     "generative-rescored": "The beam's products in the order of their embeddings' cosine with the query.",
     "generative-mixed": "The beam's products in the order of that cosine with the log-probability beside it.",
     "generative-spelled": "genret alone, words that nobody knows read as the nearest known ones.",
-    "hybrid": "`search --hybrid`: the beam's and BM25's products in one list, each scored by both.",
+    "hybrid": "`genret search --hybrid`: the beam's and BM25's products in one list, each scored by both.",
     "hybrid-spelled": "Hybrid search, words that nobody knows read as the nearest known ones.",
     "minilm": "Exact nearest neighbours over a sentence encoder as it is.",
     "two-tower": "Exact nearest neighbours over a sentence encoder fine-tuned on the training queries.",
