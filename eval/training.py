@@ -69,10 +69,12 @@ class Trial:
     def of(self, name: str, recipe: Mapping[str, Any], seed: int) -> dict[str, PerQuery]:
         """Split -> what the beams find. Read from the work folder, where it was measured before."""
         path = self.work / f"{name}-{seed}.json"
-        if path.is_file():
-            found: dict[str, PerQuery] = json.loads(path.read_text(encoding="utf-8"))
-            return found
         train = make_settings(TrainSettings, self.train, recipe, {"seed": seed})
+        asked = {split: [query.id for query in queries] for split, queries in self.queries.items()}
+        made_of = {"train": settings_dict(train), "beam_width": self.width, "queries": asked}
+        if path.is_file() and (kept := json.loads(path.read_text(encoding="utf-8")))["made_of"] == made_of:
+            found: dict[str, PerQuery] = kept["found"]
+            return found
         if train == make_settings(TrainSettings, self.train):
             model, text_tokenizer, _ = load_model(self.run / "model")
         else:
@@ -82,7 +84,7 @@ class Trial:
             split: measured(retriever, queries, self.gradings[split], self.width)
             for split, queries in self.queries.items()
         }
-        write_json(path, values)
+        write_json(path, {"made_of": made_of, "found": values})
         return values
 
 

@@ -39,11 +39,13 @@ def _data(name: str, content: str | bytes, *flags: str) -> Callable[[Path], list
     return lambda folder: ["data", _file(folder, name, content), "--out", str(folder / "out"), *flags]
 
 
-def _with_judgements(content: str, name: str = "judgements.csv") -> Callable[[Path], list[str]]:
+def _with_judgements(
+    content: str, name: str = "judgements.csv", catalogue: str = GOOD_CSV
+) -> Callable[[Path], list[str]]:
     def prepare(folder: Path) -> list[str]:
         queries = _file(folder, "queries.csv", "id,text\nq1,oat milk\n")
         judgements = _file(folder, name, content)
-        products = _file(folder, "products.csv", GOOD_CSV)
+        products = _file(folder, "products.csv", catalogue)
         return ["data", products, "--queries", queries, "--judgements", judgements, "--out", str(folder / "out")]
 
     return prepare
@@ -53,6 +55,11 @@ DATA = [
     Case("missing file", lambda f: ["data", str(f / "no.csv"), "--out", str(f / "out")], "no.csv"),
     Case("unknown extension", _data("products.xls", GOOD_CSV), "products.xls|csv"),
     Case("empty file", _data("products.csv", ""), "products.csv|empty|header"),
+    Case(
+        "no id column, and judgements that name ids",
+        _with_judgements("query_id,product_id,grade\nq1,1,3\n", catalogue="name,colour\nOat milk,white\n"),
+        "products.csv|no column for id",
+    ),
     Case("no title column", _data("products.csv", "id,colour\n1,white\n"), "products.csv|title"),
     Case("missing id", _data("products.csv", "id,title\n1,Oat milk\n,Rye bread\n"), "products.csv|line 3|id"),
     Case("duplicate id", _data("products.csv", "id,title\n1,Oat milk\n1,Rye bread\n"), "products.csv|line 3|id|line 2"),

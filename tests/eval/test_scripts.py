@@ -169,6 +169,11 @@ def test_trained_and_untrained_models_are_compared_on_dev_and_on_what_they_pract
     assert found["means"]["none"]["train"]["recall@100"] > 0.1, "the other train queries do not count as misses"
     assert found["recipes"]["gentle"]["lr"] == 1e-4
 
+    recipes.write_text("[recipe.gentle]\nmax_steps = 0\n")  # another recipe of the same name is no longer that one
+    run("training.py", tmp_path / "out", str(built_run), "--recipes", str(recipes), *work)
+    again = json.loads((tmp_path / "out" / "training.json").read_text())
+    assert again["means"]["gentle"] == again["means"]["untrained"] == found["means"]["untrained"]
+
 
 def test_a_cross_encoder_learns_grades_and_reorders_what_was_found(built_run: Path, tmp_path: Path) -> None:
     from tiny_shop import write_encoder
