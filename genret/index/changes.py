@@ -123,20 +123,24 @@ def merged(changes: Iterable[Change]) -> list[Change]:
             last |= {one: count + i for i, one in enumerate(change.ids)}
             puts.append(change)
             count += len(change.ids)
-    gone = [one for one, row in last.items() if row < 0]
-    rows = np.sort(np.array([row for row in last.values() if row >= 0], np.int64))
+    rows = np.fromiter(last.values(), np.int64, len(last))
+    gone = [one for one, row in last.items() if row < 0] if (rows < 0).any() else []
+    rows = np.sort(rows[rows >= 0])
     found = [Change(gone)] if gone else []
     return [*found, _joined(puts, rows)] if len(rows) else found
 
 
 def _joined(puts: Sequence[Change], rows: Ints) -> Change:
-    """The given rows of all that came."""
-    ids = np.array([one for put in puts for one in put.ids], object)[rows].tolist()
-    table = pa.concat_tables([put.table for put in puts]).combine_chunks().take(pa.array(rows))
-    vectors = None
+    """The given rows, ascending, of all that came."""
+    ids = [one for put in puts for one in put.ids]
+    table = pa.concat_tables([put.table for put in puts]).combine_chunks()
+    codes, vectors = np.concatenate([put.codes for put in puts]), None
     if puts[0].embeddings is not None:
-        vectors = np.concatenate([put.embeddings for put in puts if put.embeddings is not None])[rows]
-    return Change(ids, table, np.concatenate([put.codes for put in puts])[rows], vectors)
+        vectors = np.concatenate([put.embeddings for put in puts if put.embeddings is not None])
+    if len(rows) == len(ids):
+        return Change(ids, table, codes, vectors)
+    kept = np.array(ids, object)[rows].tolist()
+    return Change(kept, table.take(pa.array(rows)), codes[rows], None if vectors is None else vectors[rows])
 
 
 def whole(column: Any) -> Any:

@@ -58,6 +58,12 @@ class IdMap:
         found = self._of_product.get(product_id) if _can_be_asked(product_id) else None
         return tuple(found[0]) if found else None
 
+    def find_all(self, product_ids: Sequence[str]) -> list[SemanticId | None]:
+        """The semantic ID of each product, None for those that are not there."""
+        if not _can_be_asked("".join(product_ids)):
+            return [self.find(one) for one in product_ids]
+        return [found[0] if found else None for found in map(self._of_product.get, product_ids)]
+
     def save(self, folder: Path) -> None:
         """Write the two tries into `folder`."""
         self._of_product.save(str(folder / PRODUCTS))

@@ -160,15 +160,13 @@ class Pending:
 
     def apply(self, change: Change) -> None:
         """Make a change that was checked."""
-        died: list[int] = []
-        for one, position in zip(change.ids, self.base.positions_of(change.ids).tolist(), strict=True):
-            old = self._current.pop(one, None)
-            if old is not None:
-                self._is_current.values[old] = False
-                self._replaced = True
-            if position >= 0 and position not in self._dead:
-                self._dead.add(position)
-                died.append(position)
+        old = [place for one in change.ids if (place := self._current.pop(one, None)) is not None]
+        if old:
+            self._is_current.values[old] = False
+            self._replaced = True
+        positions = self.base.positions_of(change.ids)
+        died = [position for position in positions[positions >= 0].tolist() if position not in self._dead]
+        self._dead.update(died)
         self._dead_rows.extend(np.array(died, np.int64)[:, None])
         if change.table is None:
             return

@@ -132,9 +132,9 @@ class Base:
     def positions_of(self, ids: Sequence[str]) -> Ints:
         """(n,) the position of each product id; -1 for those the base does not hold."""
         result = np.full(len(ids), -1, np.int64)
-        known = {i: found for i, one in enumerate(ids) if (found := self.idmap.find(one)) is not None}
+        known = {i: found for i, found in enumerate(self.idmap.find_all(ids)) if found is not None}
         if known:
-            start, stop = self._bucket(np.array(list(known.values())))
+            start, stop = self.trie.bucket(np.array(list(known.values())))
             for i, first, last in zip(known, start.tolist(), stop.tolist(), strict=True):
                 within = 0 if last - first == 1 else pc.index(self._ids.slice(first, last - first), ids[i]).as_py()
                 result[i] = first + within
@@ -148,9 +148,6 @@ class Base:
         """(n,) for each product, by its (n, L) codes and rank, the position that it would stand before."""
         own = RankKeys(self._popularity.take, lambda positions: self._ids.take(pa.array(positions)))
         return bucket_points(self.trie, codes, keys, own)
-
-    def _bucket(self, codes: Ints) -> tuple[Ints, Ints]:
-        return self.trie.product_range(self.trie.levels, self.trie.find(codes))
 
 
 class Delta(NamedTuple):
@@ -366,10 +363,11 @@ def bucket_points(trie: Trie, codes: Ints, keys: RankKeys, known: RankKeys) -> I
 
     `keys` rank these products, `known` those at the trie's positions.
     """
-    start, stop = trie.product_range(trie.levels, trie.find(codes))
-    shared = np.flatnonzero(stop > start)
-    points = np.where(stop > start, start, trie.insertion_point(codes))
-    low, high = start[shared], stop[shared]
+    points, stop = trie.bucket(codes)
+    shared = np.flatnonzero(stop > points)
+    if not len(shared):
+        return points
+    low, high = points[shared], stop[shared]
     popularity, ids = keys.popularity_at(shared), keys.ids_at(shared)
     while len(rows := np.flatnonzero(low < high)):  # halving search of all products at once
         middle, own = (low[rows] + high[rows]) >> 1, popularity[rows]

@@ -51,6 +51,14 @@ def cleared(words: Words, index: Ints) -> Words:
     return result
 
 
+def added(words: Words, index: Ints) -> Words:
+    """A copy with the bits of these numbers (over all words, in order) set."""
+    result = words.copy()
+    octets = result.reshape(-1).view(np.uint8)
+    np.bitwise_or.at(octets, index >> 3, np.uint8(1) << (index & 7).astype(np.uint8))
+    return result
+
+
 def below(words: Words, bit: Ints) -> Ints:
     """How many bits of each word stand below its bit number (0..63)."""
     return popcount(words & ((np.uint64(1) << bit.astype(np.uint64)) - np.uint64(1)))

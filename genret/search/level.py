@@ -184,18 +184,30 @@ class Level:
         return np.where(found, child, -1)
 
 
+def has_all_sets(size: int, codes: UInts, starts: UInts) -> bool:
+    """Whether all nodes of a level get bit sets."""
+    nodes = len(starts) - 1
+    return nodes == 1 or _set_bytes(size) * nodes <= BYTES_A_CHILD * len(codes)
+
+
+def _set_bytes(size: int) -> int:
+    """What the bit set of a node takes."""
+    return bits.words_for(size) * 10  # 8 of a word's mask, 2 of its rank
+
+
 def _child_sets(size: int, codes: UInts, starts: UInts) -> ChildSets | None:
     """Bit sets for all nodes, for those with many children, or for none: as far as BYTES_A_CHILD allows."""
-    counts = np.diff(starts).astype(np.int64)
-    set_bytes = bits.words_for(size) * 10  # 8 of the mask, 2 of the rank
-    if len(counts) == 1 or set_bytes * len(counts) <= BYTES_A_CHILD * len(codes):
+    if has_all_sets(size, codes, starts):
         masks = _bit_sets(size, codes, starts)
         return ChildSets(masks, bits.exclusive_counts(masks), None)
-    heavy = np.flatnonzero(counts * BYTES_A_CHILD >= set_bytes)
-    total_bytes = 4 * len(counts) + set_bytes * (len(heavy) + 1)
-    if total_bytes > BYTES_A_CHILD_OF_SOME * len(codes) or counts[heavy].sum() < SHARE_OF_SOME * len(codes):
+    nodes, set_bytes, most = len(starts) - 1, _set_bytes(size), BYTES_A_CHILD_OF_SOME * len(codes)
+    if 4 * nodes + set_bytes > most:  # were it for one node alone
         return None
-    slots = np.zeros(len(counts), np.uint32)
+    counts = np.diff(starts)
+    heavy = np.flatnonzero(counts * BYTES_A_CHILD >= set_bytes)
+    if 4 * nodes + set_bytes * (len(heavy) + 1) > most or counts[heavy].sum() < SHARE_OF_SOME * len(codes):
+        return None
+    slots = np.zeros(nodes, np.uint32)
     slots[heavy] = np.arange(1, len(heavy) + 1)
     masks = _bit_sets(size, codes, starts, heavy)
     return ChildSets(masks, bits.exclusive_counts(masks), slots)

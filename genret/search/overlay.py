@@ -103,8 +103,9 @@ class OverlayTrie(Trie):
         """(n,) positions of the base -> (n,) their merged positions."""
         return base + np.searchsorted(self.points, base, "right")
 
-    def insertion_point(self, codes: npt.ArrayLike) -> Ints:
-        return self.base.insertion_point(codes) + self.delta.insertion_point(codes)
+    def bucket(self, codes: npt.ArrayLike) -> tuple[Ints, Ints]:
+        (start, stop), (delta_start, delta_stop) = self.base.bucket(codes), self.delta.bucket(codes)
+        return start + delta_start, stop + delta_stop
 
     def save(self, folder: str | Path) -> NoReturn:
         raise GenretError(f"{folder}: an index with changes is not saved as it is; compact it first")

@@ -77,6 +77,11 @@ class Trie:
         return self._starts
 
     @property
+    def by_level(self) -> tuple[Level, ...]:
+        """What is known of the nodes of each depth but the last."""
+        return self._levels
+
+    @property
     def codes(self) -> list[UInts]:
         """Per level, the code that leads to each node one deeper."""
         return [level.codes for level in self._levels]
@@ -153,18 +158,27 @@ class Trie:
 
     def insertion_point(self, codes: npt.ArrayLike) -> Ints:
         """(n, L) codes -> (n,) the first position whose ID is not below these; N where all are."""
+        return self.bucket(codes)[0]
+
+    def bucket(self, codes: npt.ArrayLike) -> tuple[Ints, Ints]:
+        """(n, L) codes -> (n,) start and (n,) stop: the positions of these IDs; both the insertion point of an ID that
+        is not there."""
         columns = np.asarray(codes, dtype=np.int64).reshape(-1, self.levels).T
         nodes = np.zeros(columns.shape[1], np.int64)
         if not self.num_products:
-            return nodes
-        result = np.full(columns.shape[1], -1, np.int64)
+            return nodes, nodes
+        points = np.full(columns.shape[1], -1, np.int64)
         for depth, (level, column) in enumerate(zip(self._levels, columns, strict=True), start=1):
             child, stop = level.lower_bound(nodes, column)
             found = (child < stop) & (level.codes.take(child, mode="clip") == column)
-            ended = ~found & (result < 0)
-            result[ended] = self.product_range(depth, child[ended] - 1)[1]  # where the node before it ends
+            ended = np.flatnonzero(~found & (points < 0))
+            if len(ended):
+                points[ended] = self.product_range(depth, child[ended] - 1)[1]  # where the node before it ends
+                if points.min() >= 0:
+                    return points, points
             nodes = np.where(found, child, 0)
-        return np.where(result < 0, self.product_range(self.levels, nodes)[0], result)
+        start, stop = self.product_range(self.levels, nodes)
+        return np.where(points < 0, start, points), np.where(points < 0, stop, points)
 
     def save(self, folder: str | Path) -> None:
         """Write the arrays as .npy files, and `trie.json`, into `folder` (made if missing)."""
