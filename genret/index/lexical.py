@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,8 +25,8 @@ from genret.ground.artifacts import read_json, write_json
 from genret.ground.errors import GenretError
 from genret.ground.settings import settings_dict
 from genret.ground.types import Product
+from genret.index.came import CameView
 from genret.index.spelling import count_words
-from genret.search.bits import Ints
 from genret.search.overlay import OverlayTrie
 
 WORD = re.compile(r"\w+")
@@ -268,48 +269,50 @@ def added_words(parts: Iterable[WholeWords]) -> WholeWords:
 class LexicalView:
     """The scores of a base and of the products that came since, by the positions of both together."""
 
-    def __init__(self, base: Lexical, trie: OverlayTrie | None = None, came: Sequence[Product] = ()) -> None:
-        """`came`: the products of the trie's delta, in its order."""
-        self.base, self._trie = base, trie
+    def __init__(self, base: Lexical, trie: OverlayTrie | None = None, came: CameView | None = None) -> None:
+        """`came`: the words of the trie's delta."""
+        self.base, self._trie, self._came = base, trie, came
         self.words = base.words
-        counts = [Counter(words) for words in product_words(came, base.settings)]
-        lengths = np.array([count.total() for count in counts], np.float64)
-        mean = base.mean_length or (lengths.mean() if len(lengths) else 0.0) or 1.0
-        k1, b = base.settings.k1, base.settings.b
-        self._saturation = k1 * (1 - b + b * lengths / mean)  # (n,)
-        self._postings: dict[str, dict[int, int]] = {}
-        for place, count in enumerate(counts):
-            for word, times in count.items():
-                self._postings.setdefault(word, {})[place] = times
 
     def scores(self, words: Sequence[str]) -> Floats:
         """(N,) float32 at every position, deleted products included; -inf where a product shares no word."""
         base = self.base.scores(words)
-        if self._trie is None:
+        if self._trie is None or self._came is None:
             return base
         scores = np.empty(self._trie.num_products, np.float32)
         of_base = np.ones(len(scores), np.bool_)
         of_base[self._trie.slots] = False
-        scores[of_base], scores[self._trie.slots] = base, self._came(words)
+        scores[of_base], scores[self._trie.slots] = base, self._scores_of(self._came, words)
         return scores
 
     def __contains__(self, word: object) -> bool:
-        return word in self.base or word in self._postings
+        return word in self.base or (isinstance(word, str) and self._coming(word) > 0)
 
     def holding(self, word: str) -> int:
         """How many products hold a word, deleted ones included."""
-        return self.base.holding(word) + len(self._postings.get(word, ()))
+        return self.base.holding(word) + self._coming(word)
 
     def rarity(self, word: str) -> float:
         """A word's weight; 0 for one that no product holds."""
-        return self.base.rarity(word, len(self._postings.get(word, ()))) if word in self else 0.0
+        return self.base.rarity(word, self._coming(word)) if word in self else 0.0
 
-    def _came(self, words: Sequence[str]) -> npt.NDArray[np.float64]:
-        total = np.zeros(len(self._saturation))  # every word in it adds more than 0
+    def _coming(self, word: str) -> int:
+        """How many of the products that came hold a word."""
+        return 0 if self._came is None else self._came.holding(word)
+
+    def _scores_of(self, came: CameView, words: Sequence[str]) -> npt.NDArray[np.float64]:
+        """(n,) of the products that came; every word in one adds more than 0."""
+        total = np.zeros(len(self._saturation))
         for word in words:
-            held = self._postings.get(word)
-            if held:
-                places: Ints = np.fromiter(held, np.int64, len(held))
-                times = np.fromiter(held.values(), np.float64, len(held))
-                total[places] += self.rarity(word) * times / (times + self._saturation[places])
+            positions, times = came.said(word)
+            if len(positions):
+                total[positions] += self.rarity(word) * times / (times + self._saturation[positions])
         return np.where(total > 0, total, -np.inf)
+
+    @cached_property
+    def _saturation(self) -> npt.NDArray[np.float64]:
+        """(n,) how much of a word a product that came must say to have half its weight."""
+        lengths = np.zeros(0) if self._came is None else self._came.lengths.astype(np.float64)
+        mean = self.base.mean_length or (lengths.mean() if len(lengths) else 0.0) or 1.0
+        k1, b = self.base.settings.k1, self.base.settings.b
+        return k1 * (1 - b + b * lengths / mean)

@@ -33,6 +33,7 @@ from genret.index.snapshot import (
     bucket_points,
     taken,
 )
+from genret.index.text import CameText
 from genret.search.bits import Ints
 from genret.search.patched import inserted, removed
 from genret.search.trie import Allowed, Trie, check_codes, sort_rows
@@ -108,6 +109,7 @@ class Pending:
         self._codes = Rows(self.shape.levels, np.int64)
         self._is_current = Rows(1, np.bool_)
         self._embeddings = None if base.embeddings is None else Rows(base.embeddings.shape[1], base.embeddings.dtype)
+        self._text = CameText.beside(base.text)
         self._current: dict[str, int] = {}  # product id -> its place
         self._dead: set[int] = set()  # base positions
         self._dead_rows = Rows(1, np.int64)  # the same
@@ -227,7 +229,7 @@ class Pending:
     def _delta(self) -> Delta:
         self._sort()
         vectors = None if self._embeddings is None else self._embeddings.values
-        return Delta(self._trie, self._points, self._order, tuple(self._tables), vectors)
+        return Delta(self._trie, self._points, self._order, tuple(self._tables), vectors, self._text)
 
     def _sort(self) -> None:
         """Bring `_order`, its points and its trie up to date: only what came and went since is looked at one by one."""

@@ -31,7 +31,7 @@ from genret.index.filter_values import check_values
 from genret.index.filters import Condition, resolve
 from genret.index.generations import Hold
 from genret.index.idmap import IdMap
-from genret.index.text import BaseText, SnapshotText
+from genret.index.text import BaseText, CameText, CameTextView, SnapshotText
 from genret.search.bits import Bools, Ints
 from genret.search.overlay import OverlayAllowed, OverlayTrie
 from genret.search.trie import Allowed, Trie
@@ -162,6 +162,8 @@ class Delta(NamedTuple):
     """The products as columns, in some pieces."""
     vectors: Floats | None
     """Their embeddings, by place."""
+    text: CameText
+    """Their words, by place."""
 
     @property
     def embeddings(self) -> Floats | None:
@@ -250,7 +252,8 @@ class Snapshot:
     def text(self) -> SnapshotText:
         """The products' words by position: BM25, and which words are known."""
         delta, trie = self.delta, self.trie if isinstance(self.trie, OverlayTrie) else None
-        return SnapshotText(self.base.text, trie, [] if delta is None else delta.products(np.arange(len(delta.rows))))
+        came = None if delta is None else CameTextView(delta.text, delta.tables, delta.rows)
+        return SnapshotText(self.base.text, trie, came)
 
     @property
     def embeddings(self) -> Embeddings | None:

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 WORD = re.compile(r"\w+")
 LETTERS = re.compile(r"[^\W\d_]+")
@@ -46,12 +46,50 @@ def count_words(texts: Iterable[str]) -> Counter[str]:
     return counts
 
 
-class Speller:
-    """Reads queries by a catalogue's words and those of its query log."""
+class NewWords(Protocol):
+    """Words of products that came later."""
+
+    @property
+    def words(self) -> Sequence[str]:
+        """All that a product holds, and some that none does any more."""
+
+    def holding(self, word: str) -> int:
+        """How many products hold a word."""
+
+    def has_stem(self, stem: str) -> bool:
+        """Whether one of their words has this stem."""
+
+
+class Known:
+    """The words of products and of a query log, and what is found out of them once."""
 
     def __init__(self, held: Mapping[str, int], asked: Mapping[str, int], stem: Callable[[str], str]) -> None:
         """`held`: word -> number of products; `asked`: word -> number of queries; `stem`: a word's stem."""
-        self.held, self.asked, self._stem = held, asked, stem
+        self.held, self.asked, self.stem = held, asked, stem
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Words that another may be read as: those of products, and of the log those that are asked for often."""
+        counts = {word: ASKED * self.asked.get(word, 0) + held for word, held in self.held.items()}
+        counts |= {word: ASKED * asked for word, asked in self.asked.items() if asked >= ASKED and word not in counts}
+        return {word: count for word, count in counts.items() if _can_be_meant(word)}
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The same, without counts."""
+        return list(self.counts)
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """Of the words of products."""
+        return frozenset(map(self.stem, self.held))
+
+
+class Speller:
+    """Reads queries by a catalogue's words and those of its query log."""
+
+    def __init__(self, known: Known, came: NewWords | None = None) -> None:
+        self._known, self._came = known, came
 
     def read(self, text: str) -> Spelling:
         """The query with its unknown words replaced where something near is known."""
@@ -62,55 +100,77 @@ class Speller:
             if self.holds(word):
                 return match[0]
             meant = self.meant(word)
-            if meant is not None or word not in self.asked:
+            if meant is not None or word not in self._known.asked:
                 unknown.append(word)
             return match[0] if meant is None else meant
 
         read = WORD.sub(replaced, text)
         return Spelling(read, tuple(dict.fromkeys(unknown)))
 
+    def holding(self, word: str) -> int:
+        """How many products hold a word as it is written, in lower case."""
+        return self._known.held.get(word, 0) + self._coming(word)
+
     def holds(self, word: str) -> bool:
         """Whether a product's text holds the word or another form of it, or it is none to be misspelled (`15w40`)."""
-        return word in self.held or not LETTERS.fullmatch(word) or self._stem(word) in self._stems
+        if word in self._known.held or not LETTERS.fullmatch(word):
+            return True
+        stem = self._known.stem(word)
+        return stem in self._known.stems or (self._came is not None and self._came.has_stem(stem))
 
     def meant(self, word: str) -> str | None:
         """The likeliest known word, or two, that an unknown one stands for; None if nothing is near."""
         if len(word) < SHORTEST:
             return None
-        asked = self.asked.get(word, 0)
+        asked = self._known.asked.get(word, 0)
         best, worth = None, DOUBT + TRUST * math.log(asked) if asked else 0.0
-        for other, slips in self._near(word):
-            value = math.log(self._counts[other]) - SLIP * (slips - 1) - FIRST * (other[0] != word[0])
+        for other, slips, count in self._near(word):
+            value = math.log(count) - SLIP * (slips - 1) - FIRST * (other[0] != word[0])
             if value >= worth and other != word:
                 best, worth = other, value
         return best or (self._parted(word) if asked < USUAL else None)
 
-    def _near(self, word: str) -> Sequence[tuple[str, int]]:
-        """The known words within one or two slips, and how many."""
-        from rapidfuzz import process
-        from rapidfuzz.distance import OSA
-
-        most = 2 if len(word) >= LONG else 1
-        found = process.extract(word, self._words, scorer=OSA.distance, score_cutoff=most, limit=None)
-        return [(other, int(cost)) for other, cost, _ in found]
+    def _near(self, word: str) -> list[tuple[str, int, int]]:
+        """The known words within one or two slips, how many slips, and how common each is; the nearest first."""
+        counts, asked = self._known.counts, self._known.asked
+        found = [
+            (other, slips, counts[other] + self._coming(other)) for other, slips in _within(word, self._known.words)
+        ]
+        for other, slips in _within(word, self._new_words):
+            held = self._coming(other)
+            if held:
+                found.append((other, slips, ASKED * asked.get(other, 0) + held))
+        return sorted(found, key=lambda one: one[1])
 
     def _parted(self, word: str) -> str | None:
         """The word as two known ones that were run together, the rarer of which is the commonest."""
         pairs = [(word[:at], word[at:]) for at in range(SHORTEST, len(word) - SHORTEST + 1)]
-        known = [(min(self.held[a], self.held[b]), f"{a} {b}") for a, b in pairs if a in self.held and b in self.held]
-        return max(known)[1] if known else None
+        known = [(min(map(self.holding, pair)), " ".join(pair)) for pair in pairs]
+        best = max(known, default=(0, ""))
+        return best[1] if best[0] else None
+
+    def _coming(self, word: str) -> int:
+        """How many of the products that came later hold a word."""
+        return 0 if self._came is None else self._came.holding(word)
 
     @cached_property
-    def _counts(self) -> dict[str, int]:
-        """Words that another may be read as: those of products, and of the log those that are asked for often."""
-        counts = {word: ASKED * self.asked.get(word, 0) + held for word, held in self.held.items()}
-        counts |= {word: ASKED * asked for word, asked in self.asked.items() if asked >= ASKED and word not in counts}
-        return {word: count for word, count in counts.items() if len(word) >= SHORTEST and LETTERS.fullmatch(word)}
+    def _new_words(self) -> list[str]:
+        """Words that another may be read as, beside those that were known before."""
+        words = () if self._came is None else self._came.words
+        return [word for word in words if word not in self._known.counts and _can_be_meant(word)]
 
-    @cached_property
-    def _words(self) -> list[str]:
-        return list(self._counts)
 
-    @cached_property
-    def _stems(self) -> frozenset[str]:
-        return frozenset(map(self._stem, self.held))
+def _can_be_meant(word: str) -> bool:
+    return len(word) >= SHORTEST and LETTERS.fullmatch(word) is not None
+
+
+def _within(word: str, others: Sequence[str]) -> list[tuple[str, int]]:
+    """Those of other words within one or two slips of a word, and how many; the nearest first."""
+    if not others:
+        return []
+    from rapidfuzz import process
+    from rapidfuzz.distance import OSA
+
+    most = 2 if len(word) >= LONG else 1
+    found = process.extract(word, others, scorer=OSA.distance, score_cutoff=most, limit=None)
+    return [(other, int(slips)) for other, slips, _ in found]

@@ -6,13 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
 
 from genret.data.product_text import TEXT_FIELDS, product_text
 from genret.ground.artifacts import Artifact, read_json, write_json
 from genret.ground.settings import settings_dict
 from genret.ground.types import Product
+from genret.index.came import CameView, CameWords
 from genret.index.lexical import WHOLE, BM25Settings, IndexText, Lexical, LexicalView, product_words, word_splitter
-from genret.index.spelling import WORD, Speller, count_words
+from genret.index.spelling import WORD, Known, Speller, count_words
+from genret.search.bits import Ints
 from genret.search.overlay import OverlayTrie
 
 TEXT = "text"
@@ -66,6 +71,12 @@ class BaseText:
         return self._words[1]
 
     @cached_property
+    def known(self) -> Known:
+        """The words that queries are read by."""
+        stem = word_splitter(stem=True)
+        return Known(self.held, self.about.asked, lambda word: stem(word)[0])
+
+    @cached_property
     def _words(self) -> tuple[Mapping[str, int], IndexText]:
         if not self.is_written:
             return _held(self._products()), IndexText()
@@ -75,12 +86,28 @@ class BaseText:
         return words["products"], IndexText(BM25Settings(**words["bm25"]), words["queries"], words["judged"], whole)
 
 
+class CameText(NamedTuple):
+    """The words of the products that came since a generation was written: each product is read once."""
+
+    said: CameWords
+    """As BM25 reads them."""
+    held: CameWords
+    """As they are written, in lower case."""
+    stems: CameWords
+
+    @classmethod
+    def beside(cls, base: BaseText) -> CameText:
+        """Of the products that come to an index, as it reads those that it has."""
+        said = CameWords(lambda products: product_words(products, base.lexical.settings))
+        return cls(said, CameWords(_written), CameWords(_stems))
+
+
 class SnapshotText:
     """The words of a base and of the products that came since."""
 
-    def __init__(self, base: BaseText, trie: OverlayTrie | None = None, came: Sequence[Product] = ()) -> None:
-        """`came`: the products of the trie's delta, in its order."""
-        self.base, self._trie, self._came = base, trie, came
+    def __init__(self, base: BaseText, trie: OverlayTrie | None = None, delta: CameTextView | None = None) -> None:
+        """`delta`: the words of the trie's delta."""
+        self.base, self._trie, self._came = base, trie, delta
 
     @property
     def has_log(self) -> bool:
@@ -90,26 +117,37 @@ class SnapshotText:
     @cached_property
     def lexical(self) -> LexicalView:
         """BM25 scores by position."""
-        return LexicalView(self.base.lexical, self._trie, self._came)
+        return LexicalView(self.base.lexical, self._trie, None if self._came is None else self._came.said)
 
     def learnt_share(self, text: str) -> float:
         """Of a query's words the share that are not new: words that only products hold that came since."""
         words = WORD.findall(text.lower())
-        new = sum(word in self._came_words and word not in self.base.held for word in words)
-        return 1 - new / len(words) if words else 1.0
-
-    @cached_property
-    def _came_words(self) -> Mapping[str, int]:
-        return _held(self._came)
+        if self._came is None or not words:
+            return 1.0
+        return 1 - sum(word not in self.base.held and self._came.held.holding(word) > 0 for word in words) / len(words)
 
     @cached_property
     def speller(self) -> Speller:
         """Reads queries by the words of products and queries."""
-        held = self.base.held
-        if self._came:
-            held = Counter(held) + Counter(self._came_words)
-        stem = word_splitter(stem=True)
-        return Speller(held, self.base.about.asked, lambda word: stem(word)[0])
+        return Speller(self.base.known) if self._came is None else Speller(self.base.known, self._came)
+
+
+class CameTextView:
+    """What a delta sees of the words that came: what `Speller` is told of them, and what BM25 is."""
+
+    def __init__(self, text: CameText, tables: Sequence[pa.Table], rows: Ints) -> None:
+        """As `CameView`."""
+        self.said, self.held, self._stems = (CameView(words, tables, rows) for words in text)
+
+    @property
+    def words(self) -> Sequence[str]:
+        return self.held.words
+
+    def holding(self, word: str) -> int:
+        return self.held.holding(word)
+
+    def has_stem(self, stem: str) -> bool:
+        return self._stems.holding(stem) > 0
 
 
 def _lexical(products: Iterable[Product], about: IndexText) -> Lexical:
@@ -118,3 +156,12 @@ def _lexical(products: Iterable[Product], about: IndexText) -> Lexical:
 
 def _held(products: Iterable[Product]) -> dict[str, int]:
     return dict(count_words(product_text(product, TEXT_FIELDS) for product in products))
+
+
+def _written(products: Sequence[Product]) -> list[set[str]]:
+    return [set(WORD.findall(product_text(product, TEXT_FIELDS).lower())) for product in products]
+
+
+def _stems(products: Sequence[Product]) -> list[set[str]]:
+    stems = word_splitter(stem=True)
+    return [set(stems(product_text(product, TEXT_FIELDS))) for product in products]

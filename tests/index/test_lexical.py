@@ -115,10 +115,53 @@ def test_an_index_written_before_words_were_kept_counts_them_and_is_not_hybrid_b
 
 def test_words_count_by_products_and_queries(index: Index) -> None:
     speller = index.snapshot().text.speller
-    assert speller.held["toothpaste"] == sum("toothpaste" in one.title for one in shelf(40))
+    assert speller.holding("toothpaste") == sum("toothpaste" in one.title for one in shelf(40))
     assert index.snapshot().text.has_log
     index.insert([Product("new", "zucchini bread")], codes(1, 5))
     assert index.snapshot().text.speller.read("zuchini bread").text == "zucchini bread"
+
+
+NEW_WORDS = ["zucchini", "bread", "gadget", "torches", "milk"]
+
+
+def words_known(index: Index) -> list[object]:
+    """What a snapshot says of words, for comparing."""
+    text = index.snapshot().text
+    asked = ["zuchini bread", "torch gadgt", "oat mlik", "breadgadget", "nothing"]
+    known = [(word in text.lexical, text.lexical.holding(word), text.lexical.rarity(word)) for word in NEW_WORDS]
+    scores = [sorted(by_id(index, text.lexical.words(query)).items()) for query in ["milk bread", "zucchini"]]
+    held = [text.speller.holding(word) for word in [*NEW_WORDS, "oat"]]
+    return [known, scores, held, [text.speller.read(one) for one in asked], [text.learnt_share(one) for one in asked]]
+
+
+def test_words_counted_as_products_come_are_those_counted_at_once(index: Index) -> None:
+    """Change after change: as in an index that is opened then; and an earlier snapshot stays as it was."""
+    rng, number = np.random.default_rng(3), 0
+    earlier, said = index.snapshot(), None
+    for turn in range(25):
+        count = int(rng.integers(1, 4))
+        texts = [" ".join(rng.choice([*NEW_WORDS, *WORDS], 4)) for _ in range(count)]
+        live = sorted(one.id for one in index.snapshot().products(np.flatnonzero(alive(index))))
+        if rng.random() < 0.5:
+            index.insert([Product(f"n{number + i}", text) for i, text in enumerate(texts)], codes(count, turn))
+            number += count
+        elif rng.random() < 0.5:
+            index.update([Product(one, texts[0]) for one in rng.choice(live, 1).tolist()])
+        else:
+            index.delete(rng.choice(live, 1).tolist())
+        opened = Index.open(index.folder)
+        assert words_known(index) == words_known(opened)
+        opened.close()
+        if said is not None:
+            assert earlier.text.lexical.scores(["milk", "bread"]).tolist() == said
+        if rng.random() < 0.3:
+            earlier = index.snapshot()
+            said = earlier.text.lexical.scores(["milk", "bread"]).tolist()
+
+
+def alive(index: Index) -> np.ndarray:
+    allowed = index.compile()
+    return np.ones(index.trie.num_products, np.bool_) if allowed is None else allowed.mask()
 
 
 def dataset(queries: int = 4) -> Dataset:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genret.index.lexical import word_splitter
-from genret.index.spelling import Speller, count_words
+from genret.index.spelling import Known, Speller, count_words
 
 HELD = {"oat": 90, "milk": 400, "toothpaste": 60, "organic": 900, "spice": 40, "slices": 30, "kitchen": 20, "spray": 50}
 HELD |= {"can": 10, "potatoes": 200, "biscuit": 25, "coconut": 80, "free": 300, "fire": 3}
@@ -20,7 +20,7 @@ def stem(word: str) -> str:
 
 @pytest.fixture
 def speller() -> Speller:
-    return Speller(HELD, ASKED, stem)
+    return Speller(Known(HELD, ASKED, stem))
 
 
 @pytest.mark.parametrize(
@@ -49,19 +49,19 @@ def test_queries_are_read(speller: Speller, typed: str, read: str, unknown: tupl
 
 
 def test_the_commoner_of_two_near_words_is_meant_and_a_nearer_one_before_a_farther() -> None:
-    speller = Speller({"cold": 5, "card": 50, "sardines": 900, "gardens": 2}, {}, stem)
+    speller = Speller(Known({"cold": 5, "card": 50, "sardines": 900, "gardens": 2}, {}, stem))
     assert speller.meant("cord") == "card"
     assert speller.meant("gardines") == "gardens" or speller.meant("gardines") == "sardines"
     assert speller.meant("gardenss") == "gardens"
 
 
 def test_a_speller_that_knows_nothing_changes_nothing() -> None:
-    assert Speller({}, {}, stem).read("oat milk") == ("oat milk", ("oat", "milk"))
+    assert Speller(Known({}, {}, stem)).read("oat milk") == ("oat milk", ("oat", "milk"))
 
 
 @given(st.text(max_size=40))
 def test_any_text_is_read_and_reading_again_changes_nothing_known(text: str) -> None:
-    speller = Speller(HELD, ASKED, stem)
+    speller = Speller(Known(HELD, ASKED, stem))
     first = speller.read(text)
     if not first.unknown:
         assert first.text == text
