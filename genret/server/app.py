@@ -31,7 +31,7 @@ from genret.server.engine import Engine, Found, Key
 from genret.server.guard import Guard, log_line
 from genret.server.metrics import Metrics
 from genret.server.problem import Problem
-from genret.server.routes import changes, lookups, searches, status, whys
+from genret.server.routes import changes, lookups, searches, status, versions, whys
 from genret.server.runs import Runs
 from genret.server.service import Service
 from genret.server.settings import ServeSettings
@@ -59,7 +59,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
     app.state.service = service
     routers = [searches(service), status(service)]
     if not settings.at:
-        routers += [whys(service), lookups(service), changes(service)]
+        routers += [whys(service), lookups(service), changes(service), versions(service)]
     if settings.shard:
         routers.append(shard_routes(service))
     for router in routers:

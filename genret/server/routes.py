@@ -136,16 +136,11 @@ def lookups(service: Service) -> APIRouter:
 
 
 def changes(service: Service) -> APIRouter:
-    """Products that come and go, and versions that are taken up or given up. Off unless the settings say otherwise."""
+    """Products that come and go. Off unless the settings say otherwise."""
     router, limits = APIRouter(tags=["changes"]), service.settings.limits
     models = wire.requests_within(limits, service.settings.batching)
     shelf, errors = Shelf(service.runs), _errors(400, 403, 404, 415, 422)
     changed: Codes = {200: {"model": wire.ChangedOut}, **errors}
-
-    def allow() -> None:
-        service.check_ready()
-        if not service.settings.access.changes:
-            raise Problem(403, "no_changes", "this server changes nothing; start it with --changes")
 
     async def make(request: Request, change: Callable[[Stock], dict[str, int]]) -> Response:
         """One change at a time, off the event loop."""
@@ -156,7 +151,7 @@ def changes(service: Service) -> APIRouter:
     @router.put("/v1/products", responses=changed, openapi_extra=wire.body_schema(models.put))
     async def put_products(request: Request) -> Response:
         """Add products, or replace those with the same ids. They can be found at once."""
-        allow()
+        _check_changes(service)
         asked: Any = await wire.read(request, models.put)
         rows = [row.model_dump(exclude_unset=True) for row in asked.products]
         return await make(request, lambda stock: stock.put(products_in(rows, stock.run.path))._asdict())
@@ -164,12 +159,12 @@ def changes(service: Service) -> APIRouter:
     @router.patch("/v1/products", responses=changed, openapi_extra=wire.body_schema(models.patch))
     async def patch_products(request: Request) -> Response:
         """Change price, stock, stores or popularity of products, and nothing else of them."""
-        allow()
+        _check_changes(service)
         asked: Any = await wire.read(request, models.patch)
         patches = {row.id: row.fields() for row in asked.products}
         if len(patches) < len(asked.products):
             raise Problem(422, "bad_request", "products: an id is given twice; give each once")
-        known(patches)
+        _check_known(service, patches)
         return await make(request, lambda stock: stock.patch(patches)._asdict())
 
     @router.delete("/v1/products", responses=changed)
@@ -182,30 +177,31 @@ def changes(service: Service) -> APIRouter:
         """Take one product out."""
         return await remove(request, [product_id])
 
-    def known(ids: Iterable[str]) -> None:
-        index = service.runs.get().retriever.index.snapshot()
-        missing = next((one for one in ids if one not in index), None)
-        if missing is not None:
-            raise _no_product(missing)
-
     async def remove(request: Request, ids: list[str]) -> Response:
-        allow()
+        _check_changes(service)
         if len(ids) > limits.products:
             raise too_large("id", f"{len(ids):,} ids", limits.products, "products")
-        known(ids)
+        _check_known(service, ids)
         return await make(request, lambda stock: {"removed": len(stock.remove(ids).removed)})
+
+    return router
+
+
+def versions(service: Service) -> APIRouter:
+    """Versions that are taken up or given up. Off unless the settings say otherwise."""
+    router, errors = APIRouter(tags=["changes"]), _errors(400, 403, 404, 415, 422)
 
     @router.post("/v1/reload", responses={200: {"model": wire.VersionOut}, **errors})
     async def reload() -> Response:
         """Look for newer artifacts now, rather than in a few seconds."""
-        allow()
+        _check_changes(service)
         await run_in_threadpool(service.runs.poll)
         return Json(_version(service))
 
     @router.post("/v1/rollback", responses={200: {"model": wire.VersionOut}, **errors, **_errors(409)})
     async def rollback(run: Run = None) -> Response:
         """Go back to the version served before, in every worker, and don't take up the present one again."""
-        allow()
+        _check_changes(service)
         served = service.runs.get(run)
         if service.runs.previous(served.name) is None:
             raise Problem(409, "no_previous", f"run {served.name!r} has served one version only")
@@ -282,6 +278,19 @@ def _sorted_out(texts: list[str], asked: Any, limits: Limits) -> tuple[list[str]
         else:
             bad[place] = problem.message
     return good, bad
+
+
+def _check_changes(service: Service) -> None:
+    service.check_ready()
+    if not service.settings.access.changes:
+        raise Problem(403, "no_changes", "this server changes nothing; start it with --changes")
+
+
+def _check_known(service: Service, ids: Iterable[str]) -> None:
+    index = service.runs.get().retriever.index.snapshot()
+    missing = next((one for one in ids if one not in index), None)
+    if missing is not None:
+        raise _no_product(missing)
 
 
 def _described(served: Served | ShardServed) -> dict[str, Any]:

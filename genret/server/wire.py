@@ -37,6 +37,20 @@ class Requests(NamedTuple):
 def requests_within(limits: Limits, batching: Batching) -> Requests:
     """The request models of a server with these limits."""
 
+    class Put(Strict):
+        """Products to be added, or to take the place of those with the same ids."""
+
+        products: list[ProductIn] = Field(min_length=1, max_length=limits.products)
+
+    class Patch(Strict):
+        """Fields of products that are no part of their text, by id."""
+
+        products: list[PatchIn] = Field(min_length=1, max_length=limits.products)
+
+    return Requests(_search_within(limits, batching), _why_not_within(limits, batching), Put, Patch)
+
+
+def _search_within(limits: Limits, batching: Batching) -> type[BaseModel]:
     class Search(Strict):
         """One query or several, and how to search."""
 
@@ -78,6 +92,10 @@ def requests_within(limits: Limits, batching: Batching) -> Requests:
             batching.deadline_ms, ge=1, le=batching.max_deadline_ms, description="When to give up (504)."
         )
 
+    return Search
+
+
+def _why_not_within(limits: Limits, batching: Batching) -> type[BaseModel]:
     class WhyNot(Strict):
         """A product, and the search that should have found it."""
 
@@ -89,17 +107,7 @@ def requests_within(limits: Limits, batching: Batching) -> Requests:
         run: str | None = Field(None, max_length=1000)
         timeout_ms: int = Field(batching.deadline_ms, ge=1, le=batching.max_deadline_ms)
 
-    class Put(Strict):
-        """Products to be added, or to take the place of those with the same ids."""
-
-        products: list[ProductIn] = Field(min_length=1, max_length=limits.products)
-
-    class Patch(Strict):
-        """Fields of products that are no part of their text, by id."""
-
-        products: list[PatchIn] = Field(min_length=1, max_length=limits.products)
-
-    return Requests(Search, WhyNot, Put, Patch)
+    return WhyNot
 
 
 class ProductIn(Strict):
