@@ -72,7 +72,7 @@ class Trial:
         train = make_settings(TrainSettings, self.train, recipe, {"seed": seed})
         asked = {split: [query.id for query in queries] for split, queries in self.queries.items()}
         made_of = {"train": settings_dict(train), "beam_width": self.width, "queries": asked}
-        if path.is_file() and (kept := json.loads(path.read_text(encoding="utf-8")))["made_of"] == made_of:
+        if path.is_file() and (kept := json.loads(path.read_text(encoding="utf-8"))).get("made_of") == made_of:
             found: dict[str, PerQuery] = kept["found"]
             return found
         if train == make_settings(TrainSettings, self.train):
