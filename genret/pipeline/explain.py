@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from genret.ground.percent import percent
 from genret.ground.types import SemanticId
 from genret.index.index import Index
 from genret.search.beam import BeamTrace
@@ -91,4 +92,4 @@ def _label(prefix: SemanticId, index: Index) -> str:
     step = max(1, (stop - start) // LABEL_SAMPLE)
     products = index.products(np.arange(start, stop, step))
     leaf, count = Counter(p.category[-1] if p.category else "" for p in products).most_common(1)[0]
-    return f"{leaf} {count / len(products):.0%}" if leaf else products[0].title
+    return f"{leaf} {percent(count / len(products), 0)}" if leaf else products[0].title

@@ -13,6 +13,7 @@ from typing import Any
 
 from genret.ground.artifacts import read_artifact
 from genret.ground.errors import GenretError
+from genret.ground.percent import percent
 from genret.ground.settings import make_settings
 from genret.pipeline.folder import KINDS, RunFolder
 
@@ -144,7 +145,7 @@ def _drift(run: Path) -> dict[str, Any]:
         index.close()
     before = set(folder.dataset().catalogue.ids)
     new, gone = len(now - before), len(before - now)
-    return {"not trained on": new, "trained on, gone": gone, "drift": f"{(new + gone) / max(1, len(before)):.1%}"}
+    return {"not trained on": new, "trained on, gone": gone, "drift": percent((new + gone) / max(1, len(before)))}
 
 
 _FACTS: dict[str, Callable[[Path], dict[str, Any]]] = {
@@ -166,11 +167,11 @@ def _next(run: Path, summary: Summary) -> str:
     for stage, facts in summary.parts.items():
         if "missing" in facts:
             return f"genret {verbs.get(stage, stage)} {run}   ({facts['missing']})"
-    drift = summary.parts["index"]["drift"]
-    if float(drift.rstrip("%")) > 100 * RETRAIN_AT:
-        return (
-            f"genret build on the catalogue of today   ({drift} of its products came or went since {run} was trained)"
-        )
+    index = summary.parts["index"]
+    moved = index["not trained on"] + index["trained on, gone"]
+    if moved > RETRAIN_AT * summary.parts["data"]["products"]:
+        drift = f"{index['drift']} of its products came or went since {run} was trained"
+        return f"genret build on the catalogue of today   ({drift})"
     if isinstance(summary.parts["tokenizer"]["health"], list):
         return f"genret tokenizer health {run}"
     if summary.parts["index"]["changes"] > max(1000, summary.parts["index"]["products"] // 10):

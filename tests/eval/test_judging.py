@@ -134,4 +134,4 @@ def test_the_queries_that_differ_most_come_first() -> None:
 def test_compare_of_a_run_with_itself_shows_no_difference(built_run: Path, tmp_path: Path) -> None:
     (tmp_path / "queries.txt").write_text("oat milk\nrye bread\n", encoding="utf-8")
     said = run("compare", str(built_run), str(built_run), "--queries", str(tmp_path / "queries.txt"))
-    assert said == "2 queries, mean overlap 100%; 2 have the same products\n"
+    assert said == "2 queries, mean overlap 100 %; 2 have the same products\n"

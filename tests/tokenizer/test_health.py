@@ -206,7 +206,7 @@ def test_text_holds_fragmentation_buckets_and_both_correlations(clustered):
     parted = text.split("pairs that part at")[1]
     for shares in measured.fragmentation.values():
         assert "".join(f"{share:>9.1%}" for share in shares) in parted
-    assert "-0.0%" not in text
+    assert "-0.0 %" not in text
     similar = measured.similarity
     squeezed = " ".join(text.split())
     assert f"over neighbours of rank 1, 2, 4, 8, ... {similar.correlation:.3f}" in squeezed

@@ -222,7 +222,7 @@ def test_mode_collapse_gate_names_the_remedy(clustered):
     tokenizer = train(clustered)
     with torch.no_grad():
         tokenizer.model.quantizer.codebooks[0][1:] = 1e6
-    with pytest.raises(GenretError, match=r"mode collapse: one L1 code holds 100% .* lower lam"):
+    with pytest.raises(GenretError, match=r"mode collapse: one L1 code holds 100 % .* lower lam"):
         check_codebooks(tokenizer, clustered[0])
 
 

@@ -68,7 +68,7 @@ def test_knee_by_hand():
     found = recommend(trials((0, 0, 0.2), (0.01, 0.01, 0.5), (0.1, 0.05, 0.55), (1, 0.5, 0.9)), budget=0.1)
     assert found.recommended == 0.01
     assert "gains 30.0 points of agreement" in found.why
-    assert "+1.0% error, the knee: the most within the budget of 10%, lambda 0.1, gains 35.0 points" in found.why
+    assert "+1.0 % error, the knee: the most within the budget of 10 %, lambda 0.1, gains 35.0 points" in found.why
     verdicts = [trial.verdict for trial in found.trials]
     assert verdicts == ["baseline", "recommended", "gains, but not the knee", "over the budget"]
     assert "L1-L2" in format_tuning(found)
@@ -98,7 +98,7 @@ def test_a_free_gain_is_taken_whole():
 def test_nothing_within_the_budget():
     found = recommend(trials((0, 0, 0.2), (0.01, 0.2, 0.3), (0.1, 0.4, 0.4)), budget=0.1)
     assert found.recommended == 0
-    assert "the cheapest lambda above it, 0.01, costs +20.0% error, over the budget of 10%" in found.why
+    assert "the cheapest lambda above it, 0.01, costs +20.0 % error, over the budget of 10 %" in found.why
     assert found.to_json()["margin"] is None
 
 

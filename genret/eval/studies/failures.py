@@ -23,6 +23,7 @@ from genret.eval.result import Grading, format_difference, table
 from genret.eval.runs import Run
 from genret.eval.systems.bench import Bench
 from genret.ground.errors import GenretError
+from genret.ground.percent import percent
 from genret.ground.types import Query, SemanticId
 from genret.index.lexical import BM25Settings, product_words, word_splitter
 
@@ -120,7 +121,7 @@ class Failures:
                 f"{g.system:.3f}",
                 f"{g.baseline:.3f}",
                 format_difference(g.difference),
-                f"{100 * g.lost:.0f} %",
+                percent(g.lost, 0),
             ]
             for g in self.groups
         ]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from genret.ground.percent import percent
 from genret.ground.types import SearchResult
 
 
@@ -44,11 +45,11 @@ def format_differences(rows: Sequence[Difference], names: tuple[str, str], show:
     """The mean overlap, and the `show` queries that differ most, rank by rank; `+` marks what the other list lacks."""
     mean = sum(row.overlap for row in rows) / len(rows)
     same = sum(row.overlap == 1 for row in rows)
-    lines = [f"{len(rows)} queries, mean overlap {mean:.0%}; {same} have the same products"]
+    lines = [f"{len(rows)} queries, mean overlap {percent(mean, 0)}; {same} have the same products"]
     for row in rows[:show]:
         if row.overlap == 1:
             break
-        lines += ["", f"{row.query}  (overlap {row.overlap:.0%})", f"    {names[0]:<52}  {names[1]}"]
+        lines += ["", f"{row.query}  (overlap {percent(row.overlap, 0)})", f"    {names[0]:<52}  {names[1]}"]
         left, right = _marked(row.first, row.second), _marked(row.second, row.first)
         for rank in range(max(len(left), len(right))):
             a, b = (side[rank] if rank < len(side) else "" for side in (left, right))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from genret.ground.percent import percent
+from genret.ground.percent import change, percent
 
 if TYPE_CHECKING:
     from genret.tokenizer.judging.health import Health
@@ -34,12 +34,13 @@ def format_policy(health: Health) -> list[str]:
     if effect is None:
         return []
     cost = effect.error_after / effect.error_before - 1 if effect.error_before else 0.0
+    errors = f"{effect.error_before:.4f} before, {effect.error_after:.4f} after ({change(cost)})"
     lines = [
         f"collision policy {effect.policy}",
         f"  products that share an ID  {percent(effect.collisions_before, 2)} before, "
         f"{percent(effect.collisions_after, 2)} after",
         f"  products moved             {round(effect.moved * health.products):,} ({percent(effect.moved, 2)})",
-        f"  reconstruction error       {effect.error_before:.4f} before, {effect.error_after:.4f} after ({cost:+.1%})",
+        f"  reconstruction error       {errors}",
     ]
     if effect.limit is not None and effect.collisions_after > effect.limit:
         lines += [f"  max_collisions={effect.limit:g} could not be had: too many products are alike, or too few codes"]
@@ -101,8 +102,8 @@ def correlations(health: Health) -> dict[str, float | None]:
 def _levels(health: Health) -> list[str]:
     head = f"{'level':<8}{'codes':>7}{'used':>8}{'dead':>6}{'perplexity':>12}{'bits':>7}{'largest':>9}{'gini':>7}"
     rows = [
-        f"{name:<8}{level.size:>7}{level.usage:>8.1%}{level.dead:>6}{level.perplexity:>12.1f}{level.entropy:>7.2f}"
-        f"{level.largest_share:>9.1%}{level.gini:>7.2f}{level.prefixes:>10,}"
+        f"{name:<8}{level.size:>7}{percent(level.usage):>8}{level.dead:>6}{level.perplexity:>12.1f}{level.entropy:>7.2f}"
+        f"{percent(level.largest_share):>9}{level.gini:>7.2f}{level.prefixes:>10,}"
         for name, level in zip(level_names(health), health.levels, strict=True)
     ]
     if health.hourglass is not None:
@@ -113,7 +114,7 @@ def _levels(health: Health) -> list[str]:
 def _table(title: str, columns: Sequence[str], rows: Mapping[str, tuple[float, ...] | None]) -> list[str]:
     """A line of shares a row that is known; nothing where none is."""
     known = {name: shares for name, shares in rows.items() if shares}
-    lines = [f"{name:<32}" + "".join(f"{share:>9.1%}" for share in shares) for name, shares in known.items()]
+    lines = [f"{name:<32}" + "".join(f"{percent(share):>9}" for share in shares) for name, shares in known.items()]
     return [f"{title:<32}" + "".join(f"{column:>9}" for column in columns), *lines] if lines else []
 
 

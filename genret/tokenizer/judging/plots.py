@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from genret.ground.errors import require
+from genret.ground.percent import percent
 from genret.tokenizer.judging.health import Health
 from genret.tokenizer.judging.health_text import (
     agreement,
@@ -43,7 +44,7 @@ def plot_health(health: Health, history: Sequence[Mapping[str, Any]], path: Path
     used, spread, entropy, largest, buckets, policy, parted, agree, pure, near, correlation, course = panels
     _plot_use(health, used, spread, entropy, largest)
     bins = bucket_bins(health.bucket_sizes)
-    _bars(buckets, "bucket sizes", list(bins), list(bins.values()), "{:,.0f}", top=None)
+    _bars(buckets, "bucket sizes", list(bins), list(bins.values()), "{:,.0f}".format, top=None)
     buckets.set(xlabel="products an ID", ylabel="IDs", yscale="log")
     _plot_policy(health, policy)
     depths = depth_names(health)
@@ -53,7 +54,7 @@ def plot_health(health: Health, history: Sequence[Mapping[str, Any]], path: Path
     _plot_similarity(health, depths, near, correlation)
     _plot_course(history, course)
     figure.suptitle(
-        f"{health.products:,} products, {health.ids:,} IDs; {health.collisions:.2%} of products share one; "
+        f"{health.products:,} products, {health.ids:,} IDs; {percent(health.collisions, 2)} of products share one; "
         f"reconstruction error {health.error:.4f}, cosine {health.cosine:.4f}"
     )
     save_figure(figure, path)
@@ -66,11 +67,11 @@ def _plot_use(health: Health, used: Any, spread: Any, entropy: Any, largest: Any
     for place, level in enumerate(levels):
         used.text(place, 0.03, f"{level.dead} dead", ha="center", fontsize=7, color="white")
     perplexities = [level.perplexity for level in levels]
-    _bars(spread, "perplexity (line: codes)", names, perplexities, "{:.1f}", top=None, inside=True)
+    _bars(spread, "perplexity (line: codes)", names, perplexities, "{:.1f}".format, top=None, inside=True)
     spread.plot(names, [level.size for level in levels], "_", color="black", markersize=24)
     narrow = "" if health.hourglass is None else f"; hourglass {health.hourglass:+.3f}"
     bits = [level.entropy for level in levels]
-    _bars(entropy, f"entropy, bits (line: most){narrow}", names, bits, "{:.2f}", top=None, inside=True)
+    _bars(entropy, f"entropy, bits (line: most){narrow}", names, bits, "{:.2f}".format, top=None, inside=True)
     entropy.plot(names, [math.log2(level.size) for level in levels], "_", color="black", markersize=24)
     _bars(largest, "largest code's share", names, [level.largest_share for level in levels], top=None)
 
@@ -84,7 +85,7 @@ def _plot_policy(health: Health, axis: Any) -> None:
         return
     names = ["share an ID:\nbefore", "\nafter", "error:\nbefore", "\nafter"]
     values = [effect.collisions_before, effect.collisions_after, effect.error_before, effect.error_after]
-    _bars(axis, f"policy {effect.policy}: {effect.moved:.1%} of products moved", names, values, top=None)
+    _bars(axis, f"policy {effect.policy}: {percent(effect.moved)} of products moved", names, values, top=None)
 
 
 def _plot_similarity(health: Health, depths: Sequence[str], near: Any, correlation: Any) -> None:
@@ -93,7 +94,7 @@ def _plot_similarity(health: Health, depths: Sequence[str], near: Any, correlati
     _bars(near, "P(share the prefix | cosine >= .9)", depths if shares else [], shares or [])
     found = {name: value for name, value in correlations(health).items() if value is not None}
     names = [name.replace(" of ", "\nof ").replace("random ", "random\n") for name in found]
-    _bars(correlation, "rank corr. of cosine and shared length", names, list(found.values()), "{:.3f}", top=None)
+    _bars(correlation, "rank corr. of cosine and shared length", names, list(found.values()), "{:.3f}".format, top=None)
 
 
 def _plot_course(history: Sequence[Mapping[str, Any]], axis: Any) -> None:
@@ -116,14 +117,14 @@ def _bars(
     title: str,
     names: Sequence[str],
     values: Sequence[float],
-    form: str = "{:.1%}",
+    form: Callable[[float], str] = percent,
     top: float | None = 1.12,
     inside: bool = False,
 ) -> None:
     """A panel of bars with their values on top or `inside`; `top` ends the axis, None leaves room above the bars."""
     drawn = axis.bar(range(len(names)), values)
     place, color = ("center", "white") if inside else ("edge", "black")
-    axis.bar_label(drawn, [form.format(value) for value in values], fontsize=7, label_type=place, color=color)
+    axis.bar_label(drawn, [form(value) for value in values], fontsize=7, label_type=place, color=color)
     axis.set_xticks(range(len(names)), names, fontsize=7)
     axis.set_title(title, fontsize=9)
     axis.margins(y=0.15)

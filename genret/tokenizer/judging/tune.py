@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.ground.errors import GenretError
+from genret.ground.percent import change, percent
 from genret.ground.settings import check_range
 from genret.ground.types import CategoryPath
 from genret.tokenizer.assign import collision_rate, squared_error
@@ -260,23 +261,23 @@ def _why(trials: Sequence[Trial], recommended: float, budget: float, margin: flo
     if not affordable:
         cheapest = min(above, key=lambda trial: trial.cost)
         return (
-            f"lambda 0: the cheapest lambda above it, {cheapest.lam:g}, costs {cheapest.cost:+.1%} error, over the "
-            f"budget of {budget:.0%}"
+            f"lambda 0: the cheapest lambda above it, {cheapest.lam:g}, costs {change(cheapest.cost)} error, over the "
+            f"budget of {percent(budget, 0)}"
         )
     best = max(affordable, key=lambda trial: trial.gain)
     if recommended == 0:
         more = "; more seeds would narrow that margin" if best.gain > 0 else ""
         return (
-            f"lambda 0: no lambda within the budget of {budget:.0%} more error gains more than the seeds vary by; the "
-            f"best of them, {best.lam:g}, gains {_points(best.gain)}, and {_points(margin)} is the margin{more}"
+            f"lambda 0: no lambda within the budget of {percent(budget, 0)} more error gains more than the seeds vary "
+            f"by; the best of them, {best.lam:g}, gains {_points(best.gain)}, and {_points(margin)} is the margin{more}"
         )
     chosen = next(trial for trial in trials if trial.lam == recommended)
     gains = f"lambda {chosen.lam:g} gains {_points(chosen.gain)} of agreement (margin {100 * margin:.1f})"
     if chosen is best:
-        return f"{gains} for {chosen.cost:+.1%} error, the most of all within the budget of {budget:.0%}"
+        return f"{gains} for {change(chosen.cost)} error, the most of all within the budget of {percent(budget, 0)}"
     return (
-        f"{gains} for {chosen.cost:+.1%} error, the knee: the most within the budget of {budget:.0%}, lambda "
-        f"{best.lam:g}, gains {_points(best.gain)} for {best.cost:+.1%}"
+        f"{gains} for {change(chosen.cost)} error, the knee: the most within the budget of {percent(budget, 0)}, "
+        f"lambda {best.lam:g}, gains {_points(best.gain)} for {change(best.cost)}"
     )
 
 
@@ -291,9 +292,9 @@ def format_tuning(tuning: Tuning) -> str:
             continue
         errors = _spread([run.error for run in trial.runs], 1, 4)
         shares = "".join(f"{_spread(trial.shares(depth), 100, 1):>16}" for depth in range(len(depths)))
-        change = f"{trial.cost:>+8.1%}" if trial.lam else f"{'':8}"
+        cost = f"{change(trial.cost):>8}" if trial.lam else f"{'':8}"
         gain = f"{100 * trial.gain:>+8.1f}" if trial.lam else f"{'':8}"
-        lines.append(f"{trial.lam:>8g}{errors:>18}{change}{shares}{gain}  {trial.verdict}")
+        lines.append(f"{trial.lam:>8g}{errors:>18}{cost}{shares}{gain}  {trial.verdict}")
     how = (
         f"agree: % of {tuning.judged_on} that share the prefix; gain: points, the mean over {' and '.join(depths)}; "
         f"±: half the range over {len(tuning.trials[0].runs)} seeds"
@@ -311,7 +312,7 @@ def _points(share: float) -> str:
 
 
 def _percents(shares: Sequence[float]) -> str:
-    return ", ".join(f"{depth} {share:.1%}" for depth, share in zip(DEPTHS, shares, strict=False))
+    return ", ".join(f"{depth} {percent(share)}" for depth, share in zip(DEPTHS, shares, strict=False))
 
 
 def _trial_json(trial: Trial) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from genret.ground.percent import percent
 from genret.tokenizer.judging.health import Health
 from genret.tokenizer.settings import TokenizerSettings
 
@@ -41,12 +42,12 @@ def verdict(health: Health, settings: TokenizerSettings) -> Verdict:
             )
     if health.levels and health.levels[0].size > 1 and health.levels[0].largest_share > settings.max_share:
         found.append(
-            f"one L1 code holds {health.levels[0].largest_share:.0%} of the products "
-            f"(max_share={settings.max_share:.0%}); lower lam={settings.lam:g} or lr={settings.lr:g}"
+            f"one L1 code holds {percent(health.levels[0].largest_share, 0)} of the products "
+            f"(max_share={percent(settings.max_share, 0)}); lower lam={settings.lam:g} or lr={settings.lr:g}"
         )
     if health.collisions > MOST_SHARED:
         found.append(
-            f"{health.collisions:.0%} of the products share their ID; use collisions='reassign', "
+            f"{percent(health.collisions, 0)} of the products share their ID; use collisions='reassign', "
             "or larger codebook_sizes"
         )
     if health.largest_bucket > LARGE_BUCKET:
@@ -58,7 +59,7 @@ def verdict(health: Health, settings: TokenizerSettings) -> Verdict:
         gain = health.purity[0] - health.purity_shuffled[0]
         if gain < 0.02:
             found.append(
-                f"L1 says next to nothing of the category (purity {health.purity[0]:.0%}, shuffled "
-                f"{health.purity_shuffled[0]:.0%}); try `genret tokenizer tune` for a higher lam"
+                f"L1 says next to nothing of the category (purity {percent(health.purity[0], 0)}, shuffled "
+                f"{percent(health.purity_shuffled[0], 0)}); try `genret tokenizer tune` for a higher lam"
             )
     return Verdict(tuple(found))

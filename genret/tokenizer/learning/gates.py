@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.ground.errors import GenretError
+from genret.ground.percent import percent
 from genret.tokenizer.settings import TokenizerSettings
 from genret.tokenizer.tokenizer import Tokenizer
 
@@ -39,13 +40,13 @@ def check_codebooks(tokenizer: Tokenizer, embeddings: npt.NDArray[np.float32]) -
         count = np.bincount(codes[:, level], minlength=size)
         if level == 0 and size > 1 and (share := count.max() / len(codes)) > settings.max_share:
             raise GenretError(
-                f"mode collapse: one L1 code holds {share:.0%} of the products, "
-                f"over max_share={settings.max_share:.0%}; {_remedy(settings)}"
+                f"mode collapse: one L1 code holds {percent(share, 0)} of the products, "
+                f"over max_share={percent(settings.max_share, 0)}; {_remedy(settings)}"
             )
         if (dead := float((count == 0).mean())) > settings.max_dead:
             raise GenretError(
-                f"dead codes: {dead:.0%} of L{level + 1}'s {size} codes are unused, "
-                f"over max_dead={settings.max_dead:.0%}; {_remedy(settings)}"
+                f"dead codes: {percent(dead, 0)} of L{level + 1}'s {size} codes are unused, "
+                f"over max_dead={percent(settings.max_dead, 0)}; {_remedy(settings)}"
             )
 
 
@@ -55,8 +56,8 @@ def _check_history(history: Sequence[Mapping[str, Any]], settings: TokenizerSett
     for level, size in enumerate(settings.codebook_sizes[:2], 1):
         if (dead := last.get(f"died_L{level}", 0.0)) > settings.max_dead:
             raise GenretError(
-                f"dead codes: {dead:.0%} of L{level}'s {size} codes had fallen out of use at the last repair, "
-                f"over max_dead={settings.max_dead:.0%}; {_remedy(settings)}"
+                f"dead codes: {percent(dead, 0)} of L{level}'s {size} codes had fallen out of use at the last repair, "
+                f"over max_dead={percent(settings.max_dead, 0)}; {_remedy(settings)}"
             )
 
 
