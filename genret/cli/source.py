@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-TABLES = ("csv", "tsv", "jsonl", "parquet")
+TABLES = ("csv", "tsv", "jsonl", "json", "parquet")
 SETS = ("homedepot", "chorus", "instacart", "grocerydb", "esci", "wands", "beir")
 GROCERY = "grocery"
 ON_BAD_ROW = ("repair", "skip", "error")

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 @source_options
 @settings_options
 def data(source: Path | None, layers: Layers, **options: Any) -> dict[str, Any]:
-    """Read SOURCE (CSV, TSV, JSONL or Parquet, or a folder of a public data set) into RUN/data, and say what it was
-    taken for."""
+    """Read SOURCE (CSV, TSV, JSONL, JSON or Parquet, or a folder of a public data set) into RUN/data, and say what it
+    was taken for."""
     return read_source(Source.of(source, options), layers)
 
 

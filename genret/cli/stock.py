@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 def put(run: Path, file: Path, patch: bool, file_format: str | None, **options: Any) -> dict[str, Any]:
     """Add FILE's products to RUN/index, in place of those with the same id: all or none. They can be found at once.
 
-    FILE is CSV, TSV, JSONL or Parquet, and its columns are read as those of RUN/data were. Nothing is retrained: new
-    products get semantic IDs from the run's own tokenizer. Bad rows and fields are kept in RUN/rejects.jsonl.
+    FILE is CSV, TSV, JSONL, JSON or Parquet, and its columns are read as those of RUN/data were. Nothing is retrained:
+    new products get semantic IDs from the run's own tokenizer. Bad rows and fields are kept in RUN/rejects.jsonl.
 
     With --patch, a row has an id and one or more of price, available, stores and popularity, and changes these and
     nothing else. A null, or an empty cell in a CSV file, clears the field; a key that a JSONL row lacks is left as it

@@ -234,7 +234,7 @@ def once(field: str, found: str, lines: dict[str, int], place: Place) -> None:
 
 def no_trec(path: str | Path, format: str | None) -> str | None:
     if format == "trec" or (format is None and Path(path).suffix in (".trec", ".qrels")):
-        raise GenretError(f"{path}: format 'trec' holds judgements only; give a csv, tsv, jsonl or parquet file")
+        raise GenretError(f"{path}: format 'trec' holds judgements only; give a csv, tsv, jsonl, json or parquet file")
     return format
 
 

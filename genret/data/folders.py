@@ -21,7 +21,7 @@ from genret.ground.errors import GenretError
 from genret.ground.typed import typed
 from genret.ground.types import SPLITS, Product, Query, Split
 
-EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet", ".pq")
+EXTENSIONS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".pq")
 _JUDGEMENT_STEMS = ("judgements", "judgments", "qrels", "ratings")
 
 

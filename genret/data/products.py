@@ -33,7 +33,7 @@ class ProductFile:
 
     path: str | Path
     format: str | None = None
-    """csv, tsv, jsonl or parquet; by default what the extension says."""
+    """csv, tsv, jsonl, json or parquet; by default what the extension says."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """Field -> column for names not understood."""
     layout: Layout = field(default_factory=Layout)
@@ -100,9 +100,9 @@ def read_catalogue(
     clean: bool = True,
     reports: list[ReadReport] | None = None,
 ) -> Catalogue:
-    """The products of a CSV, TSV, JSONL or Parquet file (plain or .gz), in file order.
+    """The products of a CSV, TSV, JSONL, JSON or Parquet file (plain or .gz), in file order.
 
-    format: csv, tsv, jsonl or parquet; by default what the extension says.
+    format: csv, tsv, jsonl, json or parquet; by default what the extension says.
     columns: field -> column for names not understood, `{"title": "product_title"}`. Fields are those of `Product`;
         columns that no field claims become attributes, text or numbers, or are left out (`survey.py`), as do the
         members of a JSON object column `attributes`.

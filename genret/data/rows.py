@@ -1,4 +1,4 @@
-"""Any table file -> rows: CSV, TSV, JSONL, Parquet and TREC qrels, plain or gzip.
+"""Any table file -> rows: CSV, TSV, JSONL, JSON, Parquet and TREC qrels, plain or gzip.
 
 A row that can't be read (bad UTF-8, a NUL byte, a wrong column count, a quote never closed, invalid JSON) goes to
 `BadRows` with its first physical line, and reading goes on with the next one.
@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from genret.data.documents import json_records
 from genret.data.lines import (
     BROKEN,
     NUL,
@@ -37,8 +38,8 @@ from genret.data.trec import qrels_fields
 from genret.data.validate import BadField, BadRows, Place
 from genret.ground.errors import GenretError
 
-Format: TypeAlias = Literal["csv", "tsv", "jsonl", "parquet", "trec"]
-FORMATS: tuple[Format, ...] = ("csv", "tsv", "jsonl", "parquet", "trec")
+Format: TypeAlias = Literal["csv", "tsv", "jsonl", "json", "parquet", "trec"]
+FORMATS: tuple[Format, ...] = ("csv", "tsv", "jsonl", "json", "parquet", "trec")
 
 _SUFFIXES: dict[str, Format] = {
     ".csv": "csv",
@@ -46,6 +47,7 @@ _SUFFIXES: dict[str, Format] = {
     ".tab": "tsv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "json",
     ".parquet": "parquet",
     ".pq": "parquet",
     ".qrels": "trec",
@@ -81,14 +83,14 @@ class Layout:
 
 
 class Row(NamedTuple):
-    """One row: column -> value as found (text in CSV, typed in JSONL and Parquet), and where it stands."""
+    """One row: column -> value as found (text in CSV, typed in JSON and Parquet), and where it stands."""
 
     values: dict[str, Any]
     place: Place
 
 
 class Table(NamedTuple):
-    """An open file. `columns` is its header, or None where each row names its own (JSONL)."""
+    """An open file. `columns` is its header, or None where each row names its own (JSON)."""
 
     file: str
     columns: tuple[str, ...] | None
@@ -131,6 +133,9 @@ def open_table(
         bad.reading(name, "Parquet")
         return _parquet(name, bad)
     encoding = layout.encoding or sniff_encoding(name)
+    if kind == "json":
+        bad.reading(name, f"JSON, {encoding_said(encoding)}")
+        return Table(name, None, _counted(name, _document_rows(name, encoding, bad), bad))
     lines = Lines(name, encoding)
     if kind in ("csv", "tsv"):
         return _delimited(lines, layout.delimiter or ("," if kind == "csv" else "\t"), bad, strict, layout)
@@ -266,6 +271,20 @@ def _json_rows(name: str, lines: Lines, bad: BadRows) -> Iterator[Row | None]:
             yield None
 
 
+def _document_rows(name: str, encoding: str, bad: BadRows) -> Iterator[Row | None]:
+    for number, record in enumerate(json_records(name, encoding), 1):
+        place = Place(name, number, record, "record")
+        try:
+            if isinstance(record, str):
+                if problem := _broken(record):
+                    raise problem
+                record = _object(record)
+            yield Row(record, place)
+        except BadField as problem:
+            bad.reject(place, problem)
+            yield None
+
+
 def _object(line: str) -> dict[str, Any]:
     try:
         value = json.loads(line)  # NaN and Infinity as Python and pandas write them: each field's rule decides
@@ -273,7 +292,7 @@ def _object(line: str) -> dict[str, Any]:
         what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
         raise BadField(WHOLE_ROW, line.strip(), f"one JSON object ({what})") from None
     if not isinstance(value, dict):
-        raise BadField(WHOLE_ROW, line.strip(), f"one JSON object a line, not a {type(value).__name__}")
+        raise BadField(WHOLE_ROW, line.strip(), f"one JSON object, not a {type(value).__name__}")
     return value
 
 

@@ -115,11 +115,11 @@ def attach_judgements(
     """The queries and judgements of the file `path` that the data set's catalogue can answer.
 
     format: one of `JUDGEMENT_FORMATS`: a public set's way of writing them, which also fixes the grades that count as
-        relevant, or csv, tsv, jsonl, parquet, trec, whose grades are taken to be on the data set's own scale.
+        relevant, or csv, tsv, jsonl, json, parquet, trec, whose grades are taken to be on the data set's own scale.
         By default what the file's extension says.
     queries: a file with the texts of the queries, where the judgement file names ids only; by default the file that
         the format keeps beside it (wands' query.csv, beir's queries.jsonl), else the data set's own queries.
-    columns: field -> column for csv, tsv, jsonl and parquet. layout: delimiter and encoding, where not found out.
+    columns: field -> column for csv, tsv, jsonl, json and parquet. layout: delimiter and encoding, where not found out.
     Raises GenretError if nothing is left, saying which side does not match.
     """
     format = format_of(path) if format is None else format

@@ -20,6 +20,7 @@ from genret.data.rows import Table
 from genret.data.seen import ENOUGH, Seen
 from genret.data.validate import BadField, BadRows, Place
 from genret.data.values import DecimalSign
+from genret.data.variants import offered
 from genret.ground.errors import GenretError
 
 Decimal: TypeAlias = Literal["auto", "point", "comma"]
@@ -195,14 +196,16 @@ def _by_role(roles: Mapping[str, str]) -> dict[str, Any]:
 
 
 def flat(values: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
-    """The row with the members of its `attributes` object beside its other columns, which go before them."""
+    """The row with the members of its `attributes` object, and what its variants cost, beside its other columns, which
+    go before them."""
+    values = {**offered(values), **values}
     holder = columns.plan(values).fields.get("attributes")
     if holder is None:
-        return dict(values)
+        return values
     try:
         members = rules.mapping(holder, values[holder])
     except BadField:
-        return dict(values)
+        return values
     return {**members, **{column: value for column, value in values.items() if column != holder}}
 
 

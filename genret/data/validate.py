@@ -51,12 +51,12 @@ class BadField(ValueError):
 
 
 class Place(NamedTuple):
-    """Where a row stands: its file, its first physical line (its row in Parquet), and its text as found."""
+    """Where a row stands: its file, its first physical line (its row in Parquet, its record in JSON), and its text."""
 
     file: str
     line: int
     raw: object
-    unit: Literal["line", "row"] = "line"
+    unit: Literal["line", "row", "record"] = "line"
 
 
 class BadRows:

@@ -372,7 +372,7 @@ def test_parquet_cut_short(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"format": "xml"}, "format='xml', expected one of csv, tsv, jsonl, parquet"),
+        ({"format": "xml"}, "format='xml', expected one of csv, tsv, jsonl, json, parquet"),
         ({"columns": {"name": "title"}}, "no field 'name'"),
         ({"columns": {"title": "headline"}}, "no column 'headline' (named for title); its columns: 'id', 'title'"),
         ({"on_bad_row": "ignore"}, "expected 'repair', 'skip', 'error'"),
