@@ -22,13 +22,13 @@ from typing import Any, NamedTuple
 
 import click
 import numpy as np
+from script import RESULTS, rows_table, run_script, write_results
 
 from genret.eval.compare import compare
 from genret.eval.evaluation import answerable, own_grading
 from genret.eval.measures import evaluate
-from genret.eval.result import format_difference, table
+from genret.eval.result import format_difference
 from genret.eval.runs import RankedList
-from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
 from genret.ground.hardware import processor
 from genret.ground.types import SPLITS, Query, Split
@@ -149,13 +149,9 @@ def report(
     name: str, head: str, rows: Sequence[Mapping[str, Any]], out: Path | None, notes: Sequence[str] = ()
 ) -> None:
     """Print the table, and write it with its figures."""
-    out = out or Path(__file__).parent / "results" / "against" / name
-    text = f"{head} {processor()}.\n\n{table(list(rows[0]), [list(map(str, row.values())) for row in rows])}"
-    text = "\n\n".join([text, *notes])
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / f"{name}.json", {"what": head, "processor": processor(), "rows": list(rows), "notes": list(notes)})
-    (out / f"{name}.md").write_text(text + "\n", encoding="utf-8")
-    click.echo(text)
+    text = "\n\n".join([f"{head} {processor()}.", rows_table(rows), *notes])
+    figures = {"what": head, "processor": processor(), "rows": list(rows), "notes": list(notes)}
+    write_results(out or RESULTS / "against" / name, name, figures, text)
 
 
 @click.group()
@@ -211,8 +207,4 @@ def startup(tree: Path, old_run: Path, run: Path, turns: int, out: Path | None) 
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=True)
-    except GenretError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_script(main)

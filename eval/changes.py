@@ -29,16 +29,15 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 import torch
+from script import RESULTS, rows_table, run_script, write_results
 from speed_systems import SIZES, TEXT_TOKENS, Shape, make_model, skewed_codes
 
 from genret.data.records import Catalogue
-from genret.ground.artifacts import write_json
 from genret.ground.types import Product
 from genret.index.index import Index, build_index
 from genret.model.seq2seq import GenretForConditionalGeneration
 from genret.search.beam import BeamSettings, beam_search
 
-RESULTS = Path(__file__).parent / "results" / "changes"
 WIDTH = 64
 """Of the embeddings."""
 Row = dict[str, Any]
@@ -247,8 +246,6 @@ def main(count: int, inserts: int, turns: int, seconds: float, folder: Path | No
     """Measure what changes of a live index cost."""
     with tempfile.TemporaryDirectory(dir=folder) as root:
         results = measure(Path(root), count, turns, seconds, inserts)
-    out = out or RESULTS
-    write_json(out / "changes.json", results)
     load = ", ".join(map(str, results["load"]))
     lines = [
         f"# Live changes: {count:,} products, {results['threads']} threads, {results['cores']} cores",
@@ -258,11 +255,9 @@ def main(count: int, inserts: int, turns: int, seconds: float, folder: Path | No
     ]
     for name in ("disk", "puts", "first", "follow", "compact", "search"):
         rows = results[name]
-        lines += [f"## {name}", "", "| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
-        lines += ["| " + " | ".join(map(str, row.values())) + " |" for row in rows] + [""]
-    (out / "changes.md").write_text("\n".join(lines), encoding="utf-8")
-    click.echo("\n".join(lines))
+        lines += [f"## {name}", "", rows_table(rows), ""]
+    write_results(out or RESULTS / "changes", "changes", results, "\n".join(lines))
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -8,15 +8,13 @@ cold_start.json and cold_start.md to eval/results/cold-start/NAME. How it is don
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
+from script import RESULTS, run_script, write_results
 
 from genret.embed.fine_tuning import make_recipe
 from genret.eval.studies.cold_start import ColdStartSettings, cold_start
-from genret.ground.artifacts import write_json
-from genret.ground.errors import GenretError
 from genret.ground.settings import make_settings, read_preset
 from genret.ground.types import SPLITS
 
@@ -56,19 +54,12 @@ def main(
     settings = make_settings(ColdStartSettings, flags)
     name = run.resolve().name
     work = work or Path("runs/work") / f"cold-{name}"
-    out = out or Path(__file__).parent / "results" / "cold-start" / name
+    out = out or RESULTS / "cold-start" / name
     made = make_recipe(read_preset(recipe).get("two-tower", {})) if recipe else None
     found = cold_start(run, work, settings, made, say=lambda line: click.echo(line, err=True))
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "cold_start.json", found.to_json())
-    (out / "cold_start.md").write_text(found.markdown() + "\n", encoding="utf-8")
-    click.echo(found.markdown())
+    write_results(out, "cold_start", found.to_json(), found.markdown())
     click.echo(f"\nwritten to {out}")
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=True)
-    except GenretError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_script(main)

@@ -8,15 +8,13 @@ Times are wall times: let nothing else run meanwhile. How they are taken is in g
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 from recall import BenchmarkSettings, prepare
+from script import RESULTS, run_script, write_results
 
 from genret.eval.studies.cost import CostSettings, measure_cost
-from genret.ground.artifacts import write_json
-from genret.ground.errors import GenretError
 from genret.ground.settings import make_settings, read_preset
 from genret.ground.types import SPLITS
 
@@ -46,18 +44,11 @@ def main(
     settings = make_settings(BenchmarkSettings, tables.get("benchmark", {}), flags)
     bench, grading, names = prepare(settings, tables, run, work or Path("runs/work") / preset.stem)
     cost = measure_cost(bench, grading, settings.split, names, make_settings(CostSettings, {"queries": queries}))
-    out = out or Path(__file__).parent / "results" / f"{preset.stem}-{settings.split}"
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "cost.json", cost.to_json())
-    (out / "cost.md").write_text(cost.markdown() + "\n", encoding="utf-8")
+    out = out or RESULTS / f"{preset.stem}-{settings.split}"
+    write_results(out, "cost", cost.to_json(), cost.markdown())
     (out / "cost.svg").write_text(cost.plot() + "\n", encoding="utf-8")
-    click.echo(cost.markdown())
     click.echo(f"\nwritten to {out}")
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=True)
-    except GenretError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_script(main)

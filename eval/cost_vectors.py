@@ -11,7 +11,6 @@ the clock and, on one thread, of the processor.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,10 +24,8 @@ import numpy.typing as npt
 import torch
 from scale_stages import Facts, K, Plan, nearest
 from scale_vectors import VECTORS, _opened
+from script import RESULTS, rows_table, run_script, write_results
 
-from genret.eval.result import table
-from genret.ground.artifacts import write_json
-from genret.ground.errors import GenretError
 from genret.ground.hardware import processor
 from genret.model.decoder import CodewordDecoder, StepDecoder
 from genret.model.single import SingleModel
@@ -232,18 +229,9 @@ def main(sizes: str, widths: str, dim: int, queries: int, batch: int, seed: int,
         f"`{command} --dim {dim} --seed {seed}`: random vectors of width {dim}, milliseconds a query, one at a time "
         f"and in batches, medians of {queries} queries. {versions}."
     )
-    cells = [["" if value is None else str(value) for value in row.values()] for row in rows]
-    text = f"{head}\n\n{table(list(rows[0]), cells)}"
-    out = out or Path(__file__).parent / "results" / "cost-vectors"
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "cost.json", {"what": head, "rows": rows})
-    (out / "cost.md").write_text(text + "\n", encoding="utf-8")
-    click.echo(text)
+    text = f"{head}\n\n{rows_table(rows)}"
+    write_results(out or RESULTS / "cost-vectors", "cost", {"what": head, "rows": rows}, text)
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=True)
-    except GenretError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_script(main)

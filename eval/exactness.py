@@ -16,7 +16,7 @@ The quality of the answers is measured by eval/recall.py.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -25,8 +25,8 @@ import click
 import numpy as np
 import numpy.typing as npt
 import torch
+from script import RESULTS, rows_table, run_script, write_results
 
-from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
@@ -44,7 +44,6 @@ K = 10
 BATCH = 16
 BEAMS = (10, 20, 50, 100)
 SHARES = (0.5, 0.1, 0.01, 0.001)
-RESULTS = Path(__file__).parent / "results" / "exactness"
 
 
 class Run(NamedTuple):
@@ -206,13 +205,6 @@ def ms(seconds: float, run: Run) -> float:
     return round(seconds / len(run.queries) * 1e3, 2)
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    yield "| " + " | ".join(rows[0]) + " |"
-    yield "|" + "---|" * len(rows[0])
-    for row in rows:
-        yield "| " + " | ".join("–" if value is None else str(value) for value in row.values()) + " |"
-
-
 @click.command()
 @click.option("--run", "folder", type=click.Path(path_type=Path), required=True, help="A run folder with a model.")
 @click.option("--limit", default=0, help="Take the first so many test queries; 0: all.")
@@ -241,20 +233,17 @@ def main(folder: Path, limit: int, beam: int, out: Path | None) -> None:
             "",
             ", ".join(f"{name}: {value}" for name, value in results.items()),
             "",
-            *table(beams),
+            rows_table(beams),
             "",
             f"## Filters, k = {K}, beam {beam}",
             "",
-            *table(filters),
+            rows_table(filters),
             "",
         ]
     )
-    out = out or RESULTS / folder.name
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "exactness.json", {**results, "beams": beams, "filters": filters})
-    (out / "exactness.md").write_text(text, encoding="utf-8")
-    click.echo(text)
+    out = out or RESULTS / "exactness" / folder.name
+    write_results(out, "exactness", {**results, "beams": beams, "filters": filters}, text)
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

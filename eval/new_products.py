@@ -11,7 +11,6 @@ eval/results/new-products/NAME.
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,10 +19,9 @@ from typing import Any
 import click
 import numpy as np
 import torch
+from script import RESULTS, rows_table, run_script, write_results
 
 from genret.data.sources import SOURCES, read_dataset
-from genret.eval.result import table
-from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
 from genret.ground.types import Product
 from genret.pipeline.retriever import Retriever
@@ -97,17 +95,10 @@ def main(run: Path, catalogue: Path, name: str, count: int, seed: int, widths: s
         f"{run.resolve().name}: {count} products of {name} put into its index (seed {seed}), each searched by its own "
         f"title; float32, torch {torch.__version__}, {torch.get_num_threads()} threads."
     )
-    text = f"{head}\n\n{table(list(rows[0]), [list(map(str, row.values())) for row in rows])}"
-    out = out or Path(__file__).parent / "results" / "new-products" / run.resolve().name
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "new_products.json", {"run": run.resolve().name, "catalogue": name, "seed": seed, "rows": rows})
-    (out / "new_products.md").write_text(text + "\n", encoding="utf-8")
-    click.echo(text)
+    figures = {"run": run.resolve().name, "catalogue": name, "seed": seed, "rows": rows}
+    out = out or RESULTS / "new-products" / run.resolve().name
+    write_results(out, "new_products", figures, f"{head}\n\n{rows_table(rows)}")
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=True)
-    except GenretError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_script(main)

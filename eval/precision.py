@@ -18,10 +18,10 @@ from typing import Any, TypeAlias
 import click
 import numpy as np
 import torch
+from script import RESULTS, rows_table, run_script, write_results
 
 from genret.eval.measures import evaluate
 from genret.eval.runs import RankedList, ranked
-from genret.ground.artifacts import write_json
 from genret.ground.hardware import multiplies_bf16
 from genret.model.plain import SearchModel
 from genret.model.seq2seq import GenretForConditionalGeneration
@@ -30,7 +30,6 @@ from genret.pipeline.retriever import Retriever
 from genret.search.beam import BeamSettings, beam_search
 
 Model: TypeAlias = "SearchModel | GenretForConditionalGeneration"
-RESULTS = Path(__file__).parent / "results" / "precision"
 BATCH = 16
 
 
@@ -39,7 +38,7 @@ def variants(model: Model) -> dict[str, Model]:
     found = {"fp32": model, "int8": copy.deepcopy(model)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.ao is to move to torchao
-        found["int8"].decoder = torch.ao.quantization.quantize_dynamic(  # type: ignore[no-untyped-call]
+        found["int8"].decoder = torch.ao.quantization.quantize_dynamic(
             found["int8"].decoder, {torch.nn.Linear}, dtype=torch.qint8
         )
     if multiplies_bf16():
@@ -97,14 +96,10 @@ def measure(folder: Path, beams: int, turns: int) -> dict[str, Any]:
 def main(folder: Path, beams: int, turns: int, out: Path | None) -> None:
     """Measure precisions on a trained run."""
     results = measure(folder, beams, turns)
-    out, rows = out or RESULTS, results["rows"]
-    write_json(out / "precision.json", results)
     head = ", ".join(f"{name} {value}" for name, value in results.items() if name != "rows")
-    lines = [f"# Precision: {head}", "", "| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]
-    lines += ["| " + " | ".join(map(str, row.values())) + " |" for row in rows]
-    (out / "precision.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    click.echo("\n".join(lines))
+    text = f"# Precision: {head}\n\n{rows_table(results['rows'])}"
+    write_results(out or RESULTS / "precision", "precision", results, text)
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

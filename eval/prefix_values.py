@@ -9,7 +9,6 @@ made with no training, and its beams of several widths search the RUN's index: b
 from __future__ import annotations
 
 import platform
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from typing import Any, Literal
 import click
 import numpy as np
 import torch
+from script import RESULTS, run_script, write_results
 
 from genret.data.records import Dataset, load_dataset
 from genret.embed.catalogue import load_embedder, load_embeddings
@@ -27,8 +27,7 @@ from genret.eval.measures import RECALL_CUTOFFS, evaluate
 from genret.eval.result import Grading, table
 from genret.eval.runs import RankedList
 from genret.eval.systems.dense import Dense
-from genret.ground.artifacts import read_artifact, write_json
-from genret.ground.errors import GenretError
+from genret.ground.artifacts import read_artifact
 from genret.ground.settings import make_settings
 from genret.ground.types import SPLITS, Query, Split
 from genret.index.index import Index
@@ -126,18 +125,10 @@ def main(run: Path, split: Split, widths: str, out: Path | None) -> None:
         f"(seed {TrainSettings.seed}, float32, torch {torch.__version__} on {platform.machine()}, "
         f"{torch.get_num_threads()} threads). Proven: of top 10s."
     )
-    out = out or Path(__file__).parent / "results" / "prefix-values" / f"{run.resolve().name}-{split}"
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(
-        out / "prefix_values.json", {"dataset": dataset.name, "split": split, "queries": len(queries), "rows": rows}
-    )
-    (out / "prefix_values.md").write_text(markdown(head, rows) + "\n", encoding="utf-8")
-    click.echo(markdown(head, rows))
+    figures = {"dataset": dataset.name, "split": split, "queries": len(queries), "rows": rows}
+    out = out or RESULTS / "prefix-values" / f"{run.resolve().name}-{split}"
+    write_results(out, "prefix_values", figures, markdown(head, rows))
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=True)
-    except GenretError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_script(main)

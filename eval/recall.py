@@ -11,13 +11,13 @@ so. The systems, the measures and the tests are in genret.eval.
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+from script import run_script
 
 from genret.data import read_dataset
 from genret.data.records import Dataset
@@ -153,8 +153,4 @@ def encoders(tables: Mapping[str, Any], work: Path) -> dict[str, System]:
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=True)
-    except GenretError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_script(main)

@@ -23,6 +23,7 @@ import click
 from scale_report import write_report
 from scale_stages import STAGES, Plan, Stage, perform
 from scale_vectors import VECTORS
+from script import RESULTS, run_script
 
 from genret.ground.artifacts import read_json, write_json
 from genret.ground.errors import GenretError
@@ -30,7 +31,6 @@ from genret.ground.hardware import prepare_threads, record
 from genret.ground.settings import settings_dict
 from genret.pipeline.folder import RunFolder
 
-RESULTS = Path(__file__).parent / "results"
 Row = dict[str, Any]
 
 
@@ -148,8 +148,4 @@ def main(
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=True)
-    except GenretError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_script(main)

@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 from scale_stages import BUILD
+from script import RESULTS, run_script
 
 from genret.eval.result import table
 from genret.ground.artifacts import read_json
@@ -25,7 +26,6 @@ from genret.ground.settings import check_ranges
 from genret.model.values import MOST_COARSE
 from genret.training.settings import ModelSettings
 
-RESULTS = Path(__file__).parent / "results" / "scale"
 STAGES = ("read", *(stage for stage in BUILD if stage not in ("data", "embed")))
 """A user's catalogue is read and not generated."""
 WIDE = ("tokenizer", "assign-reassign", "ids", "model")
@@ -130,7 +130,7 @@ def report(found: Mapping[str, Any], site: Site, command: str) -> str:
 
 
 @click.command()
-@click.option("--measured", type=click.Path(exists=True, path_type=Path), default=RESULTS / "scale.json")
+@click.option("--measured", type=click.Path(exists=True, path_type=Path), default=RESULTS / "scale" / "scale.json")
 @click.option("--products", default=Site.products, show_default=True)
 @click.option("--dim", default=Site.dim, show_default=True)
 @click.option("--shards", default=Site.shards, show_default=True, help="Machines.")
@@ -146,8 +146,4 @@ def main(measured: Path, products: int, dim: int, shards: int, cores: int, gbit:
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=True)
-    except GenretError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_script(main)

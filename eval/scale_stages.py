@@ -14,7 +14,6 @@ import json
 import resource
 import shutil
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +23,7 @@ from typing import Any, TypeAlias
 import click
 import numpy as np
 import torch
+from script import run_script
 
 from genret.data.grocery import GrocerySettings, make_grocery
 from genret.data.products import read_catalogue
@@ -302,8 +302,4 @@ def main(stage: str, run: Path, given: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=True)
-    except GenretError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_script(main)

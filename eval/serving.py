@@ -35,11 +35,10 @@ from typing import Any
 import click
 import numpy as np
 import psutil
+from script import RESULTS, run_script, write_results
 
 from genret.data.records import load_dataset
-from genret.ground.artifacts import write_json
 
-RESULTS = Path(__file__).parent / "results" / "serving"
 CLIENTS = 16
 STARTUP = 180
 
@@ -344,7 +343,7 @@ def _table(found: dict[str, Any]) -> str:
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path, exists=True))
-@click.option("--out", default=RESULTS, type=click.Path(path_type=Path), show_default=True)
+@click.option("--out", default=RESULTS / "serving", type=click.Path(path_type=Path), show_default=True)
 @click.option("--seconds", default=10.0, show_default=True, help="Of each measurement.")
 @click.option("--turns", default=3, show_default=True)
 @click.option("--soak", "soak_seconds", default=0.0, help="Also so many seconds of searches, changes and compactions.")
@@ -371,10 +370,8 @@ def main(run: Path, out: Path, seconds: float, turns: int, soak_seconds: float, 
     for name in chosen:
         found[name] = parts[name]()
         click.echo(f"{name}: {json.dumps(found[name])}")
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "serving.json", found)
-    (out / "serving.md").write_text(_table(found), encoding="utf-8")
+    write_results(out, "serving", found, _table(found))
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

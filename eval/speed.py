@@ -27,7 +27,7 @@ import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -37,9 +37,11 @@ import click
 import numpy as np
 import torch
 import transformers
+from script import RESULTS, rows_table, run_script, write_results
 from speed_systems import SIZES, Catalogue, Cell, Shape, Systems, make_model, skewed_codes
 from transformers import GenerationConfig, PrefixConstrainedLogitsProcessor
 
+from genret.eval.result import table
 from genret.ground.artifacts import write_json
 from genret.model.seq2seq import GenretForConditionalGeneration
 from genret.search.logits import TrieLogitsProcessor
@@ -52,7 +54,6 @@ Times = dict[str, list[float]]
 MASK_ROWS = 400
 KNOWN = 1_000_000
 """Up to so many IDs the model has a prefix table; the vectors of ten million would take 5 GB."""
-RESULTS = Path(__file__).parent / "results" / "speed"
 
 
 def take_turns(systems: Mapping[str, Callable[[], Any]], turns: Mapping[str, int]) -> Times:
@@ -224,7 +225,7 @@ def grid(shape: Shape, counts: Sequence[int], turns: int) -> dict[str, Any]:
         results["latency"].append({"ids": count, **measure_latency(model, catalogue, 20)})
         for cell in (Cell(queries, beams, count) for queries in (1, 16, 64) for beams in (10, 50, 200)):
             results["cells"].append(measure_cell(model, catalogue, cell, turns_for(cell, turns, with_dict)))
-            click.echo(cell_line(results["cells"][-1]))
+            click.echo(" | ".join(cell_row(results["cells"][-1])))
     return results
 
 
@@ -245,7 +246,7 @@ def turns_for(cell: Cell, turns: int, with_dict: bool) -> dict[str, int]:
 HEAD = ("Q", "B", "N", "constrained ms", "floor ms", "× floor", "vs dict", "vs marisa", "vs unconstrained", "q/s")
 
 
-def cell_line(cell: Mapping[str, Any]) -> str:
+def cell_row(cell: Mapping[str, Any]) -> list[str]:
     seconds = cell["seconds"]
     values = (
         cell["queries"],
@@ -257,16 +258,7 @@ def cell_line(cell: Mapping[str, Any]) -> str:
         *(cell[name] if cell[name] is not None else "–" for name in ("vs_dict", "vs_marisa", "vs_unconstrained")),
         cell["queries_per_second"],
     )
-    return "| " + " | ".join(map(str, values)) + " |"
-
-
-def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Flat records as a markdown table."""
-    if rows:
-        yield "| " + " | ".join(rows[0]) + " |"
-        yield "|" + "---|" * len(rows[0])
-    for row in rows:
-        yield "| " + " | ".join("–" if value is None else str(value) for value in row.values()) + " |"
+    return list(map(str, values))
 
 
 def report(results: Mapping[str, Any], command: str) -> str:
@@ -279,21 +271,19 @@ def report(results: Mapping[str, Any], command: str) -> str:
         "the others say how many times faster ours is. At 10,000,000 IDs the model has no prefix table. "
         "– : not run, one call would take minutes or gigabytes.",
         "",
-        "| " + " | ".join(HEAD) + " |",
-        "|" + "---|" * len(HEAD),
-        *map(cell_line, results["cells"]),
+        table(HEAD, map(cell_row, results["cells"])),
         "",
         "## Mask step, 400 rows",
         "",
-        *table(results["mask"]),
+        rows_table(results["mask"]),
         "",
         "## Index",
         "",
-        *table(results["index"]),
+        rows_table(results["index"]),
         "",
         "## One query at B = 50",
         "",
-        *table(results["latency"]),
+        rows_table(results["latency"]),
     ]
     return "\n".join(lines) + "\n"
 
@@ -327,13 +317,11 @@ def main(
     else:
         counts = [count for count in (10_000, 100_000, 1_000_000, 10_000_000) if count <= max_ids]
         results = grid(shape, counts, turns)
-        RESULTS.mkdir(parents=True, exist_ok=True)
-        write_json(RESULTS / "speed.json", results)
         text = report(results, f"python eval/speed.py --turns {turns} --max-ids {max_ids}")
-        (RESULTS / "speed.md").write_text(text, encoding="utf-8")
+        write_results(RESULTS / "speed", "speed", results, text)
     if json_file:
         write_json(json_file, results)
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -10,13 +10,13 @@ beside that of the list. A teacher is worth distilling only if it is ahead of wh
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 import numpy as np
 import torch
+from script import RESULTS, run_script, write_results
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, Trainer, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
@@ -27,8 +27,6 @@ from genret.eval.evaluation import answerable
 from genret.eval.measures import evaluate
 from genret.eval.result import TESTED, Grading, format_comparison, table
 from genret.eval.runs import RankedList
-from genret.ground.artifacts import write_json
-from genret.ground.errors import GenretError
 from genret.ground.hardware import processor
 from genret.ground.pretrained import model_folder
 from genret.pipeline.retriever import Retriever
@@ -161,7 +159,7 @@ def main(run: Path, base: str, fields: str, depth: int, changed: tuple[str, ...]
     for name, one in runs.items():
         per = evaluate(one, grading.judgements, grading.relevant_at, grading.irrelevant_grade).per_query
         values[name] = {measure: per[measure] for measure in TESTED}
-    report(out or Path(__file__).parent / "results" / "teacher" / run.resolve().name, run, values, settings)
+    report(out or RESULTS / "teacher" / run.resolve().name, run, values, settings)
 
 
 def report(out: Path, run: Path, values: Mapping[str, PerQuery], settings: Mapping[str, float]) -> None:
@@ -184,15 +182,8 @@ def report(out: Path, run: Path, values: Mapping[str, PerQuery], settings: Mappi
         f"{run.resolve().name}, dev: {FOUND}'s list reordered by a fine-tuned cross-encoder ({shown}; {processor()})."
     )
     text = f"{head}\n\n{table(['list', *TESTED, 'difference at recall@10', 'at nDCG@10'], rows)}"
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "teacher.json", {"settings": dict(settings), "means": means})
-    (out / "teacher.md").write_text(text + "\n", encoding="utf-8")
-    click.echo(text)
+    write_results(out, "teacher", {"settings": dict(settings), "means": means}, text)
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=True)
-    except GenretError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_script(main)

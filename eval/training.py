@@ -11,7 +11,6 @@ of the seeds. A trained model is kept in --work until it is searched, so that an
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 import click
 import numpy as np
 from prefix_values import searched
+from script import RESULTS, run_script, write_results
 
 from genret.data.records import Dataset, load_dataset
 from genret.eval.compare import PerQuery, compare
@@ -26,7 +26,6 @@ from genret.eval.evaluation import answerable
 from genret.eval.measures import evaluate
 from genret.eval.result import TESTED, Grading, format_comparison, table
 from genret.ground.artifacts import read_artifact, write_json
-from genret.ground.errors import GenretError
 from genret.ground.hardware import processor
 from genret.ground.settings import make_settings, read_preset, settings_dict
 from genret.ground.types import SPLITS, Query, Split
@@ -162,17 +161,11 @@ def main(
         f"seeds {seeds}, float32 on {processor()}. Differences from `{UNTRAINED}`: mean over queries, "
         "95 % interval, p (Holm)."
     )
-    out = out or Path(__file__).parent / "results" / "training" / f"{run.resolve().name}-{split}"
-    out.mkdir(parents=True, exist_ok=True)
+    out = out or RESULTS / "training" / f"{run.resolve().name}-{split}"
     means = {name: {one: mean(per) for one, per in splits.items()} for name, splits in values.items()}
-    write_json(out / "training.json", {"seeds": numbers, "beam_width": beam_width, "recipes": settings, "means": means})
-    (out / "training.md").write_text(markdown(head, values, split) + "\n", encoding="utf-8")
-    click.echo(markdown(head, values, split))
+    figures = {"seeds": numbers, "beam_width": beam_width, "recipes": settings, "means": means}
+    write_results(out, "training", figures, markdown(head, values, split))
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=True)
-    except GenretError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_script(main)
