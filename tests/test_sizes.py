@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted(
     path
-    for folder in ("genret", "eval", "tokenizer")
+    for folder in ("genret", "eval", "tokenizer", "tests")
     for path in (ROOT / folder).rglob("*.py")
     if "lexicon" not in path.parts  # the embedded catalogue's words are data
 )
@@ -23,8 +23,7 @@ PROTOCOLS = {
 }
 """Whose parameters are given by what calls them. So are those of click's commands."""
 KNOBS = {
-    "genret/pipeline/retriever.py:Retriever.search": "all that can be asked of one search, by name",
-    "genret/pipeline/sharded.py:ShardedRetriever.search": "the same of shards",
+    "genret/pipeline/searcher.py:Searcher.search": "all that can be asked of one search, by name",
     "genret/index/build.py:build_index": "all that an index is made of, by name",
     "genret/data/folders.py:read_files_dataset": "all that a reader can be told of a user's own files",
     "genret/data/sources.py:read_dataset": "the same of a public set's",

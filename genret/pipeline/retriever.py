@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,12 +24,13 @@ from genret.index.snapshot import Base, Snapshot
 from genret.index.spelling import Spelling
 from genret.model.prefix import Prefixes
 from genret.model.text import text_tokens
-from genret.pipeline.arguments import Errors, check_queries, check_query
+from genret.pipeline.arguments import check_queries, check_query
 from genret.pipeline.confidence import Calibration, confident, features, load_calibration
 from genret.pipeline.finding import Found, by_neighbours, by_words, fused, reordered, top
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.growth import Growth
-from genret.pipeline.options import Finder, Plan, SearchOptions
+from genret.pipeline.options import Plan, SearchOptions
+from genret.pipeline.searcher import Searcher
 from genret.search.beam import BeamResult, BeamSettings, BeamTrace, Decoder, beam_search
 from genret.search.on_device import DeviceTrie, search_on_device
 from genret.search.overlay import OverlayTrie
@@ -57,7 +58,7 @@ class Batch(NamedTuple):
     index: Snapshot  # type: ignore[assignment]  # hides tuple.index, which nobody needs
 
 
-class Retriever:
+class Retriever(Searcher):
     """A trained model and an index that belong together.
 
     >>> retriever = Retriever.load("runs/demo")
@@ -107,82 +108,6 @@ class Retriever:
         run = RunFolder.existing(path("folder", folder))
         model, text_tokenizer, index, width = run.searchable()
         return cls(model.to(choose_device(device, gpu=False)), text_tokenizer, index, run, width)
-
-    @overload
-    def search(  # type: ignore[overload-overlap]  # a string is a sequence of strings, and is not meant as one
-        self,
-        queries: str,
-        k: int = ...,
-        *,
-        beam_width: int | None = ...,
-        exact: bool = ...,
-        where: Condition | str | None = ...,
-        max_per_prefix: int | None = ...,
-        rescore: bool | float = ...,
-        hybrid: bool | None = ...,
-        by: Finder = ...,
-        spell: bool = ...,
-        min_confidence: float | None = ...,
-        errors: Errors = ...,
-    ) -> SearchResult: ...
-    @overload
-    def search(
-        self,
-        queries: Sequence[str],
-        k: int = ...,
-        *,
-        beam_width: int | None = ...,
-        exact: bool = ...,
-        where: Condition | str | None = ...,
-        max_per_prefix: int | None = ...,
-        rescore: bool | float = ...,
-        hybrid: bool | None = ...,
-        by: Finder = ...,
-        spell: bool = ...,
-        min_confidence: float | None = ...,
-        errors: Errors = ...,
-    ) -> list[SearchResult]: ...
-    def search(
-        self,
-        queries: str | Sequence[str],
-        k: int = 10,
-        *,
-        beam_width: int | None = None,
-        exact: bool = False,
-        where: Condition | str | None = None,
-        max_per_prefix: int | None = None,
-        rescore: bool | float = False,
-        hybrid: bool | None = None,
-        by: Finder = "beam",
-        spell: bool = True,
-        min_confidence: float | None = None,
-        errors: Errors = "raise",
-    ) -> SearchResult | list[SearchResult]:
-        """The best `k` products for a query, or for each of several: best first, ties broken by semantic ID.
-
-        Products that share an ID have one score and are ranked among themselves by popularity, then by id. `where`
-        restricts the search to products that meet a condition (see `genret.index.filters`), inside the beam, so that k
-        allowed products come back wherever so many exist. `exact` widens the search until the top k is certified: the
-        model scores no allowed product higher. `max_per_prefix` caps hits that share L1-L2. `beam_width`: prefixes
-        kept a level; by default the run's own. Neither it nor `k` goes beyond the catalogue.
-
-        `rescore` orders the products that the beam found by the cosine of their embeddings with the query's instead,
-        which then is the score; a number w orders them by cosine + w * log-probability. `hybrid` fuses that order (w =
-        0.02 unless `rescore` says otherwise) with BM25's: one list, scores from 0 to 1, every product scored by both.
-        None: as the run would have it, which is hybrid where it had no query log to train on. `by` finds products by
-        "bm25" alone, or by "dense", exact nearest neighbours, in place of the beam. Only a plain beam is certified.
-
-        `spell` reads words that neither products nor shoppers know as known ones nearby; the result says how it read.
-        `min_confidence`: leave out hits that are less likely than this to be relevant, so that nonsense finds nothing;
-        every hit then says how likely it is. Needs `genret calibrate RUN`.
-
-        `errors`: "raise" a GenretError for a query that cannot be searched, or "return" it as `SearchResult.error`, so
-        that one bad query of many does not lose the others.
-        """
-        asked = check_queries(queries, errors)
-        options = SearchOptions(k, beam_width, exact, max_per_prefix, rescore, hybrid, by, spell, min_confidence)
-        results = asked.results(list(self._results(asked.texts, options, where)))
-        return results[0] if isinstance(queries, str) else results
 
     def search_positions(
         self, queries: Sequence[str], settings: BeamSettings, where: Condition | str | None = None

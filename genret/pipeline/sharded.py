@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Literal, TypeAlias, overload
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -22,14 +22,14 @@ from genret.index.filter_text import as_condition
 from genret.index.filters import Condition
 from genret.index.shards import HEAD, Shards, read_shards
 from genret.index.spelling import Spelling
-from genret.pipeline.arguments import Errors, check_queries
 from genret.pipeline.confidence import confident, features_of
 from genret.pipeline.crew import Crew, Lost, Share
 from genret.pipeline.finding import Found, by_cosine, fused_by, in_either, top
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.gathering import Asked, Gathering
-from genret.pipeline.options import Finder, Plan, SearchOptions
+from genret.pipeline.options import Plan, SearchOptions
 from genret.pipeline.retriever import MAX_QUERIES, MAX_ROWS, Retriever
+from genret.pipeline.searcher import Searcher
 from genret.pipeline.shard import Codes, Encoded, LocalShard, Shard
 from genret.search.pruning import NOT_NUMBERS
 
@@ -39,8 +39,12 @@ MAX_CONDITIONS = 1000
 """Conditions whose first codes are remembered."""
 
 
-class ShardedRetriever:
+class ShardedRetriever(Searcher):
     """A head and the shards that were cut with it, of one generation.
+
+    `search` answers as that of the whole run, up to the rounding of scores. With `max_per_prefix` the shards' own beams
+    are put together instead, which together look at more than the whole beam: the answer is the same where both are
+    certified. A result whose `missing` names shards is without what these hold; it is never certified.
 
     >>> whole = ShardedRetriever.load("shards/demo")
     >>> len(whole.search("oat milk", k=3))
@@ -99,81 +103,21 @@ class ShardedRetriever:
         """How many shards the beam searches so far have asked."""
         return self._share
 
-    @overload
-    def search(  # type: ignore[overload-overlap]  # a string is a sequence of strings, and is not meant as one
-        self,
-        queries: str,
-        k: int = ...,
-        *,
-        beam_width: int | None = ...,
-        exact: bool = ...,
-        where: Condition | str | None = ...,
-        max_per_prefix: int | None = ...,
-        rescore: bool | float = ...,
-        hybrid: bool | None = ...,
-        by: Finder = ...,
-        spell: bool = ...,
-        min_confidence: float | None = ...,
-        errors: Errors = ...,
-    ) -> SearchResult: ...
-    @overload
-    def search(
-        self,
-        queries: Sequence[str],
-        k: int = ...,
-        *,
-        beam_width: int | None = ...,
-        exact: bool = ...,
-        where: Condition | str | None = ...,
-        max_per_prefix: int | None = ...,
-        rescore: bool | float = ...,
-        hybrid: bool | None = ...,
-        by: Finder = ...,
-        spell: bool = ...,
-        min_confidence: float | None = ...,
-        errors: Errors = ...,
-    ) -> list[SearchResult]: ...
-    def search(
-        self,
-        queries: str | Sequence[str],
-        k: int = 10,
-        *,
-        beam_width: int | None = None,
-        exact: bool = False,
-        where: Condition | str | None = None,
-        max_per_prefix: int | None = None,
-        rescore: bool | float = False,
-        hybrid: bool | None = None,
-        by: Finder = "beam",
-        spell: bool = True,
-        min_confidence: float | None = None,
-        errors: Errors = "raise",
-    ) -> SearchResult | list[SearchResult]:
-        """As `Retriever.search` of the whole run, and equal to it up to the rounding of scores.
-
-        With `max_per_prefix` the shards' own beams are put together instead, which together look at more than the whole
-        beam: the answer is the same where both are certified.
-
-        A result whose `missing` names shards is without what these hold; it is never certified.
-        """
-        asked = check_queries(queries, errors)
-        options = SearchOptions(k, beam_width, exact, max_per_prefix, rescore, hybrid, by, spell, min_confidence)
-        text = None if where is None else str(as_condition(where))
-        results = asked.results(list(self._results(asked.texts, options, text)))
-        return results[0] if isinstance(queries, str) else results
-
     def close(self) -> None:
         """Ask no shard any more."""
         self.crew.close()
 
-    def _results(self, queries: Sequence[str], options: SearchOptions, where: str | None) -> Iterator[SearchResult]:
+    def _results(
+        self, queries: Sequence[str], options: SearchOptions, where: Condition | str | None
+    ) -> Iterator[SearchResult]:
+        condition = None if where is None else str(as_condition(where))
         text = self.head.index.snapshot().text
         plan = options.plan(self.about.products, self.beam_width, text.has_log)
         step = min(self._batch, max(1, MAX_ROWS // plan.beam.beam_width))
         for start in range(0, len(queries), step):
             batch = queries[start : start + step]
             read = [text.speller.read(query) if options.spell else Spelling(query, ()) for query in batch]
-            yield from self._whole_or_part(batch, read, plan, (where, options.min_confidence))
+            yield from self._whole_or_part(batch, read, plan, (condition, options.min_confidence))
 
     def _whole_or_part(
         self, batch: Sequence[str], read: Sequence[Spelling], plan: Plan, asked: tuple[str | None, float | None]
