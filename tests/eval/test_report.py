@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from genret.eval.demo import milliseconds
 from genret.eval.reports.plots import Dot, bars, dots, grouped_dots
-from genret.eval.reports.report import beam_rows, duration, headline, id_line, percent, render, stages, write_report
+from genret.eval.reports.report import beam_rows, duration, headline, id_line, render, stages, write_report
 from genret.eval.systems.bench import STANDARD
 from genret.eval.systems.meanings import meaning
+from genret.ground.percent import percent
 
 
 def interval(value: float, spread: float = 0.02) -> dict[str, float]:
     return {"value": value, "low": value - spread, "high": value + spread}
 
 
-def evaluation(p: float = 0.0001, difference: float = 0.1) -> dict:
+def evaluation(p: float = 0.0001, difference: float = 0.1) -> dict[str, Any]:
     names = ["bm25", "bm25-tuned", "dense", "generative", "generative-rescored"]
     means = dict(zip(names, (0.5, 0.55, 0.4, 0.5 + difference, 0.65), strict=True))
     measures = ("recall@10", "recall@50", "recall@100", "nDCG@10", "MRR@10")
@@ -67,7 +70,7 @@ def evaluation(p: float = 0.0001, difference: float = 0.1) -> dict:
     }
 
 
-def paired(name: str, within: bool) -> dict:
+def paired(name: str, within: bool) -> dict[str, Any]:
     return {
         "name": name,
         "before": [0.5, 0.48, 0.52],
@@ -77,7 +80,7 @@ def paired(name: str, within: bool) -> dict:
     }
 
 
-def summary() -> dict:
+def summary() -> dict[str, Any]:
     level = {"size": 256, "used": 250, "dead": 6, "usage": 0.98, "perplexity": 200.0, "largest_share": 0.02}
     health = {
         "levels": [{**level, "level": i} for i in range(1, 5)],
@@ -153,7 +156,7 @@ def parsed(html: str) -> Checker:
     return checker
 
 
-def test_the_page_is_well_formed_self_contained_and_has_unique_ids():
+def test_the_page_is_well_formed_self_contained_and_has_unique_ids() -> None:
     html = render(summary())
     page = parsed(html)
     assert page.external == []
@@ -168,42 +171,42 @@ def test_the_page_is_well_formed_self_contained_and_has_unique_ids():
     assert html.count("<table>") == html.count("<thead>")
 
 
-def test_text_from_data_is_escaped():
+def test_text_from_data_is_escaped() -> None:
     html = render({"beam": summary()["beam"]})
     assert "Rao&#39;s &lt;b&gt;Marinara&lt;/b&gt;" in html
     assert "Marinara &lt;Classic&gt;" in html
     assert "<b>Marinara" not in html
 
 
-def test_the_same_summary_gives_the_same_bytes_also_after_json():
+def test_the_same_summary_gives_the_same_bytes_also_after_json() -> None:
     once = render(summary())
     assert once == render(json.loads(json.dumps(summary())))
 
 
 @pytest.mark.parametrize("part", ["title", "details", "health"])
-def test_any_part_may_be_missing(part):
+def test_any_part_may_be_missing(part: str) -> None:
     less = summary()
     del less[part]
     parsed(render(less))
 
 
 @pytest.mark.parametrize("part", ["title", "seconds", "settings", "substitutes", "health", "beam", "next", "details"])
-def test_a_part_may_stand_alone(part):
+def test_a_part_may_stand_alone(part: str) -> None:
     parsed(render({part: summary()[part]}))
 
 
-def test_an_evaluation_may_stand_alone_and_so_may_nothing():
+def test_an_evaluation_may_stand_alone_and_so_may_nothing() -> None:
     parsed(render(evaluation()))
     parsed(render({}))
 
 
-def test_stages_name_the_run_beside_and_end_with_the_total():
+def test_stages_name_the_run_beside_and_end_with_the_total() -> None:
     rows = stages(summary()["seconds"])
     assert rows == [("embed", 12.3), ("lambda0: tokenizer", 20.0), ("all of it, side by side", 95.0)]
     assert stages({}) == []
 
 
-def test_the_headline_leads_with_the_strongest_baseline():
+def test_the_headline_leads_with_the_strongest_baseline() -> None:
     found = headline(evaluation())
     assert found == (
         "The strongest baseline, bm25-tuned, finds 55.0 % of the relevant products in its top 10; "
@@ -217,7 +220,7 @@ def test_the_headline_leads_with_the_strongest_baseline():
     assert headline({}) == ""
 
 
-def test_every_system_is_defined_in_a_line():
+def test_every_system_is_defined_in_a_line() -> None:
     for name in STANDARD:
         assert meaning(name), name
     page = render(evaluation())
@@ -225,39 +228,39 @@ def test_every_system_is_defined_in_a_line():
     assert "Exact nearest neighbours over the run&#39;s own embeddings" in page
 
 
-def test_latency_is_shown_where_it_was_taken():
+def test_latency_is_shown_where_it_was_taken() -> None:
     assert "ms per query" not in render(evaluation())
     assert "ms per query" in render({**evaluation(), "milliseconds": {"bm25": 0.52}})
     took = milliseconds({"a": 2.0, "b": 1.0, "a+b": 0.5, "a+c": 0.1}, 1000)
     assert took == {"a": 2.0, "b": 1.0, "a+b": 3.5}
 
 
-def test_the_page_links_to_the_explorer():
+def test_the_page_links_to_the_explorer() -> None:
     beam = {"query": "tea", "exact": True, "tree": {"children": [], "pruned": []}, "hits": []}
     page = render({**evaluation(), "beam": beam, "explore": "genret serve runs/demo"})
     assert "genret serve runs/demo" in page
     assert "Certified: the model scores no product higher" in page
 
 
-def test_id_line_follows_the_numbers():
+def test_id_line_follows_the_numbers() -> None:
     line = id_line(evaluation())
     assert "0 of 98,700 IDs did not exist" in line
     assert "99 invented IDs among 9,870 (1.0 %)" in line
     assert "1,500 of them share theirs, at most 9 one ID" in line
 
 
-def test_beams_are_listed_from_narrow_to_wide():
+def test_beams_are_listed_from_narrow_to_wide() -> None:
     rows = beam_rows({"same_beam": {"100": [paired("x", True)], "20": [paired("x", True)]}})  # JSON sorts "100" first
     assert [row["name"] for row in rows] == ["20: x", "100: x"]
 
 
-def test_write_is_whole_and_leaves_nothing_else(tmp_path):
+def test_write_is_whole_and_leaves_nothing_else(tmp_path: Path) -> None:
     path = write_report(summary(), tmp_path / "deep" / "report.html")
     assert path.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert [file.name for file in path.parent.iterdir()] == ["report.html"]
 
 
-def test_plots_repeat_and_hold_their_labels():
+def test_plots_repeat_and_hold_their_labels() -> None:
     rows = [Dot("bm25", 0.5, 0.4, 0.6), Dot("generative", 0.6, 0.5, 0.7, True)]
     svg = dots(rows, "recall@10", "One")
     assert svg == dots(rows, "recall@10", "One")
@@ -272,6 +275,6 @@ def test_plots_repeat_and_hold_their_labels():
     assert 'aria-label="Three &amp; more"' in other
 
 
-def test_small_formats():
+def test_small_formats() -> None:
     assert (duration(3.21), duration(65.4), duration(600)) == ("3.2 s", "1 min 05 s", "10 min 00 s")
-    assert (percent(0.125, 1), percent(0.5)) == ("12.5 %", "50 %")
+    assert (percent(0.125), percent(0.5, 0)) == ("12.5 %", "50 %")

@@ -15,6 +15,7 @@ from genret.eval.reports.plots import Dot, bars, dots, grouped_dots
 from genret.eval.systems.meanings import meaning, with_genret
 from genret.ground.errors import require
 from genret.ground.files import write_text
+from genret.ground.percent import percent
 
 PLOTTED = "recall@10"
 TESTED = ("recall@10", "recall@100", "nDCG@10")
@@ -110,15 +111,13 @@ def headline(summary: Mapping[str, Any]) -> str:
         return ""
     best = max(own, key=own.__getitem__)
     if not others:
-        return f"{best} finds {percent(own[best], 1)} of the relevant products in its top 10."
+        return f"{best} finds {percent(own[best])} of the relevant products in its top 10."
     strongest = max(others, key=others.__getitem__)
     sentence = (
-        f"The strongest baseline, {strongest}, finds {percent(others[strongest], 1)} of the relevant products in its "
-        f"top 10; the best with genret, {best}, {percent(own[best], 1)}{_chance(summary, best, strongest)}"
+        f"The strongest baseline, {strongest}, finds {percent(others[strongest])} of the relevant products in its "
+        f"top 10; the best with genret, {best}, {percent(own[best])}{_chance(summary, best, strongest)}"
     )
-    alone = (
-        f"; genret alone finds {percent(own['generative'], 1)}" if "generative" in own and best != "generative" else ""
-    )
+    alone = f"; genret alone finds {percent(own['generative'])}" if "generative" in own and best != "generative" else ""
     return f"{sentence}{alone}."
 
 
@@ -144,7 +143,7 @@ def id_line(summary: Mapping[str, Any]) -> str:
         free = invalid["unconstrained"]
         parts.append(
             f"Left free, the model's top 10 held {free['invalid']:,} invented IDs among {free['total']:,} "
-            f"({percent(free['share'], 1)}), in the answers to {free['queries_with_invalid']:,} of "
+            f"({percent(free['share'])}), in the answers to {free['queries_with_invalid']:,} of "
             f"{free['queries']:,} queries."
         )
     shared = details.get("collisions")
@@ -185,11 +184,6 @@ def tested(summary: Mapping[str, Any]) -> dict[str, dict[str, dict[str, Any]]]:
 def figure(value: float) -> str:
     """Three decimals."""
     return f"{value:.3f}"
-
-
-def percent(value: float, decimals: int = 0) -> str:
-    """`37 %`."""
-    return f"{100 * value:.{decimals}f} %"
 
 
 def points(value: float) -> str:
