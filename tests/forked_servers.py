@@ -140,7 +140,6 @@ def _child(job: dict[str, Any]) -> None:
     code: Any = 1
     try:
         main(job["arguments"])
-        code = 0
     except SystemExit as ended:
         code = ended.code
     finally:

@@ -18,6 +18,7 @@ import sys
 import time
 import traceback
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -275,10 +276,9 @@ def campaign(root: Path, seconds: float, seed: int, pause: float = 1.0) -> dict[
     index = Index.open(folder)
     assert check(index.snapshot()) == expected
     report = {role: sum(one.done for one in processes if one.role == role) for role in roles}
-    outcomes: dict[str, int] = {}
+    outcomes: Counter[str] = Counter()
     for process in processes:
-        for name, count in process.outcomes.items():
-            outcomes[name] = outcomes.get(name, 0) + count
+        outcomes.update(process.outcomes)
     return {
         "seconds": seconds,
         "seed": seed,

@@ -6,13 +6,14 @@ import base64
 import json
 import shutil
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from genret.data.records import Catalogue
+from genret.ground.errors import GenretError
 from genret.ground.types import Product
 from genret.index import generations
 from genret.index.index import Index, build_index
@@ -122,8 +123,8 @@ def listing(snapshot: Snapshot, where: str | None) -> list[tuple[tuple[int, ...]
     positions = np.concatenate([*below, np.zeros(0, np.int64)])
     assert np.array_equal(trie.id_of(positions), np.repeat(ids, [len(one) for one in below], axis=0))
     vectors = np.zeros((len(positions), 0)) if snapshot.embeddings is None else snapshot.embeddings[positions]
-    rows = iter(zip(snapshot.products(positions), vectors.tolist(), strict=True))
-    return [(tuple(one), [next(rows) for _ in places]) for one, places in zip(ids.tolist(), below, strict=True)]
+    found = iter(zip(snapshot.products(positions), vectors.tolist(), strict=True))
+    return [(tuple(one), [next(found) for _ in places]) for one, places in zip(ids.tolist(), below, strict=True)]
 
 
 def below_id(snapshot: Snapshot, allowed: Allowed | None, node: int) -> np.ndarray:
@@ -176,3 +177,36 @@ def old_format(path: Path, changes: Sequence[LoggedChange] = ()) -> None:
             values.append({"op": kind, "products": rows, "codes": codes, "embeddings": packed, "number": number})
     data = [json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() for value in values]
     (path / "changes.log").write_bytes(b"".join(b"%08x %b\n" % (zlib.crc32(one), one) for one in data))
+
+
+def seen(path: Path) -> Any:
+    """Everything that can be found in an index that is opened now."""
+    index = Index.open(path)
+    try:
+        return listing(index.snapshot(), None)
+    finally:
+        index.close()
+
+
+def folders(index: Path) -> list[str]:
+    return sorted(path.name for path in index.glob("gen-*"))
+
+
+def outcome(call: Callable[[], Any]) -> tuple[str, Any]:
+    """The one line of the error, or "" and what the call returns."""
+    try:
+        return "", call()
+    except GenretError as error:
+        said = str(error)
+    assert said
+    assert "\n" not in said
+    return said, None
+
+
+def rebuild(shop: Shop, path: Path, **options: Any) -> None:
+    from genret.data.records import Catalogue
+
+    catalogue = Catalogue.from_products([Product("only", "t")])
+    build_index(
+        catalogue, [[0, 0, 0]], (3, 2, 3), path, {"tokenizer": "other"}, np.zeros((1, 4), np.float32), **options
+    )

@@ -41,6 +41,7 @@ def test_the_readmes_tree_names_files_that_exist() -> None:
     assert TREE is not None
     room = ""
     for line in TREE[1].splitlines():
-        room = (re.match(r"  (\w+)/ ", line) or [None, room])[1]
+        if found := re.match(r"  (\w+)/ ", line):
+            room = found[1]
         for name in re.findall(r"\b(\w+\.py)\b", line):
             assert (ROOT / "genret" / room / name).is_file(), f"{room}/{name}"

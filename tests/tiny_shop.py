@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 KINDS = ("soda", "milk", "bread", "cheese", "tea", "rice", "jam", "oil")
@@ -79,6 +80,6 @@ def write_encoder(folder: Path, words: list[str], width: int) -> None:
     BertModel(config).save_pretrained(folder)
 
 
-def _write(file: Path, header: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+def _write(file: Path, header: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> None:
     with file.open("w", newline="", encoding="utf-8") as out:
         csv.writer(out).writerows([header, *rows])

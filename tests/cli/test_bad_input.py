@@ -29,6 +29,12 @@ class Case(NamedTuple):
     """Words that the one line must hold, separated by |."""
 
 
+def _public(*options: str) -> Callable[[Path], list[str]]:
+    """The arguments that read a public set, and `options`."""
+    data = ("data", str(CASES / "homedepot_kaggle"), "--format", "homedepot")
+    return lambda folder: [*data, "--out", str(folder / "out"), *options]
+
+
 def _file(folder: Path, name: str, content: str | bytes) -> str:
     path = folder / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -98,10 +104,7 @@ DATA = [
     *(
         Case(
             f"{option} with a public set",
-            lambda f, option=option, value=value: [
-                *("data", str(CASES / "homedepot_kaggle"), "--format", "homedepot", "--out", str(f / "out")),
-                *(option, value),
-            ],
+            _public(option, value),
             f"{option}|homedepot",
         )
         for option, value in {

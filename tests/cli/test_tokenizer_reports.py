@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ SMALL = TokenizerSettings(codebook_sizes=(16, 16, 16), latent_dim=16, hidden=16,
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder up to the tokenizer: 800 products of the embedded catalogue."""
     folder = tmp_path_factory.mktemp("run")
     dataset = make_grocery(GrocerySettings(products=800, misfiled=0.08))
@@ -41,7 +42,7 @@ def run(tmp_path_factory):
     return folder
 
 
-def test_health_report_and_its_plots(run, tmp_path):
+def test_health_report_and_its_plots(run: Path, tmp_path: Path) -> None:
     report = health_report(run, plots=tmp_path / "health.png")
     assert "pairs that part at" in report.text
     assert "over random pairs" in report.text
@@ -50,7 +51,7 @@ def test_health_report_and_its_plots(run, tmp_path):
     assert (tmp_path / "health.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_audit_report_is_better_than_chance(run):
+def test_audit_report_is_better_than_chance(run: Path) -> None:
     report = audit_report(run, at=0.3)
     score = report.value["score"]
     share = score["misfiled"] / 800
@@ -61,8 +62,8 @@ def test_audit_report_is_better_than_chance(run):
     assert scores == sorted(scores, reverse=True)
 
 
-def test_bench_report_displaces_more_the_worse_the_text(run):
-    lines = []
+def test_bench_report_displaces_more_the_worse_the_text(run: Path) -> None:
+    lines: list[str] = []
     report = bench_report(run, lam=0.1, share=0.2, seeds=2, echo=lines.append)
     assert lines == [f"lambda {lam}, seed {seed}" for seed in (0, 1) for lam in ("0", "0.1")]
     value = report.value
@@ -82,8 +83,8 @@ def test_bench_report_displaces_more_the_worse_the_text(run):
     json.dumps(value)
 
 
-def test_tune_report_starts_from_the_runs_tokenizer(run, tmp_path):
-    lines = []
+def test_tune_report_starts_from_the_runs_tokenizer(run: Path, tmp_path: Path) -> None:
+    lines: list[str] = []
     report = tune_report(run, search=TuneSettings((0.1, 1.0)), plots=tmp_path / "tune.png", echo=lines.append)
     assert [trial["lam"] for trial in report.value["trials"]] == [0.0, 0.1, 1.0]
     assert report.value["settings"]["codebook_sizes"] == [16, 16, 16]
@@ -97,7 +98,7 @@ def test_tune_report_starts_from_the_runs_tokenizer(run, tmp_path):
     json.dumps(report.value, allow_nan=False)
 
 
-def command(capfd, *arguments):
+def command(capfd: pytest.CaptureFixture[str], *arguments: object) -> tuple[object, str, str]:
     """(exit code, standard output, standard error) of `genret tokenizer ...`."""
     with pytest.raises(SystemExit) as exit_:
         main(["tokenizer", *map(str, arguments)])
@@ -105,7 +106,7 @@ def command(capfd, *arguments):
     return exit_.value.code, out, err
 
 
-def test_tune_from_the_command_line(run, tmp_path, capfd):
+def test_tune_from_the_command_line(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     asked = ("--lam", "0.05,0.5", "--seeds", "2", "--budget", "0.5", "--set", "tokenizer.supervision=pairs")
     code, out, err = command(capfd, "tune", run / "tokenizer", *asked, "--json")
     assert code == 0
@@ -118,11 +119,11 @@ def test_tune_from_the_command_line(run, tmp_path, capfd):
     assert all(len(trial["error"]) == 2 for trial in value["trials"])
 
 
-def test_the_grid_of_the_command_line_is_that_of_the_package():
+def test_the_grid_of_the_command_line_is_that_of_the_package() -> None:
     assert tuple(map(float, GRID.split(","))) == LAMBDAS
 
 
-def test_bench_takes_co_engagement_pairs(run, tmp_path, capfd):
+def test_bench_takes_co_engagement_pairs(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "run"
     shutil.copytree(run, folder)
     tokenizer, codes, artifact = load_tokenizer(run / "tokenizer")
@@ -161,12 +162,14 @@ BAD = [
 
 
 @pytest.mark.parametrize(("verb", "options", "says"), BAD, ids=lambda value: str(value)[:40])
-def test_impossible_options_are_one_line_and_exit_code_2(run, capfd, verb, options, says):
+def test_impossible_options_are_one_line_and_exit_code_2(
+    run: Path, capfd: pytest.CaptureFixture[str], verb: str, options: list[str], says: str
+) -> None:
     one_line(command(capfd, verb, run, *options), says)
 
 
 @pytest.mark.parametrize("verb", ["health", "audit", "tune", "bench"])
-def test_what_is_no_run_is_one_line(run, tmp_path, capfd, verb):
+def test_what_is_no_run_is_one_line(run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], verb: str) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "other").mkdir()
     one_line(command(capfd, verb, tmp_path / "missing"), "missing|no such run folder")
@@ -174,7 +177,7 @@ def test_what_is_no_run_is_one_line(run, tmp_path, capfd, verb):
     one_line(command(capfd, verb, tmp_path / "other"), "other|dataset")
 
 
-def one_line(done, says):
+def one_line(done: tuple[object, str, str], says: str) -> None:
     code, _, err = done
     lines = [line for line in err.splitlines() if line.startswith("genret: error: ")]
     assert code == 2
@@ -184,7 +187,7 @@ def one_line(done, says):
         assert words in lines[0]
 
 
-def test_bench_needs_categories(run, tmp_path):
+def test_bench_needs_categories(run: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     dataset, _ = load_dataset(run / "data")
     bare = Catalogue.from_products(product._replace(category=()) for product in dataset.catalogue)
@@ -201,7 +204,7 @@ def test_bench_needs_categories(run, tmp_path):
         tune_report(folder)
 
 
-def test_a_training_of_less_than_an_epoch_is_told(run, tmp_path):
+def test_a_training_of_less_than_an_epoch_is_told(run: Path, tmp_path: Path) -> None:
     assert coverage_note(run) is None  # 40 steps x 64 in focus, 800 products
     folder = tmp_path / "run"
     shutil.copytree(run, folder)
@@ -215,7 +218,9 @@ def test_a_training_of_less_than_an_epoch_is_told(run, tmp_path):
         assert note is None or "13 steps" in note
 
 
-def test_tokenize_warns_once_of_a_training_that_leaves_products_out(run, tmp_path, capfd):
+def test_tokenize_warns_once_of_a_training_that_leaves_products_out(
+    run: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "run"
     shutil.copytree(run, folder)
     wanted = ("codebook_sizes=8,8,8", "steps=5", "batch_size=64", "schedule=4,2,1")
@@ -227,7 +232,7 @@ def test_tokenize_warns_once_of_a_training_that_leaves_products_out(run, tmp_pat
     assert load_tokenizer(folder / "tokenizer")[0].settings.schedule == "4,2,1"
 
 
-def test_a_run_of_mixed_lineage_is_refused(run, tmp_path):
+def test_a_run_of_mixed_lineage_is_refused(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, tmp_path / "mixed")
     dataset, data = load_dataset(run / "data")
     embed_catalogue(
@@ -241,7 +246,7 @@ def test_a_run_of_mixed_lineage_is_refused(run, tmp_path):
         RunFolder(tmp_path / "mixed").tokenized()
 
 
-def test_audit_finds_a_planted_mistake():
+def test_audit_finds_a_planted_mistake() -> None:
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(6, 10)) * 3
     leaf = np.arange(240) % 6
@@ -256,7 +261,7 @@ def test_audit_finds_a_planted_mistake():
     assert found[0].filed == filed[found[0].row]
 
 
-def test_audit_is_defined_where_nothing_can_be_compared():
+def test_audit_is_defined_where_nothing_can_be_compared() -> None:
     vectors = np.eye(4, dtype=np.float32)
     assert audit(vectors, [()] * 4) == []
     assert audit(vectors, [("a",)] * 4) == []
@@ -264,7 +269,7 @@ def test_audit_is_defined_where_nothing_can_be_compared():
     assert judge_audit([], [("a",)], [("a",)]) == AuditScore(0, 0, 0.0, 0.0, 0.0)
 
 
-def test_embedded_catalogue_at_reduced_size_passes_the_gates(run):
+def test_embedded_catalogue_at_reduced_size_passes_the_gates(run: Path) -> None:
     """Every level used, none of L1 and L2 dead, and no collision left under `reassign`."""
     dataset, _ = load_dataset(run / "data")
     vectors, _ = load_embeddings(run / "embeddings")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def read(file: Path) -> list[Product]:
     return list(read_catalogue(file))
 
 
-def lines(tmp_path: Path, rows: list[dict[str, object]]) -> Path:
+def lines(tmp_path: Path, rows: Sequence[object]) -> Path:
     file = tmp_path / "same.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return file

@@ -27,7 +27,7 @@ ALL = np.arange(4)
 words = st.text("abcdefghijklmnopqrstuvwxyz", min_size=4, max_size=12)
 
 
-def test_every_product_gets_its_share_and_the_seed_decides():
+def test_every_product_gets_its_share_and_the_seed_decides() -> None:
     made = make_pseudo_queries(CATALOGUE, ALL, 10, noise=0.5, seed=3)
     assert np.bincount(made.rows).tolist() in (
         [3, 3, 2, 2],
@@ -43,12 +43,12 @@ def test_every_product_gets_its_share_and_the_seed_decides():
     assert made.texts != other.texts
 
 
-def test_only_the_given_rows_are_used():
+def test_only_the_given_rows_are_used() -> None:
     assert set(make_pseudo_queries(CATALOGUE, np.asarray([1, 2]), 9, 0.0, 0).rows.tolist()) == {1, 2}
     assert make_pseudo_queries(CATALOGUE, np.asarray([], np.int64), 0, 0.0, 0).texts == []
 
 
-def test_without_noise_a_pseudo_query_holds_the_products_own_words_only():
+def test_without_noise_a_pseudo_query_holds_the_products_own_words_only() -> None:
     rng = np.random.default_rng(0)
     for product in PRODUCTS:
         own = " ".join(
@@ -60,7 +60,7 @@ def test_without_noise_a_pseudo_query_holds_the_products_own_words_only():
 
 @given(words, st.integers(0, 1000))
 @settings(max_examples=100, deadline=None)
-def test_a_typo_is_one_edit_and_keeps_the_first_letter(word, seed):
+def test_a_typo_is_one_edit_and_keeps_the_first_letter(word: str, seed: int) -> None:
     typed = typo(word, np.random.default_rng(seed))
     assert typed[0] == word[0]
     assert abs(len(typed) - len(word)) <= 1
@@ -68,7 +68,7 @@ def test_a_typo_is_one_edit_and_keeps_the_first_letter(word, seed):
         assert sum(a != b for a, b in zip(typed, word, strict=True)) <= 2
 
 
-def test_noise_writes_units_and_dimensions_as_shoppers_do():
+def test_noise_writes_units_and_dimensions_as_shoppers_do() -> None:
     rng = np.random.default_rng(0)
     ounces = {add_noise("sauce 24 oz", rng) for _ in range(100)}
     assert {"sauce 24oz", "sauce 24 ounce", "sauce 24 ounces"} <= ounces
@@ -77,7 +77,7 @@ def test_noise_writes_units_and_dimensions_as_shoppers_do():
     assert add_noise("a b 1", rng) == "a b 1"
 
 
-def test_teacher_scores_as_bm25_is_written_in_the_paper():
+def test_teacher_scores_as_bm25_is_written_in_the_paper() -> None:
     """softmax(score / T) as weights: log-ratios of weights are differences of BM25 scores."""
     texts = ["red apple pie", "green apple", "apple apple cake with red icing", "pie", "blue cheese"]
     catalogue = Catalogue.from_products(Product(str(i), text) for i, text in enumerate(texts))
@@ -100,7 +100,7 @@ def test_teacher_scores_as_bm25_is_written_in_the_paper():
     np.testing.assert_allclose(found.weights, expected, rtol=1e-4)
 
 
-def test_teacher_keeps_the_best_of_the_given_rows():
+def test_teacher_keeps_the_best_of_the_given_rows() -> None:
     teacher = LexicalTeacher(CATALOGUE, np.asarray([1, 2, 3]))
     found = teacher.neighbours(["marinara pasta sauce", "cola", "nothing known", "Sodas"], 1, 1.0)
     assert found.starts.tolist() == [0, 1, 2, 2, 3]

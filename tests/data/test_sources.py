@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from genret.data import Dataset, ReadReport, load_dataset, read_dataset, read_files_dataset, save_dataset
 from genret.data.judged import PAIRS_PER_QUERY, split_queries, substitute_pairs
 from genret.ground.errors import GenretError
-from genret.ground.types import Judgement, Product, Query
+from genret.ground.types import Judgement, Product, Query, Split
 
 
 def write(folder: Path, files: Mapping[str, str]) -> Path:
@@ -28,7 +28,7 @@ def write(folder: Path, files: Mapping[str, str]) -> Path:
     return folder
 
 
-def texts(dataset: Dataset, split: str) -> list[str]:
+def texts(dataset: Dataset, split: Split) -> list[str]:
     return [query.text for query in dataset.queries[split]]
 
 

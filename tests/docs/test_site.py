@@ -62,10 +62,11 @@ def shop(built_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 def _verb(arguments: list[str]) -> tuple[click.Command, list[str], str]:
     """The command that some arguments name, what is left for it, and its own name."""
-    command, left, name = cli, arguments, "genret"
+    command: click.Command | None = cli
+    left, name = arguments, "genret"
     while isinstance(command, click.Group):
-        name, command, left = left[0], command.get_command(click.Context(command), left[0]), left[1:]  # type: ignore[assignment]
-        assert command is not None, f"no command {name!r}"
+        name, command, left = left[0], command.get_command(click.Context(command), left[0]), left[1:]
+    assert command is not None, f"no command {name!r}"
     return command, left, name
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,20 @@ import torch
 from genret import two_tower
 from genret.data.records import Catalogue, Dataset
 from genret.embed.catalogue import fit_embedder, load_embedder, load_embeddings
-from genret.embed.fine_tuning import Pair, TwoTowerSettings, in_batch_loss, train_two_tower, training_pairs
+from genret.embed.fine_tuning import (
+    Pair,
+    TwoTowerRecipe,
+    TwoTowerSettings,
+    in_batch_loss,
+    train_two_tower,
+    training_pairs,
+)
 from genret.embed.settings import EmbedSettings
 from genret.eval.measures import evaluate
 from genret.eval.systems.bench import Bench
-from genret.eval.systems.encoders import TwoTowerRecipe, two_tower_system
+from genret.eval.systems.encoders import two_tower_system
 from genret.ground.errors import GenretError
+from genret.ground.hardware import Precision
 from genret.ground.types import Judgement, Product, Query
 from genret.pipeline.retriever import Retriever
 from genret.pipeline.stages import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
@@ -29,7 +38,7 @@ WORDS = ["soda", "pop", "milk", "bread", "rye", "cola", "oat", "cheese", "basil"
 
 
 @pytest.fixture(scope="module")
-def tiny_encoder(tmp_path_factory) -> str:
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A sentence-transformers folder of one small layer, its weights drawn from a seed."""
     pytest.importorskip("sentence_transformers")
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -60,7 +69,7 @@ def pairs() -> list[Pair]:
     return [Pair(f"q{i}", f"p{i}", WORDS[i], WORDS[half + i]) for i in range(half)]
 
 
-def settings(base: str, **changes) -> TwoTowerSettings:
+def settings(base: str, **changes: Any) -> TwoTowerSettings:
     return replace(
         TwoTowerSettings(base, epochs=40, batch_size=6, learning_rate=5e-3, max_tokens=8, checkpoint_every=10),
         **changes,
@@ -71,20 +80,20 @@ def digest(folder: Path) -> str:
     return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
 
 
-def test_the_loss_by_hand():
+def test_the_loss_by_hand() -> None:
     queries = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     known = torch.eye(2, dtype=torch.bool)
     loss = in_batch_loss(queries, queries, known, torch.ones(2), temperature=1.0)
     assert float(loss) == pytest.approx(-torch.tensor([1.0, 0.0]).log_softmax(0)[0].item(), abs=1e-6)
 
 
-def test_known_answers_are_no_negatives():
+def test_known_answers_are_no_negatives() -> None:
     vectors = torch.nn.functional.normalize(torch.randn(3, 4, generator=torch.Generator().manual_seed(0)), dim=-1)
     everything = torch.ones(3, 3, dtype=torch.bool)
     assert float(in_batch_loss(vectors, vectors.flip(0), everything, torch.ones(3), 0.05)) == pytest.approx(0.0)
 
 
-def test_weights_scale_each_pairs_share():
+def test_weights_scale_each_pairs_share() -> None:
     generator = torch.Generator().manual_seed(1)
     a, b = (torch.nn.functional.normalize(torch.randn(3, 4, generator=generator), dim=-1) for _ in range(2))
     known = torch.eye(3, dtype=torch.bool)
@@ -93,7 +102,7 @@ def test_weights_scale_each_pairs_share():
     assert mixed == pytest.approx((each[0] + 2 * each[1] + each[2]) / 4, rel=1e-5)
 
 
-def test_training_learns_what_the_pairs_say(tiny_encoder, tmp_path):
+def test_training_learns_what_the_pairs_say(tiny_encoder: str, tmp_path: Path) -> None:
     out = train_two_tower(pairs(), settings(tiny_encoder), tmp_path / "tower", progress=False)
 
     def hits(model: str) -> int:
@@ -105,11 +114,13 @@ def test_training_learns_what_the_pairs_say(tiny_encoder, tmp_path):
     assert hits(str(out)) == len(pairs())
 
 
-def test_a_run_cut_off_ends_where_a_whole_one_does(tiny_encoder, tmp_path, monkeypatch):
+def test_a_run_cut_off_ends_where_a_whole_one_does(
+    tiny_encoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = train_two_tower(pairs(), settings(tiny_encoder), tmp_path / "whole", progress=False)
     step = two_tower._Trainer.step
 
-    def cut(self, number):
+    def cut(self: Any, number: int) -> Any:
         if number == 27:
             raise KeyboardInterrupt
         return step(self, number)
@@ -124,7 +135,7 @@ def test_a_run_cut_off_ends_where_a_whole_one_does(tiny_encoder, tmp_path, monke
     assert not (tmp_path / "cut.checkpoint").exists()
 
 
-def test_a_finished_one_is_left_alone_and_other_settings_train_anew(tiny_encoder, tmp_path):
+def test_a_finished_one_is_left_alone_and_other_settings_train_anew(tiny_encoder: str, tmp_path: Path) -> None:
     quick = settings(tiny_encoder, epochs=2)
     first = digest(train_two_tower(pairs(), quick, tmp_path / "t", progress=False))
     written = (tmp_path / "t" / "model.safetensors").stat().st_mtime_ns
@@ -133,7 +144,7 @@ def test_a_finished_one_is_left_alone_and_other_settings_train_anew(tiny_encoder
     assert digest(train_two_tower(pairs(), replace(quick, seed=1), tmp_path / "t", progress=False)) != first
 
 
-def test_as_a_system_it_finds_what_it_was_taught(tiny_encoder, tmp_path):
+def test_as_a_system_it_finds_what_it_was_taught(tiny_encoder: str, tmp_path: Path) -> None:
     products = [Product(pair.product_id, pair.text) for pair in pairs()]
     queries = [Query(pair.query_id, pair.query) for pair in pairs()]
     judgements = [Judgement(pair.query_id, pair.product_id, 1.0) for pair in pairs()]
@@ -144,7 +155,7 @@ def test_as_a_system_it_finds_what_it_was_taught(tiny_encoder, tmp_path):
     assert answer.settings["pairs"] == len(pairs())
 
 
-def test_pairs_take_relevant_judgements_and_weigh_them():
+def test_pairs_take_relevant_judgements_and_weigh_them() -> None:
     judgements = [
         Judgement("q", "a", 3.0),
         Judgement("q", "b", 2.0),
@@ -155,19 +166,21 @@ def test_pairs_take_relevant_judgements_and_weigh_them():
     assert found == [Pair("q", "a", "soda", "A", 1.0), Pair("q", "b", "soda", "B", 0.5)]
 
 
-def test_too_few_pairs(tmp_path):
+def test_too_few_pairs(tmp_path: Path) -> None:
     with pytest.raises(GenretError, match="at least 2 products"):
         train_two_tower(pairs()[:1], TwoTowerSettings(), tmp_path / "t")
 
 
 @pytest.mark.parametrize("bad", [{"epochs": 0}, {"temperature": 0.0}, {"warmup": 1.0}, {"learning_rate": 0.0}])
-def test_bad_settings(bad):
+def test_bad_settings(bad: dict[str, Any]) -> None:
     with pytest.raises(GenretError, match="two-tower"):
         TwoTowerSettings(**bad)
 
 
 @pytest.mark.parametrize(("precision", "rounding"), [("fp32", 1e-5), ("bf16", 2e-2)])
-def test_a_run_is_built_on_its_own_encoder_and_bag(precision, rounding, tiny_encoder, tmp_path):
+def test_a_run_is_built_on_its_own_encoder_and_bag(
+    precision: Precision, rounding: float, tiny_encoder: str, tmp_path: Path
+) -> None:
     """Fine-tuned, quantised, spelled: before any training of the decoder, a search finds what the pairs taught."""
     products = [Product(pair.product_id, pair.text) for pair in pairs()]
     queries = [Query(pair.query_id, pair.query) for pair in pairs()]

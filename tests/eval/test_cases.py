@@ -141,8 +141,8 @@ def own_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole run over documents that are also the queries."""
     run = tmp_path_factory.mktemp("own") / "run"
     small = ("embed.model=lsa", "embed.dim=8", "tokenizer.codebook_sizes=4,4,4,4", "tokenizer.steps=20")
-    small += ("model.d_model=32", "model.ffn=32", "train.max_steps=5", "train.batch_size=16")
-    settings = [part for one in small for part in ("--set", one)]
+    tiny = ("model.d_model=32", "model.ffn=32", "train.max_steps=5", "train.batch_size=16")
+    settings = [part for one in (*small, *tiny) for part in ("--set", one)]
     run_cli("build", CASES / "beir_self", "--format", "beir", "--out", run, *settings)
     return run
 

@@ -26,7 +26,7 @@ def found(built_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Co
     return cold_start(built_run, cold, SETTINGS), cold
 
 
-def test_what_is_withheld_leaves_no_trace(built_run):
+def test_what_is_withheld_leaves_no_trace(built_run: Path) -> None:
     dataset, _ = load_dataset(built_run / "data")
     gone = set(drawn(dataset, SETTINGS))
     left = without(dataset, gone)
@@ -40,7 +40,9 @@ def test_what_is_withheld_leaves_no_trace(built_run):
     assert left.queries == dataset.queries
 
 
-def test_the_new_run_was_trained_without_them_and_holds_them_all(found, built_run):
+def test_the_new_run_was_trained_without_them_and_holds_them_all(
+    found: tuple[ColdStart, Path], built_run: Path
+) -> None:
     result, cold = found
     dataset, _ = load_dataset(built_run / "data")
     gone = set(drawn(dataset, SETTINGS))
@@ -51,7 +53,9 @@ def test_the_new_run_was_trained_without_them_and_holds_them_all(found, built_ru
     assert index.embeddings is not None
 
 
-def test_every_system_has_a_row_and_a_second_call_gives_the_same(found, built_run):
+def test_every_system_has_a_row_and_a_second_call_gives_the_same(
+    found: tuple[ColdStart, Path], built_run: Path
+) -> None:
     result, cold = found
     assert tuple(row.system for row in result.rows) == SETTINGS.systems
     assert result.chance == 20 / 600
@@ -61,7 +65,7 @@ def test_every_system_has_a_row_and_a_second_call_gives_the_same(found, built_ru
     assert f"withheld: recall@{SETTINGS.k}" in result.markdown()
 
 
-def test_recall_and_shares_by_hand(built_run):
+def test_recall_and_shares_by_hand(built_run: Path) -> None:
     dataset, _ = load_dataset(built_run / "data")
     relevant = [Judgement("a", "new", 1), Judgement("a", "old", 1), Judgement("b", "old", 1), Judgement("b", "x", 1)]
     runs = {"mine": {"a": ranked(["old", "new"], [2.0, 1.0]), "b": ranked(["old"], [1.0])}, "none": {}}
@@ -74,7 +78,7 @@ def test_recall_and_shares_by_hand(built_run):
     assert np.isfinite([*none.share_same, *mine.share_same]).all()
 
 
-def test_what_cannot_be_measured_is_an_error(built_run):
+def test_what_cannot_be_measured_is_an_error(built_run: Path) -> None:
     dataset, _ = load_dataset(built_run / "data")
     with pytest.raises(GenretError, match="wants one of"):
         measured(dataset, [Judgement("a", "old", 1)], {"new"}, {}, SETTINGS)

@@ -30,7 +30,7 @@ def cost(built_run: Path) -> Cost:
     return measure_cost(bench, grading, "test", NAMES, CostSettings(queries=4, batch=2, repeats=1))
 
 
-def test_every_system_has_a_row_with_recall_times_and_bytes(cost):
+def test_every_system_has_a_row_with_recall_times_and_bytes(cost: Cost) -> None:
     assert tuple(row.system for row in cost.rows) == NAMES
     for row in cost.rows:
         assert 0 < row.recall_10 <= row.recall_100 <= 1
@@ -39,7 +39,7 @@ def test_every_system_has_a_row_with_recall_times_and_bytes(cost):
         assert row.size == sum(row.parts.values()) > 0
 
 
-def test_sizes_are_those_of_the_files(cost, built_run):
+def test_sizes_are_those_of_the_files(cost: Cost, built_run: Path) -> None:
     rows = {row.system: row for row in cost.rows}
     vectors = np.load(built_run / "embeddings" / "embeddings.npy", mmap_mode="r")
     assert rows["dense"].parts["vectors"] == vectors.nbytes
@@ -51,25 +51,25 @@ def test_sizes_are_those_of_the_files(cost, built_run):
     assert rows["dense+generative-mixed"].size - rows["generative-mixed"].size < 1000
 
 
-def test_table_and_plot_name_every_system(cost):
+def test_table_and_plot_name_every_system(cost: Cost) -> None:
     text, picture = cost.markdown(), cost.plot()
     assert all(f"| {name} |" in text for name in NAMES)
     assert all(name in picture for name in NAMES)
     assert picture.startswith("<svg")
 
 
-def test_one_thread_is_given_back():
+def test_one_thread_is_given_back() -> None:
     before = torch.get_num_threads()
     with one_thread():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
 
 
-def test_the_plot_repeats_byte_for_byte():
+def test_the_plot_repeats_byte_for_byte() -> None:
     points = [Point("a", 1.0, 0.5, 10.0), Point("b", 20.0, 0.6, 100.0, strong=True)]
     assert scatter(points, "x", "y", "A plot") == scatter(points, "x", "y", "A plot")
 
 
-def test_nothing_timed_is_an_error():
+def test_nothing_timed_is_an_error() -> None:
     with pytest.raises(GenretError, match="queries=0"):
         CostSettings(queries=0)

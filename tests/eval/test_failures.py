@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
 
 from genret.data import load_dataset
-from genret.data.records import Catalogue
+from genret.data.records import Catalogue, Dataset
 from genret.eval.evaluation import answerable, semantic_ids
 from genret.eval.measures import recall_at
 from genret.eval.result import Grading
@@ -32,11 +32,11 @@ def found(bench: Bench) -> Failures:
     return analyse(bench, grading_of(bench.dataset), "test", k=10, examples=3)
 
 
-def grading_of(dataset):
+def grading_of(dataset: Dataset) -> Grading:
     return Grading(dataset.split_judgements("test"), dataset.relevant_at, dataset.irrelevant_grade)
 
 
-def test_every_relevant_product_is_counted_once(found, bench):
+def test_every_relevant_product_is_counted_once(found: Failures, bench: Bench) -> None:
     grading = grading_of(bench.dataset)
     relevant = sum(j.grade >= grading.relevant_at for j in grading.judgements)
     assert sum(sum(place[1:]) for place in found.places) == relevant
@@ -51,9 +51,9 @@ def test_every_relevant_product_is_counted_once(found, bench):
     assert sum(sum(counts.values()) for counts in kinds) == alone > 0
 
 
-def test_groups_of_one_trait_cover_all_queries_and_all_that_was_lost(found):
+def test_groups_of_one_trait_cover_all_queries_and_all_that_was_lost(found: Failures) -> None:
     sizes: Counter[str] = Counter()
-    lost: Counter[str] = Counter()
+    lost: dict[str, float] = defaultdict(float)
     for group in found.groups:
         sizes[group.trait] += group.queries
         lost[group.trait] += group.lost
@@ -62,7 +62,7 @@ def test_groups_of_one_trait_cover_all_queries_and_all_that_was_lost(found):
     assert all(share == pytest.approx(1.0) for share in lost.values())
 
 
-def test_a_beam_as_wide_as_the_catalogue_loses_nothing_and_a_narrow_one_says_where(bench):
+def test_a_beam_as_wide_as_the_catalogue_loses_nothing_and_a_narrow_one_says_where(bench: Bench) -> None:
     ids = list(semantic_ids(bench.retriever, bench.dataset).values())[:40]
     queries = bench.texts[:2]
     wide = places_lost(bench.retriever, queries, [ids, ids], 600)
@@ -73,7 +73,7 @@ def test_a_beam_as_wide_as_the_catalogue_loses_nothing_and_a_narrow_one_says_whe
     assert narrow == agreed
 
 
-def test_examples_quote_at_most_as_many_as_asked_and_only_if_asked(found, bench):
+def test_examples_quote_at_most_as_many_as_asked_and_only_if_asked(found: Failures, bench: Bench) -> None:
     assert found.examples
     assert max(Counter(example.where for example in found.examples).values()) <= 3
     assert all(example.baseline_rank <= 10 for example in found.examples)
@@ -85,16 +85,16 @@ def test_examples_quote_at_most_as_many_as_asked_and_only_if_asked(found, bench)
 
 
 @pytest.mark.parametrize("word", ["dcb107b", "48x34a1", "hd7200", "31417"])
-def test_model_numbers(word):
+def test_model_numbers(word: str) -> None:
     assert is_model_number(word)
 
 
 @pytest.mark.parametrize("word", ["48x34", "24in", "2x4x8", "paint", "100", "9v", "4th", "1800btu"])
-def test_sizes_and_words_are_no_model_numbers(word):
+def test_sizes_and_words_are_no_model_numbers(word: str) -> None:
     assert not is_model_number(word)
 
 
-def test_traits_by_hand():
+def test_traits_by_hand() -> None:
     catalogue = Catalogue.from_products(
         [Product(str(i), "red paint") for i in range(12)] + [Product("x", "rare dcb107b")]
     )
@@ -114,12 +114,12 @@ def test_traits_by_hand():
     }
 
 
-def test_what_was_not_searched_cannot_be_analysed(bench):
+def test_what_was_not_searched_cannot_be_analysed(bench: Bench) -> None:
     with pytest.raises(GenretError, match="search 20 deep"):
         analyse(bench, grading_of(bench.dataset), "test", k=50)
 
 
-def test_recall_beyond_a_hundred_is_what_it_is_called(built_run):
+def test_recall_beyond_a_hundred_is_what_it_is_called(built_run: Path) -> None:
     dataset, _ = load_dataset(built_run / "data")
     grading = grading_of(dataset)
     queries = answerable(dataset.split_queries("test"), grading)[:20]

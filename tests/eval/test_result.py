@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from genret.data.records import Catalogue, Dataset
+from genret.embed.fine_tuning import TwoTowerRecipe, two_tower_pairs
 from genret.embed.settings import EmbedSettings
 from genret.eval.compare import Interval
 from genret.eval.evaluation import answerable, collisions, evaluate_bench, exact_answers
 from genret.eval.measures import evaluate
 from genret.eval.result import Grading, format_difference, format_interval, format_p, score_runs, table
 from genret.eval.runs import ranked, read_trec_run
-from genret.eval.systems.bench import Bench, SystemSettings
-from genret.eval.systems.encoders import TwoTowerRecipe, encoder_system, two_tower_pairs
+from genret.eval.systems.bench import Bench, Prepared, System, SystemSettings
+from genret.eval.systems.encoders import encoder_system
 from genret.ground.errors import GenretError
 from genret.ground.pretrained import model_folder
-from genret.ground.types import Judgement, Product, Query
+from genret.ground.types import Judgement, Product, Query, Split
 from genret.search.trie import Trie
 
 WORDS = ["tomato", "basil", "marinara", "cola", "soda", "bread", "rye", "milk", "oat", "cheese"]
@@ -34,11 +37,11 @@ def dataset() -> Dataset:
         if query.text in product.title
     ]
     judgements.append(Judgement("q-none", "p0", 0.0))
-    splits = {"train": queries[:6], "dev": queries[6:], "test": queries}
+    splits: dict[Split, list[Query]] = {"train": queries[:6], "dev": queries[6:], "test": queries}
     return Dataset("words", Catalogue.from_products(products), splits, judgements, relevant_at=2.0)
 
 
-def bench(tmp_path=None, **systems) -> Bench:
+def bench(**systems: System) -> Bench:
     data = dataset()
     return Bench(data, data.split_queries("test"), SystemSettings(tune_queries=5), systems=systems)
 
@@ -47,7 +50,7 @@ def grading(data: Dataset) -> Grading:
     return Grading(data.judgements, data.relevant_at, data.irrelevant_grade)
 
 
-def test_an_evaluation_is_written_whole_and_repeats_byte_for_byte(tmp_path):
+def test_an_evaluation_is_written_whole_and_repeats_byte_for_byte(tmp_path: Path) -> None:
     data = dataset()
     lsa = encoder_system("lsa", EmbedSettings("lsa", dim=8, fields=("title",)), tmp_path / "work")
     names = ["bm25", "bm25-tuned", "lsa", "bm25+lsa"]
@@ -69,10 +72,10 @@ def test_an_evaluation_is_written_whole_and_repeats_byte_for_byte(tmp_path):
     assert json.loads((tmp_path / "one/timings.json").read_text()).keys() == set(names)
 
 
-def test_each_system_is_run_once():
+def test_each_system_is_run_once() -> None:
     made = []
 
-    def slow(bench):
+    def slow(bench: Bench) -> Prepared:
         from genret.eval.systems.bench import Prepared
 
         made.append(1)
@@ -85,14 +88,14 @@ def test_each_system_is_run_once():
     assert one.answer("slow+bm25").settings["fused"] == ["slow", "bm25"]
 
 
-def test_unknown_systems_and_missing_folders_are_errors():
+def test_unknown_systems_and_missing_folders_are_errors() -> None:
     with pytest.raises(GenretError, match="no system 'magic'"):
         bench().answer("magic")
     with pytest.raises(GenretError, match="needs a run folder"):
         bench().answer("dense")
 
 
-def test_bm25_without_anything_to_tune_on_says_so():
+def test_bm25_without_anything_to_tune_on_says_so() -> None:
     data = dataset()
     only = Dataset(data.name, data.catalogue, {"test": data.queries["test"]}, data.judgements, 2.0)
     answer = Bench(only, only.split_queries("test")).answer("bm25-tuned")
@@ -100,7 +103,7 @@ def test_bm25_without_anything_to_tune_on_says_so():
     assert "no judged query" in answer.settings["untuned"]
 
 
-def test_tuning_never_looks_at_the_split_that_is_judged():
+def test_tuning_never_looks_at_the_split_that_is_judged() -> None:
     one = bench()
     trials = one.tuned.trials
     data = dataset()
@@ -111,7 +114,7 @@ def test_tuning_never_looks_at_the_split_that_is_judged():
     assert Bench(other, other.split_queries("test"), SystemSettings(tune_queries=5)).tuned.trials == trials
 
 
-def test_recall_by_kind_and_baselines_that_were_not_run():
+def test_recall_by_kind_and_baselines_that_were_not_run() -> None:
     data = dataset()
     result = evaluate_bench(bench(), grading(data), "test", ["bm25"], ("dense",))
     assert result.comparisons == ()
@@ -122,7 +125,7 @@ def test_recall_by_kind_and_baselines_that_were_not_run():
     assert "head (5)" in result.markdown()
 
 
-def test_judgements_of_unknown_products_are_counted_and_are_misses():
+def test_judgements_of_unknown_products_are_counted_and_are_misses() -> None:
     data = dataset()
     more = Grading([*data.judgements, Judgement("q0", "elsewhere", 2.0)], 2.0, 0.0)
     before = evaluate_bench(bench(), grading(data), "test", ["bm25"], ())
@@ -131,14 +134,14 @@ def test_judgements_of_unknown_products_are_counted_and_are_misses():
     assert after.mean("bm25", "recall@100") < before.mean("bm25", "recall@100")
 
 
-def test_answerable_and_exact_answers():
+def test_answerable_and_exact_answers() -> None:
     data = dataset()
     queries = [*data.queries["test"], Query("q-none", "x")]
     assert [q.id for q in answerable(queries, grading(data))] == [q.id for q in data.queries["test"]]
     assert len(exact_answers(data.judgements, 2.0)["q0"]) == 9
 
 
-def test_collisions_count_products_that_share():
+def test_collisions_count_products_that_share() -> None:
     codes = np.array([[0, 0], [0, 0], [0, 0], [1, 1], [1, 0], [1, 0]])
     assert collisions(Trie.build(codes, (2, 2)).trie) == {
         "products": 6,
@@ -148,7 +151,7 @@ def test_collisions_count_products_that_share():
     }
 
 
-def test_scores_of_runs_carry_intervals_and_tests():
+def test_scores_of_runs_carry_intervals_and_tests() -> None:
     judgements = [Judgement(f"q{i}", "a", 1.0) for i in range(12)]
     good = {f"q{i}": ranked("a", [1.0]) for i in range(12)}
     bad = {f"q{i}": ranked("b", [1.0]) for i in range(12)}
@@ -160,7 +163,7 @@ def test_scores_of_runs_carry_intervals_and_tests():
     assert test.p < 0.002
 
 
-def test_a_cached_encoder_is_used_again_and_a_changed_one_is_not(tmp_path):
+def test_a_cached_encoder_is_used_again_and_a_changed_one_is_not(tmp_path: Path) -> None:
     settings = EmbedSettings("lsa", dim=4, fields=("title",))
     said: list[str] = []
     for dim in (4, 4, 6):
@@ -170,7 +173,7 @@ def test_a_cached_encoder_is_used_again_and_a_changed_one_is_not(tmp_path):
     assert [line.startswith("lsa: embedding") for line in said] == [True, False, False, True, False]
 
 
-def test_two_tower_pairs_come_from_train_alone_and_weigh_by_grade():
+def test_two_tower_pairs_come_from_train_alone_and_weigh_by_grade() -> None:
     data = dataset()
     pairs = two_tower_pairs(data, TwoTowerRecipe(positive_at=1.0))
     assert {pair.query_id for pair in pairs} == {query.id for query in data.queries["train"]}
@@ -179,14 +182,14 @@ def test_two_tower_pairs_come_from_train_alone_and_weigh_by_grade():
         two_tower_pairs(data, TwoTowerRecipe(positive_at=3.0))
 
 
-def test_models_in_packages_are_found_or_named():
+def test_models_in_packages_are_found_or_named() -> None:
     assert model_folder("some/hub-name") == "some/hub-name"
     assert model_folder("package:genret/eval").endswith("genret/eval")
     with pytest.raises(GenretError, match="pip install no-such-thing"):
         model_folder("package:no_such_thing/model")
 
 
-def test_formats():
+def test_formats() -> None:
     assert format_interval(Interval(0.4567, 0.4, 1.0)) == ".457 [.400, 1.000]"
     assert format_difference(Interval(-0.25, -0.5, 0.0)) == "-.250 [-.500, +.000]"
     assert (format_p(0.0001), format_p(0.0123), format_p(1.0)) == ("<.001", ".012", "1.000")
@@ -194,6 +197,6 @@ def test_formats():
 
 
 @pytest.mark.parametrize("bad", [{"tune_grid": "huge"}, {"k": 0}, {"beam_width": 0}])
-def test_bad_settings(bad):
+def test_bad_settings(bad: dict[str, Any]) -> None:
     with pytest.raises(GenretError):
         SystemSettings(**bad)

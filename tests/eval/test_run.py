@@ -32,12 +32,12 @@ SETTINGS = SystemSettings(tune_queries=40)
 
 
 @pytest.fixture(scope="module")
-def result(built_run: Path, tmp_path_factory) -> tuple[EvalResult, Path]:
+def result(built_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[EvalResult, Path]:
     out = tmp_path_factory.mktemp("eval")
     return evaluate_run(built_run, settings=SETTINGS, out=out), out
 
 
-def test_every_standard_system_is_measured_and_written(result):
+def test_every_standard_system_is_measured_and_written(result: tuple[EvalResult, Path]) -> None:
     found, out = result
     assert tuple(system.name for system in found.systems) == STANDARD
     for system in found.systems:
@@ -47,7 +47,7 @@ def test_every_standard_system_is_measured_and_written(result):
     assert found.mean("bm25", "recall@10") > 0.1
 
 
-def test_no_returned_id_is_invalid_and_a_free_decode_is_counted(result):
+def test_no_returned_id_is_invalid_and_a_free_decode_is_counted(result: tuple[EvalResult, Path]) -> None:
     found, _ = result
     held, free = found.details["invalid_ids"]["constrained"], found.details["invalid_ids"]["unconstrained"]
     assert held["invalid"] == 0
@@ -56,20 +56,22 @@ def test_no_returned_id_is_invalid_and_a_free_decode_is_counted(result):
     assert free["share"] == free["invalid"] / free["total"] < 1
 
 
-def test_id_level_recall_is_given_for_the_generative_systems_alone(result):
+def test_id_level_recall_is_given_for_the_generative_systems_alone(result: tuple[EvalResult, Path]) -> None:
     found, _ = result
     assert set(found.system("generative").id_level) == {"recall@10", "recall@50", "recall@100"}
     assert found.system("dense").id_level == {}
 
 
-def test_evaluating_again_writes_the_same_bytes(result, built_run, tmp_path):
+def test_evaluating_again_writes_the_same_bytes(
+    result: tuple[EvalResult, Path], built_run: Path, tmp_path: Path
+) -> None:
     _, out = result
     evaluate_run(built_run, settings=SETTINGS, out=tmp_path)
     for name in ("results.json", "results.md", "qrels.txt", "generative.run", "bm25-tuned+dense.run"):
         assert (out / name).read_bytes() == (tmp_path / name).read_bytes(), name
 
 
-def test_other_judgements_over_the_same_catalogue(built_run):
+def test_other_judgements_over_the_same_catalogue(built_run: Path) -> None:
     dataset, _ = load_dataset(built_run / "data")
     product = dataset.catalogue[3]
     queries = [Query("mine", product.title), Query("nothing", "zzz")]
@@ -81,12 +83,12 @@ def test_other_judgements_over_the_same_catalogue(built_run):
     assert found.mean("bm25", "MRR@10") == 1.0
 
 
-def test_what_cannot_be_judged_is_an_error(built_run):
+def test_what_cannot_be_judged_is_an_error(built_run: Path) -> None:
     with pytest.raises(GenretError, match="no query of"):
         evaluate_run(built_run, plan=EvalPlan(GradedQueries([Query("q", "x")], Grading([], 1.0, 0.0))))
 
 
-def test_a_fusion_weighs_bm25s_ranks_as_asked(built_run):
+def test_a_fusion_weighs_bm25s_ranks_as_asked(built_run: Path) -> None:
     dataset, _ = load_dataset(built_run / "data")
     lists = {}
     for weight in (1.0, 1e-6):
@@ -103,14 +105,14 @@ def test_a_fusion_weighs_bm25s_ranks_as_asked(built_run):
         SystemSettings(lexical_weight=0.0)
 
 
-def test_semantic_ids_are_the_tokenizers(built_run):
+def test_semantic_ids_are_the_tokenizers(built_run: Path) -> None:
     dataset, _ = load_dataset(built_run / "data")
     _, codes, _ = load_tokenizer(built_run / "tokenizer")
     ids = semantic_ids(Retriever.load(built_run), dataset)
     assert ids == {product: tuple(row) for product, row in zip(dataset.catalogue.ids, codes.tolist(), strict=True)}
 
 
-def test_wider_beams_hold_more_products(built_run):
+def test_wider_beams_hold_more_products(built_run: Path) -> None:
     dataset, _ = load_dataset(built_run / "data")
     queries = dataset.split_queries("test")[:5]
     retriever = Retriever.load(built_run)
@@ -118,7 +120,7 @@ def test_wider_beams_hold_more_products(built_run):
     assert all(len(narrow[q.id]) == 5 and len(wide[q.id]) == 20 for q in queries)
 
 
-def test_a_run_against_itself_differs_by_nothing(built_run):
+def test_a_run_against_itself_differs_by_nothing(built_run: Path) -> None:
     contrast = contrast_runs(built_run, built_run, widths=(10,))
     rows = [*contrast.agreement, *contrast.same_beam[10]]
     assert all(row.difference == (0.0, 0.0, 0.0) for row in rows)
@@ -126,7 +128,7 @@ def test_a_run_against_itself_differs_by_nothing(built_run):
     assert 0 < contrast.agreement[0].before.value <= 1
 
 
-def test_the_report_takes_the_result(result, built_run):
+def test_the_report_takes_the_result(result: tuple[EvalResult, Path], built_run: Path) -> None:
     found, _ = result
     contrast = contrast_runs(built_run, built_run, widths=(10,))
     page = render({**json.loads(json.dumps(found.to_json())), "substitutes": contrast.to_json()})
@@ -158,7 +160,7 @@ def run_script(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
 
 
-def test_the_benchmark_script_writes_what_may_be_checked_in_and_keeps_the_rest_apart(tmp_path):
+def test_the_benchmark_script_writes_what_may_be_checked_in_and_keeps_the_rest_apart(tmp_path: Path) -> None:
     (tmp_path / "small.toml").write_text(PRESET)
     done = run_script(tmp_path / "small.toml", "--work", tmp_path / "work", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
@@ -177,7 +179,7 @@ def test_the_benchmark_script_writes_what_may_be_checked_in_and_keeps_the_rest_a
         ("products = 400", "unknown setting"),
     ],
 )
-def test_a_bad_preset_is_an_error_that_says_what(tmp_path, change, words):
+def test_a_bad_preset_is_an_error_that_says_what(tmp_path: Path, change: str, words: str) -> None:
     broken = {
         'format = "grocery"': 'format = "chorus"',
         'split = "test"': 'split = "nowhere"',
@@ -190,7 +192,7 @@ def test_a_bad_preset_is_an_error_that_says_what(tmp_path, change, words):
     assert words in str(outcome.exception)
 
 
-def test_the_script_says_errors_in_one_line(tmp_path):
+def test_the_script_says_errors_in_one_line(tmp_path: Path) -> None:
     done = run_script(tmp_path / "none.toml")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
@@ -207,7 +209,7 @@ def script() -> ModuleType:
 
 
 @pytest.mark.parametrize("preset", sorted((ROOT / "eval" / "presets").glob("*.toml")), ids=lambda path: path.stem)
-def test_the_presets_that_ship_are_whole(preset):
+def test_the_presets_that_ship_are_whole(preset: Path) -> None:
     recall = script()
     tables = read_preset(preset)
     assert set(tables) <= {"benchmark", "search", "encoder", "two-tower", "grocery", "bm25"}

@@ -54,7 +54,7 @@ class TableDecoder:
         return sum(float(table[(query, *code[: level + 1])]) for level, table in enumerate(self.tables))
 
 
-def test_a_beam_as_wide_as_everything_equals_brute_force():
+def test_a_beam_as_wide_as_everything_equals_brute_force() -> None:
     decoder = TableDecoder.random(4)
     spelled = spell_freely(decoder, beam_width=24, k=10)
     for query in range(4):
@@ -66,13 +66,13 @@ def test_a_beam_as_wide_as_everything_equals_brute_force():
         assert spelled.scores[query].tolist() == pytest.approx([decoder.score(query, c) for c in every[:10]], abs=1e-5)
 
 
-def test_narrow_beams_give_sorted_distinct_ids():
+def test_narrow_beams_give_sorted_distinct_ids() -> None:
     spelled = spell_freely(TableDecoder.random(3, seed=1), beam_width=4, k=4)
     assert (spelled.scores.diff(dim=1) <= 0).all()
     assert all(len({tuple(code) for code in row}) == 4 for row in spelled.codes.tolist())
 
 
-def test_counts_exactly_what_does_not_exist():
+def test_counts_exactly_what_does_not_exist() -> None:
     codes = np.array([[0, 0, 0], [0, 1, 1], [2, 3, 1]])
     trie = Trie.build(codes, SIZES).trie
     free = torch.tensor([[[0, 0, 0], [0, 1, 0]], [[2, 3, 1], [0, 1, 1]], [[1, 0, 0], [2, 3, 0]]])
@@ -80,7 +80,7 @@ def test_counts_exactly_what_does_not_exist():
     assert count_invalid(free, trie).share == 0.5
 
 
-def test_a_full_catalogue_leaves_nothing_to_invent_and_an_almost_empty_one_nearly_all():
+def test_a_full_catalogue_leaves_nothing_to_invent_and_an_almost_empty_one_nearly_all() -> None:
     every = np.array(list(itertools.product(*map(range, SIZES))))
     decoder = TableDecoder.random(5, seed=2)
     assert count_invented(decoder, Trie.build(every, SIZES).trie, beam_width=10).invalid == 0
@@ -90,7 +90,7 @@ def test_a_full_catalogue_leaves_nothing_to_invent_and_an_almost_empty_one_nearl
     assert counts.invalid >= 45
 
 
-def test_counts_add_up_over_batches():
+def test_counts_add_up_over_batches() -> None:
     trie = Trie.build(np.array([[0, 0, 0], [2, 1, 1]]), SIZES).trie
     decoder = TableDecoder.random(6, seed=3)
     parts = [count_invented(decoder.select(torch.tensor(rows)), trie, 24) for rows in ([0, 1], [2, 3, 4, 5])]
@@ -99,6 +99,6 @@ def test_counts_add_up_over_batches():
 
 
 @pytest.mark.parametrize(("width", "k"), [(5, 6), (5, 0)])
-def test_bad_widths(width, k):
+def test_bad_widths(width: int, k: int) -> None:
     with pytest.raises(GenretError, match="expected 1 <= k"):
         spell_freely(TableDecoder.random(1), width, k)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -38,15 +39,15 @@ from genret.search.logits import generate_ids
 from genret.tokenizer.settings import TokenizerSettings
 from genret.training.settings import ModelSettings, TrainSettings
 
-COUNT = ("3", None, 0, -1, 2.5, True, [3], float("nan"), {})
-NONE_OR_MORE = ("3", None, -1, 2.5, True, [3], float("nan"), {})
-MAYBE_COUNT = ("3", 0, -1, 2.5, True, [3], float("nan"), {})
-NUMBER = ("3", None, True, [3], {}, b"1")
-FLAG = ("yes", 1, None, [], 0.0)
+COUNT: tuple[object, ...] = ("3", None, 0, -1, 2.5, True, [3], float("nan"), {})
+NONE_OR_MORE: tuple[object, ...] = ("3", None, -1, 2.5, True, [3], float("nan"), {})
+MAYBE_COUNT: tuple[object, ...] = ("3", 0, -1, 2.5, True, [3], float("nan"), {})
+NUMBER: tuple[object, ...] = ("3", None, True, [3], {}, b"1")
+FLAG: tuple[object, ...] = ("yes", 1, None, [], 0.0)
 TEXT = (None, 5, b"x", ["x"], 1.5, "\ud800")
 PATH = (None, 5, b"x", ["x"], 1.5, True)
 OPTIONAL_PATH = (5, b"x", ["x"], 1.5, True)
-CHOICE = (5, "no such", [], True, "")
+CHOICE: tuple[object, ...] = (5, "no such", [], True, "")
 LISTING = (5, "x", True, {"x": 1}, 1.5)
 TABLE = (5, "x", True, [1], 1.5)
 
@@ -61,18 +62,24 @@ class Call(NamedTuple):
     def __iter__(self) -> Iterator[tuple[str, Any, Callable[[], Any]]]:  # type: ignore[override]
         for name, values in self.wrong.items():
             for value in values:
-                yield name, value, lambda name=name, value=value: self.function(**{**self.right, name: value})
+                yield name, value, partial(self.function, **{**self.right, name: value})
 
 
 def calls(run: Path, folder: Path) -> list[Call]:
     """What is called. `folder` is for files."""
-    (folder / "p.csv").write_text("id,title\n1,milk\n")
-    (folder / "q.csv").write_text("id,text\n1,milk\n")
-    (folder / "j.csv").write_text("query,product_id,grade\nmilk,1,1\n")
-    retriever, dataset = Retriever.load(run), load_dataset(run / "data")[0]
-    reading = {"format": CHOICE, "columns": TABLE, "on_bad_row": CHOICE, "rejects": OPTIONAL_PATH}
-    judgements, ranking = [Judgement("q", "a", 1.0)], {"q": ranked(["a"], [1.0])}
-    graded: dict[str, Any] = {"run": ranking, "judgements": judgements}
+    return [
+        *_searching(run),
+        *_conditions(),
+        *_reading(run, folder),
+        *_judging(run, folder),
+        *_settings(),
+        Call(build_run, {"run": folder / "r"}, {"dataset": (None, 5, "x"), "settings": (5, "x", {})}),
+        Call(Index.open, {}, {"path": (*PATH, "no such")}),
+    ]
+
+
+def _searching(run: Path) -> list[Call]:
+    retriever = Retriever.load(run)
     tokens = dict(zip(("input_ids", "attention_mask"), retriever.tokens(["milk"]), strict=True))
     generate = {
         "model": retriever.model,
@@ -88,7 +95,6 @@ def calls(run: Path, folder: Path) -> list[Call]:
     }
     explain = {"query": (None, 5, b"x", [], ""), "k": COUNT, "beam_width": MAYBE_COUNT, "where": (5, "price <")}
     beam: dict[str, tuple[Any, ...]] = {"k": COUNT, "beam_width": COUNT, "exact": FLAG, "max_rows": COUNT}
-    price, brand = column("price"), column("brand")
     return [
         Call(retriever.search, {"queries": "milk", "k": 3}, search),
         Call(retriever.explain, {"query": "milk", "k": 3}, explain),
@@ -100,6 +106,12 @@ def calls(run: Path, folder: Path) -> list[Call]:
         ),
         Call(BeamSettings, {"k": 3}, {**beam, "max_per_prefix": MAYBE_COUNT, "prefix_levels": COUNT}),
         Call(generate_ids, generate, {"num_beams": COUNT}),
+    ]
+
+
+def _conditions() -> list[Call]:
+    price, brand = column("price"), column("brand")
+    return [
         Call(column, {"name": "brand"}, {"name": (None, 5, b"x", [], "\ud800"), "nocase": FLAG}),
         Call(named, {"name": "x"}, {"name": (None, 5, b"x", [], "\ud800")}),
         Call(parse, {"text": "available"}, {"text": TEXT}),
@@ -109,6 +121,16 @@ def calls(run: Path, folder: Path) -> list[Call]:
         Call(lambda value: brand.has(value), {}, {"value": TEXT}),
         Call(lambda value: brand.under(value), {}, {"value": (None, 5, b"x", [None])}),
         Call(lambda value: named("available") & value, {}, {"value": (None, 5, "x", [])}),
+    ]
+
+
+def _reading(run: Path, folder: Path) -> list[Call]:
+    (folder / "p.csv").write_text("id,title\n1,milk\n")
+    (folder / "q.csv").write_text("id,text\n1,milk\n")
+    (folder / "j.csv").write_text("query,product_id,grade\nmilk,1,1\n")
+    dataset = load_dataset(run / "data")[0]
+    reading = {"format": CHOICE, "columns": TABLE, "on_bad_row": CHOICE, "rejects": OPTIONAL_PATH}
+    return [
         Call(read_catalogue, {"path": folder / "p.csv"}, {"path": PATH, **reading, "clean": FLAG}),
         Call(read_queries, {"path": folder / "q.csv"}, {"path": PATH, **reading}),
         Call(read_judgements, {"path": folder / "j.csv"}, {"path": PATH, **reading}),
@@ -130,6 +152,13 @@ def calls(run: Path, folder: Path) -> list[Call]:
             {"dataset": dataset, "path": folder / "j.csv"},
             {"dataset": (None, 5, "x"), "path": PATH, "queries": OPTIONAL_PATH, **reading},
         ),
+    ]
+
+
+def _judging(run: Path, folder: Path) -> list[Call]:
+    judgements, ranking = [Judgement("q", "a", 1.0)], {"q": ranked(["a"], [1.0])}
+    graded: dict[str, Any] = {"run": ranking, "judgements": judgements}
+    return [
         Call(evaluate, graded, {"run": TABLE, "judgements": LISTING, "relevant_at": (*NUMBER, float("nan"), 0.0)}),
         Call(recall_at, {**graded, "k": 1}, {"run": TABLE, "judgements": LISTING, "k": ("3", None, 2.5, True, [3])}),
         Call(
@@ -148,7 +177,11 @@ def calls(run: Path, folder: Path) -> list[Call]:
                 "settings": (5, "x", {}),
             },
         ),
-        Call(build_run, {"run": folder / "r"}, {"dataset": (None, 5, "x"), "settings": (5, "x", {})}),
+    ]
+
+
+def _settings() -> list[Call]:
+    return [
         Call(BuildSettings, {}, {"embed": (5, None, {}), "train": (5, None, {}), "model": (5,), "tokenizer": ("x",)}),
         Call(EmbedSettings, {}, {"model": TEXT[:5], "dim": COUNT}),
         Call(GrocerySettings, {}, {"products": NONE_OR_MORE, "seed": NUMBER}),
@@ -156,7 +189,6 @@ def calls(run: Path, folder: Path) -> list[Call]:
         Call(TrainSettings, {}, {"lr": NUMBER, "max_steps": NONE_OR_MORE, "batch_size": COUNT, "seed": NUMBER}),
         Call(ModelSettings, {}, {"d_model": COUNT, "encoder": (5, [], 1.5)}),
         Call(SystemSettings, {}, {"k": COUNT, "beam_width": COUNT, "tune_grid": CHOICE, "lexical_weight": NUMBER}),
-        Call(Index.open, {}, {"path": (*PATH, "no such")}),
     ]
 
 

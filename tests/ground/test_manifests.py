@@ -30,12 +30,10 @@ def lie(folder: Path, **changes: Any) -> None:
 
 
 X = {"bytes": 1, "sha256": "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"}
+ODD: tuple[Any, ...] = (None, 5.5, [], True, ...)
+ODD_FILES: tuple[Any, ...] = (None, [], {}, {"bytes": 1}, {"bytes": "1", "sha256": ""}, {"bytes": 1, "sha256": 5})
 LIES: list[dict[str, Any]] = [
-    *(
-        {key: value}
-        for key in ("kind", "format", "settings", "inputs", "files")
-        for value in (None, 5.5, [], True, ...)
-    ),
+    *({key: value} for key in ("kind", "format", "settings", "inputs", "files") for value in ODD),
     {"fingerprint": 5},
     {"inputs": {"data": 5}},
     {"hardware": []},
@@ -45,10 +43,7 @@ LIES: list[dict[str, Any]] = [
         {"files": {name: X}}
         for name in ("../x.bin", "/etc/passwd", "a/../../x.bin", "C:\\x", "..\\x", "", "x\0", "\ud800")
     ),
-    *(
-        {"files": {"x.bin": value}}
-        for value in (None, [], {}, {"bytes": 1}, {"bytes": "1", "sha256": ""}, {"bytes": 1, "sha256": 5})
-    ),
+    *({"files": {"x.bin": value}} for value in ODD_FILES),
     {"files": {"missing.bin": X}},
 ]
 

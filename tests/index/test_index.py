@@ -121,7 +121,9 @@ def test_an_empty_index_finds_nothing_and_can_be_filled(tmp_path: Path) -> None:
 def test_everything_deleted_finds_nothing(shop: Shop) -> None:
     shop.index.delete(list(shop.truth))
     assert listing(shop.index.snapshot(), None) == []
-    assert shop.index.compile("price < 3").num_allowed == 0
+    allowed = shop.index.compile("price < 3")
+    assert allowed is not None
+    assert allowed.num_allowed == 0
     shop.index.compact()
     assert len(Index.open(shop.folder / "index")) == 0
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import operator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -182,8 +181,8 @@ def test_tuning_ties_go_to_the_earlier_and_a_product_unknown_to_the_catalogue_is
     grid = BM25Grid(k1=(0.9, 1.2), b=(0.75,), stem=(False,), fields=(("title",),))
     data = dataset()
     assert tune(data, "train", grid).settings.k1 == 0.9
-    data.judgements.append(Judgement("q0", "gone", 1.0))
-    assert tune(data, "train", grid).value == pytest.approx((0.5 + 3) / 4)
+    gone = replace(data, judgements=[*data.judgements, Judgement("q0", "gone", 1.0)])
+    assert tune(gone, "train", grid).value == pytest.approx((0.5 + 3) / 4)
 
 
 def test_without_judged_queries_an_index_takes_bm25_as_it_is() -> None:
@@ -209,7 +208,8 @@ def test_scores_are_the_librarys_to_the_bit(settings: BM25Settings) -> None:
     library = bm25s.BM25(k1=settings.k1, b=settings.b, method="lucene")
     library.index(tokens, show_progress=False)
     ours = Lexical.build(tokens, settings)
-    for words in ([word] for word in sorted(set(functools.reduce(operator.iadd, tokens, [])))):
+    for word in sorted({word for words in tokens for word in words}):
+        words = [word]
         expected = library.get_scores(words)
         assert np.array_equal(ours.scores(words), np.where(expected > 0, expected, -np.inf))
         assert ours.holding(words[0]) == np.count_nonzero(expected)
@@ -219,7 +219,7 @@ def test_a_part_of_a_catalogue_scores_as_the_whole_to_the_bit(tmp_path: Path) ->
     products, query = shelf(90), ["oat", "soap", "organic", "rare"]
     products[70] = Product("rare", "rare soap")
     whole = Lexical.build(product_words(products, TITLES), TITLES)
-    parts = products[:50], products[50:], []
+    parts: list[list[Product]] = [products[:50], products[50:], []]
     words = added_words(words_of(part, TITLES) for part in parts)
     scores = []
     for number, part in enumerate(parts):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genret.model.plain import SearchModel, load_plain
-from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration
+from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration, Pooling
 from genret.model.values import PrefixValues
-from genret.search.beam import BeamSettings, beam_search
+from genret.search.beam import BeamResult, BeamSettings, beam_search
 from genret.search.single import search_single
 from genret.search.trie import Trie
 
@@ -33,7 +34,15 @@ shapes = st.fixed_dictionaries(
 )
 
 
-def made(sizes, count, seed, layers=1, look_below=2, trained=True, pooling="bag"):
+def made(
+    sizes: tuple[int, ...],
+    count: int,
+    seed: int,
+    layers: int = 1,
+    look_below: int = 2,
+    trained: bool = True,
+    pooling: Pooling = "bag",
+) -> tuple[GenretForConditionalGeneration, Trie]:
     """A model with random weights that knows some random IDs, and their trie."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -52,23 +61,28 @@ def made(sizes, count, seed, layers=1, look_below=2, trained=True, pooling="bag"
         prefixes=PrefixValues.counts(known),
         look_below=look_below,
     )
-    model = GenretForConditionalGeneration(config).eval()
+    model = GenretForConditionalGeneration(config)
+    model.eval()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.normal_(std=0.4)
             if name.endswith("correction.weight") and not trained:
                 parameter.zero_()
+    assert model.decoder.prefixes is not None
     model.decoder.prefixes.fill(known)
     return model, Trie.build(codes, sizes).trie
 
 
-def answers(model, tokens: torch.Tensor, trie: Trie, asked: BeamSettings):
+def answers(model: SearchModel, tokens: torch.Tensor, trie: Trie, asked: BeamSettings) -> tuple[BeamResult, BeamResult]:
     """What both ways find for (1, T) tokens."""
-    alone = search_single(model.single_for(tokens), trie, asked)
+    single = model.single_for(tokens)
+    assert single is not None
+    alone = search_single(single, trie, asked)
+    assert alone is not None
     return alone, beam_search(model.decoder_for(tokens), trie, asked)
 
 
-def assert_same(alone, wanted) -> None:
+def assert_same(alone: BeamResult, wanted: BeamResult) -> None:
     np.testing.assert_allclose(alone.scores, wanted.scores, atol=ATOL, rtol=0)
     np.testing.assert_allclose(alone.bound, wanted.bound, atol=ATOL, rtol=0)
     filled = np.nan_to_num(wanted.scores, neginf=-1e9)
@@ -79,16 +93,18 @@ def assert_same(alone, wanted) -> None:
 
 @given(shapes, st.integers(1, 8), st.integers(1, 10), st.integers(1, 6))
 @settings(max_examples=60, deadline=None)
-def test_one_query_alone_scores_as_among_others(shape, k, width, length):
+def test_one_query_alone_scores_as_among_others(shape: dict[str, Any], k: int, width: int, length: int) -> None:
     model, trie = made(**shape)
     tokens = torch.randint(1, TEXT, (1, length))
     assert_same(*answers(model, tokens, trie, BeamSettings(k, max(k, width))))
 
 
-def test_a_change_of_the_weights_is_seen():
+def test_a_change_of_the_weights_is_seen() -> None:
     model, trie = made((4, 3, 5), 30, 0)
     tokens, asked = torch.tensor([[3, 4]]), BeamSettings(5, 30)
     before = answers(model, tokens, trie, asked)[0]
+    assert model.decoder.correction is not None
+    assert isinstance(model.decoder.prefixes, PrefixValues)
     with torch.no_grad():
         model.decoder.correction.weight.mul_(-2)
         model.decoder.prefixes.leaves.add_(0.3)
@@ -98,12 +114,12 @@ def test_a_change_of_the_weights_is_seen():
 
 
 @pytest.mark.parametrize("change", ["bfloat16", "table", "cold"])
-def test_models_of_other_kinds_are_left_to_the_other_way(change):
+def test_models_of_other_kinds_are_left_to_the_other_way(change: str) -> None:
     model, _ = made((4, 3, 5), 30, 0)
     if change == "bfloat16":
         model = model.to(torch.bfloat16)
     else:
-        dense = {"d_code": WIDTH, "pooling": "bag"} if change == "table" else {}
+        dense: dict[str, Any] = {"d_code": WIDTH, "pooling": "bag"} if change == "table" else {}
         text = {"vocab_size": TEXT, "hidden_size": 8, "num_hidden_layers": 0, "num_attention_heads": 2}
         config = GenretConfig(text, (4, 3), d_model=16, heads=2, ffn=16, prefixes=(2, 3), **dense)
         model = GenretForConditionalGeneration(config).eval()
@@ -111,7 +127,7 @@ def test_models_of_other_kinds_are_left_to_the_other_way(change):
 
 
 @pytest.mark.parametrize("pooling", ["bag", "encoder", "both"])
-def test_a_saved_model_searches_the_same_without_transformers(tmp_path: Path, pooling):
+def test_a_saved_model_searches_the_same_without_transformers(tmp_path: Path, pooling: Pooling) -> None:
     model, trie = made((4, 3, 5), 40, 1, layers=2, pooling=pooling)
     model.save_pretrained(tmp_path)
     state = torch.random.get_rng_state()
@@ -129,7 +145,7 @@ def test_a_saved_model_searches_the_same_without_transformers(tmp_path: Path, po
     assert_same(*answers(plain, tokens[:1], trie, asked))
 
 
-def test_a_model_with_a_transformer_for_its_text_is_loaded_by_transformers(tmp_path: Path):
+def test_a_model_with_a_transformer_for_its_text_is_loaded_by_transformers(tmp_path: Path) -> None:
     text = {"vocab_size": TEXT, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2}
     GenretForConditionalGeneration(GenretConfig(text, (4, 3), d_model=16, heads=2, ffn=16)).save_pretrained(tmp_path)
     assert load_plain(tmp_path) is None

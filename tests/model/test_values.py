@@ -27,7 +27,7 @@ def catalogue(shape: tuple[tuple[int, ...], int, int]) -> tuple[tuple[int, ...],
     return sizes, torch.from_numpy(codes), torch.from_numpy(rng.normal(size=(count, WIDTH)).astype(np.float32))
 
 
-def started(sizes, codes: torch.Tensor, vectors: torch.Tensor, look_below: int = 1000) -> PrefixValues:
+def started(sizes: tuple[int, ...], codes: torch.Tensor, vectors: torch.Tensor, look_below: int = 1000) -> PrefixValues:
     made = PrefixValues(sizes, PrefixValues.counts(codes), WIDTH, 0.1, look_below)
     made.fill(codes)
     made.start_from(codes, vectors)
@@ -50,7 +50,9 @@ def scores(made: PrefixValues, ids: torch.Tensor, query: torch.Tensor) -> torch.
 
 @given(catalogues)
 @settings(max_examples=60, deadline=None)
-def test_an_ids_log_probability_is_its_products_score_less_one_number_a_query(shape):
+def test_an_ids_log_probability_is_its_products_score_less_one_number_a_query(
+    shape: tuple[tuple[int, ...], int, int],
+) -> None:
     sizes, codes, vectors = catalogue(shape)
     ids, leaf, counts = torch.unique(codes, dim=0, return_inverse=True, return_counts=True)
     means = torch.zeros(len(ids), WIDTH).index_add_(0, leaf, vectors) / counts[:, None]
@@ -70,7 +72,9 @@ def test_an_ids_log_probability_is_its_products_score_less_one_number_a_query(sh
 
 @given(catalogues, st.integers(0, 3))
 @settings(max_examples=40, deadline=None)
-def test_looking_below_some_prefixes_is_exact_for_these_and_the_mean_for_others(shape, look_below):
+def test_looking_below_some_prefixes_is_exact_for_these_and_the_mean_for_others(
+    shape: tuple[tuple[int, ...], int, int], look_below: int
+) -> None:
     sizes, codes, vectors = catalogue(shape)
     made, every = (started(sizes, codes, vectors, below) for below in (look_below, 1000))
     if made.coarse_level < 0:
@@ -85,7 +89,7 @@ def test_looking_below_some_prefixes_is_exact_for_these_and_the_mean_for_others(
     assert (full >= means * (1 - 1e-4)).all()  # Jensen
 
 
-def test_codes_that_lead_nowhere_share_the_backoff_and_an_unknown_prefix_has_all_of_it():
+def test_codes_that_lead_nowhere_share_the_backoff_and_an_unknown_prefix_has_all_of_it() -> None:
     codes = torch.tensor([[0, 1, 2], [0, 2, 2], [1, 0, 0]])
     made = started((2, 4, 3), codes, torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(0)))
     worth = made.worth(torch.ones(1, WIDTH))
@@ -98,7 +102,9 @@ def test_codes_that_lead_nowhere_share_the_backoff_and_an_unknown_prefix_has_all
 
 @given(catalogues, st.integers(1, 10), st.integers(0, 100))
 @settings(max_examples=40, deadline=None)
-def test_new_ids_have_the_value_that_a_start_with_them_would_give(shape, count, seed):
+def test_new_ids_have_the_value_that_a_start_with_them_would_give(
+    shape: tuple[tuple[int, ...], int, int], count: int, seed: int
+) -> None:
     sizes, codes, vectors = catalogue(shape)
     _, new, new_vectors = catalogue((sizes, count, seed))
     made = started(sizes, codes, vectors)
@@ -113,7 +119,7 @@ def test_new_ids_have_the_value_that_a_start_with_them_would_give(shape, count, 
     assert made.extended(codes, vectors, None) is made
 
 
-def test_new_ids_carry_over_what_training_changed_beside_them():
+def test_new_ids_carry_over_what_training_changed_beside_them() -> None:
     sizes, codes, vectors = (2, 2, 4), torch.tensor([[0, 0, 1], [0, 0, 2], [1, 1, 0]]), torch.randn(3, WIDTH)
     made = started(sizes, codes, vectors)
     with torch.no_grad():
@@ -126,13 +132,13 @@ def test_new_ids_carry_over_what_training_changed_beside_them():
     torch.testing.assert_close(grown.leaf_bias[place], torch.tensor([0.5, 0.0]))
 
 
-def test_without_vectors_a_new_id_has_the_mean_of_those_beside_it():
+def test_without_vectors_a_new_id_has_the_mean_of_those_beside_it() -> None:
     sizes, codes, vectors = (2, 2, 4), torch.tensor([[0, 0, 1], [0, 0, 2], [1, 1, 0]]), torch.randn(3, WIDTH)
     grown = started(sizes, codes, vectors).extended(torch.tensor([[0, 0, 3]]), None, None)
     torch.testing.assert_close(grown.leaves[grown.find(torch.tensor([[0, 0, 3]]))][0], vectors[:2].mean(0))
 
 
-def test_gradients_reach_both_tables_through_the_look_ahead():
+def test_gradients_reach_both_tables_through_the_look_ahead() -> None:
     codes = torch.tensor([[0, 0, 1], [0, 0, 2], [1, 1, 0], [1, 0, 0]])
     made = started((2, 2, 4), codes, torch.randn(4, WIDTH), look_below=1)
     query = torch.randn(2, WIDTH, requires_grad=True)
@@ -142,7 +148,7 @@ def test_gradients_reach_both_tables_through_the_look_ahead():
     assert all(gradient.abs().sum() > 0 for gradient in found)
 
 
-def test_segment_sums_and_their_gradients_are_those_of_a_matrix():
+def test_segment_sums_and_their_gradients_are_those_of_a_matrix() -> None:
     starts, values = torch.tensor([0, 2, 3, 7]), torch.randn(4, 7, requires_grad=True)
     member = torch.zeros(7, 3)
     for segment, (first, stop) in enumerate(zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True)):
@@ -158,5 +164,7 @@ def test_segment_sums_and_their_gradients_are_those_of_a_matrix():
 @pytest.mark.parametrize(
     ("sizes", "level"), [((256,) * 4, 1), ((16,) * 4, 2), ((16,) * 8, 3), ((1024,) * 4, 0), ((8,), -1), ((9, 9), 0)]
 )
-def test_the_coarse_level_has_a_bounded_number_of_prefixes_and_is_above_the_last(sizes, level):
+def test_the_coarse_level_has_a_bounded_number_of_prefixes_and_is_above_the_last(
+    sizes: tuple[int, ...], level: int
+) -> None:
     assert coarse_level(sizes) == level

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,12 +50,13 @@ def test_what_is_no_query_is_said(retriever: Retriever, queries: Any) -> None:
 
 def test_numpys_numbers_are_fine_and_its_false_is_false(retriever: Retriever) -> None:
     plain = retriever.search("oat milk", 5, beam_width=20)
-    assert retriever.search("oat milk", np.int64(5), beam_width=np.int32(20), exact=np.False_) == plain
-    assert retriever.search("oat milk", 5, beam_width=20, rescore=np.False_) == plain
+    search: Callable[..., Any] = retriever.search  # for types that are as good as the declared ones
+    assert search("oat milk", np.int64(5), beam_width=np.int32(20), exact=np.False_) == plain
+    assert search("oat milk", 5, beam_width=20, rescore=np.False_) == plain
     rescored = retriever.search("oat milk", 5, beam_width=20, rescore=True)
-    assert retriever.search("oat milk", 5, beam_width=20, rescore=np.True_) == rescored != plain
-    assert retriever.search(np.array(["oat milk"]), 5, beam_width=20) == [plain]
-    assert BeamSettings(np.int64(3), np.int64(5)).k == 3
+    assert search("oat milk", 5, beam_width=20, rescore=np.True_) == rescored != plain
+    assert search(np.array(["oat milk"]), 5, beam_width=20) == [plain]
+    assert BeamSettings(np.int64(3), np.int64(5)).k == 3  # type: ignore[arg-type]
 
 
 def test_a_filter_on_a_value_that_no_product_has_names_the_nearest(retriever: Retriever) -> None:

@@ -21,7 +21,7 @@ from genret.pipeline.distributed.encoding import CodesJob, encode_block, opened_
 from genret.tokenizer import assign_ids, save_tokenizer, train_tokenizer
 from genret.tokenizer.judging.health import health
 from genret.tokenizer.judging.usage import given, of_whole
-from genret.tokenizer.settings import TokenizerSettings
+from genret.tokenizer.settings import Collisions, TokenizerSettings
 from genret.tokenizer.tokenizer import CHUNK, Tokenizer
 
 
@@ -113,7 +113,7 @@ def vectors() -> np.ndarray:
     return (centres[rng.integers(0, 40, CHUNK + 1500)] + rng.normal(size=(CHUNK + 1500, 8)) * 0.1).astype(np.float32)
 
 
-def trained(vectors: np.ndarray, collisions: str, sizes: tuple[int, ...]) -> Tokenizer:
+def trained(vectors: np.ndarray, collisions: Collisions, sizes: tuple[int, ...]) -> Tokenizer:
     settings = TokenizerSettings(
         sizes, 8, 8, steps=5, batch_size=64, collisions=collisions, max_dead=1.0, max_share=1.0, max_collisions=1.0
     )
@@ -125,7 +125,7 @@ def trained(vectors: np.ndarray, collisions: str, sizes: tuple[int, ...]) -> Tok
     [("reassign", (8, 8, 16)), ("suffix", (8, 8, 8)), ("bucket", (8, 8, 8)), ("reassign", (64, 256))],
 )
 def test_groups_of_l1_get_the_ids_that_the_whole_gets(
-    vectors: np.ndarray, collisions: str, sizes: tuple[int, ...], tmp_path: Path
+    vectors: np.ndarray, collisions: Collisions, sizes: tuple[int, ...], tmp_path: Path
 ) -> None:
     tokenizer = trained(vectors, collisions, sizes)
     save_tokenizer(tokenizer, np.zeros((0, len(sizes)), int), [], tmp_path / "t")
@@ -155,7 +155,7 @@ def test_groups_of_l1_get_the_ids_that_the_whole_gets(
 
 
 @pytest.mark.parametrize("collisions", ["reassign", "suffix"])
-def test_health_by_counts_is_health_itself_where_the_sample_is_all(vectors: np.ndarray, collisions: str) -> None:
+def test_health_by_counts_is_health_itself_where_the_sample_is_all(vectors: np.ndarray, collisions: Collisions) -> None:
     tokenizer, some = trained(vectors, collisions, (8, 8, 8)), vectors[:3000]
     codes, categories = assign_ids(tokenizer, some).codes, [("a", str(i % 5)) for i in range(3000)]
     measured = health(tokenizer, codes, some, categories)

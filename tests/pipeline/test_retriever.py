@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from genret.pipeline.stock import put_products, remove_products
 from genret.search.beam import BeamSettings
 from genret.search.exact import brute_force
 from genret.search.on_device import DeviceTrie
+from genret.search.trie import Trie
 from genret.tokenizer import load_tokenizer
 
 QUERIES = ["marinara sauce", "oat milk", "gluten free pasta", "paper towels"]
@@ -206,14 +208,16 @@ def test_another_tokenizer_goes_all_the_way(change: dict[str, str], run_copy: Pa
         assert retriever.index.trie.num_ids == retriever.index.trie.num_products
 
 
-def test_a_search_with_everything_on_the_models_device_answers_alike(built_run, monkeypatch):
+def test_a_search_with_everything_on_the_models_device_answers_alike(
+    built_run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As on a GPU: here the device is the CPU."""
     retriever, texts = Retriever.load(built_run), ["milk", "marinara sauce", "soda"]
     conditions = [None, "available", "price < 0"]
     expected = [retriever.search(texts, k=5, where=where, exact=True) for where in conditions]
     calls = []
 
-    def on_device(self, trie):
+    def on_device(self: Retriever, trie: Trie) -> DeviceTrie:
         calls.append(trie)
         return DeviceTrie(trie, "cpu")
 
@@ -248,7 +252,7 @@ print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
 
 
 @pytest.mark.parametrize("options", [{}, {"where": "price < 5"}, {"exact": True}, {"beam_width": 12}])
-def test_a_query_alone_finds_what_it_finds_among_others(retriever: Retriever, options: dict[str, object]) -> None:
+def test_a_query_alone_finds_what_it_finds_among_others(retriever: Retriever, options: dict[str, Any]) -> None:
     """One query alone goes another way through the model and the beam (`genret.search.single`)."""
     for query, among in zip(QUERIES, retriever.search(QUERIES, **options), strict=True):
         alone = retriever.search(query, **options)

@@ -18,7 +18,7 @@ from genret.ground.errors import GenretError
 from genret.ground.types import SearchResult
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
-from genret.pipeline.shard import LocalShard, ShardDown
+from genret.pipeline.shard import Shard, ShardDown
 from genret.pipeline.sharded import ShardedRetriever
 from genret.pipeline.split import split
 from genret.pipeline.stages import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
@@ -115,7 +115,7 @@ def test_what_is_asked_wrongly_is_one_clear_error_as_it_is_of_the_whole(whole: W
 class Dying:
     """A shard that answers so many times, and then no more."""
 
-    def __init__(self, shard: LocalShard, answers: int) -> None:
+    def __init__(self, shard: Shard, answers: int) -> None:
         self.shard, self.answers = shard, answers
 
     def __getattr__(self, name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -49,7 +49,7 @@ def reference(case: Case, k: int, cap: int | None = None, prefix_levels: int = 2
     for row in _scores_one_by_one(case.decoder, ids):
         order = sorted((-score, tuple(code), p) for p, (score, code) in enumerate(zip(row, ids.tolist(), strict=True)))
         shown: dict[tuple[int, ...], int] = {}
-        hits = []
+        hits: list[tuple[float, int]] = []
         for negative, code, position in order:
             prefix = code[:prefix_levels]
             if mask[position] and len(hits) < k and (cap is None or shown.get(prefix, 0) < cap):
@@ -185,7 +185,7 @@ def test_same_search_same_bytes() -> None:
     trie = flat_trie()
     for chosen in (BeamSettings(), BeamSettings(exact=True), BeamSettings(max_per_prefix=2)):
         once, again = (beam_search(TableDecoder(range(5), trie.codebook_sizes, 1), trie, chosen) for _ in range(2))
-        assert all(a.tobytes() == b.tobytes() for a, b in zip(once, again, strict=True))
+        assert all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in zip(once, again, strict=True))
 
 
 def test_a_query_is_answered_alike_alone_and_in_a_batch() -> None:
@@ -271,7 +271,7 @@ def test_trace_accounts_for_every_candidate() -> None:
         ({"max_rows": -1}, "max_rows=-1"),
     ],
 )
-def test_settings_are_checked(wrong: dict[str, int], words: str) -> None:
+def test_settings_are_checked(wrong: dict[str, Any], words: str) -> None:
     with pytest.raises(GenretError, match=words):
         BeamSettings(**wrong)
 

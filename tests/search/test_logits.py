@@ -48,7 +48,9 @@ def make_genret() -> GenretForConditionalGeneration:
     torch.manual_seed(0)
     encoder = {"vocab_size": 30, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = GenretConfig(encoder, codebook_sizes=SIZES, d_model=16, layers=2, heads=2, ffn=32)
-    return GenretForConditionalGeneration(config).eval()
+    model = GenretForConditionalGeneration(config)
+    model.eval()
+    return model
 
 
 def make_inputs(queries: int = 3, length: int = 5) -> dict[str, torch.Tensor]:

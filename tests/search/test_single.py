@@ -54,7 +54,9 @@ def cases(draw: st.DrawFn) -> tuple[Trie, Trie, TableDecoder, Allowed | None]:
 
 @given(cases(), st.integers(1, 12), st.integers(1, 30))
 @settings(max_examples=200, deadline=None)
-def test_one_query_alone_is_answered_as_among_others(case, k, wider):
+def test_one_query_alone_is_answered_as_among_others(
+    case: tuple[Trie, Trie, TableDecoder, Allowed | None], k: int, wider: int
+) -> None:
     trie, known, decoder, allowed = case
     asked = BeamSettings(k, k + wider - 1)
     found = search_single(Sparse(decoder, known), trie, asked, allowed)
@@ -68,7 +70,7 @@ def test_one_query_alone_is_answered_as_among_others(case, k, wider):
         np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name), err_msg=name)
 
 
-def test_a_prefix_that_the_decoder_does_not_know_is_left_to_the_other_search():
+def test_a_prefix_that_the_decoder_does_not_know_is_left_to_the_other_search() -> None:
     sizes = (3, 3)
     trie, known = (Trie.build(codes, sizes).trie for codes in ([[0, 1], [2, 2]], [[0, 1], [1, 1], [2, 1]]))
     assert search_single(Sparse(TableDecoder([0], sizes, 0), known), trie, BeamSettings(2, 2)) is None
@@ -77,7 +79,7 @@ def test_a_prefix_that_the_decoder_does_not_know_is_left_to_the_other_search():
 
 
 @given(st.lists(st.sampled_from([-1.0, -2.0, -2.5, -np.inf]), min_size=1, max_size=12), st.integers(1, 12))
-def test_the_best_are_the_first_of_a_stable_sort(scores, width):
+def test_the_best_are_the_first_of_a_stable_sort(scores: list[float], width: int) -> None:
     place, lost = best_of(np.array(scores, np.float32), width)
     order = sorted(range(len(scores)), key=lambda at: -scores[at])
     assert place.tolist() == sorted(at for at in order[:width] if scores[at] > -np.inf)
@@ -85,6 +87,6 @@ def test_the_best_are_the_first_of_a_stable_sort(scores, width):
 
 
 @pytest.mark.parametrize("width", [1, 2, 5])
-def test_scores_that_are_no_numbers_are_refused(width):
+def test_scores_that_are_no_numbers_are_refused(width: int) -> None:
     with pytest.raises(GenretError, match="NaN"):
         best_of(np.array([-1.0, np.nan, -2.0], np.float32), width)

@@ -178,7 +178,8 @@ def test_one_product() -> None:
     trie, order = Trie.build([[1, 2]], (3, 3))
     assert order.tolist() == [0]
     assert np.flatnonzero(trie.children_mask(0, np.array([trie.root]))[0]).tolist() == [1]
-    assert trie.product_range(0, np.array([trie.root])) == (0, 1)
+    start, stop = trie.product_range(0, np.array([trie.root]))
+    assert (start.tolist(), stop.tolist()) == ([0], [1])
 
 
 def test_no_products() -> None:
@@ -268,8 +269,8 @@ def test_a_patched_filter_is_the_filter_compiled_anew(case: Case, some: float) -
     for depth in range(trie.levels):
         nodes = np.arange(-1, trie.num_nodes(depth))
         assert np.array_equal(patched.count(depth, nodes), anew.count(depth, nodes))
-        masks = [trie.children_mask(depth, nodes, allowed) for allowed in (patched, anew)]
-        assert np.array_equal(*masks)
+        one, other = (trie.children_mask(depth, nodes, allowed) for allowed in (patched, anew))
+        assert np.array_equal(one, other)
 
 
 def arrays(trie: Trie) -> list[tuple[str, list[int]]]:
@@ -307,4 +308,5 @@ def test_the_filter_that_allows_everything(case: Case) -> None:
     for depth in range(trie.levels):
         nodes = np.arange(-1, trie.num_nodes(depth))
         assert np.array_equal(every.count(depth, nodes), compiled.count(depth, nodes))
-        assert np.array_equal(*(trie.children_mask(depth, nodes, one) for one in (every, compiled)))
+        wanted, found = (trie.children_mask(depth, nodes, one) for one in (every, compiled))
+        assert np.array_equal(wanted, found)

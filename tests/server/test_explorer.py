@@ -192,7 +192,7 @@ def test_what_is_wrong_is_said_in_words(watched: Watched) -> None:
 def test_beam_width_and_number_of_products_change_the_tree(watched: Watched) -> None:
     page = watched.open("/?q=oat+milk&b=10&k=3")
     assert len(watched.titles()) == 3
-    assert "10 kept" in page.locator(".heads").text_content()
+    assert "10 kept" in (page.locator(".heads").text_content() or "")
     page.locator("#b").evaluate("(slider) => { slider.value = 30; slider.dispatchEvent(new Event('change')); }")
     page.wait_for_selector(".heads :text('30 kept')")
     page.locator("#k").fill("12")

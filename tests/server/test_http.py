@@ -17,7 +17,8 @@ from genret.pipeline.retriever import Retriever
 def search(client: httpx.Client, query: Any, **asked: Any) -> dict[str, Any]:
     answer = post(client, json.dumps({"query": query, **asked}))
     assert answer.status_code == 200, answer.text
-    return answer.json()
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def post(client: httpx.Client, body: str | bytes) -> httpx.Response:

@@ -65,7 +65,8 @@ class Clients:
 
 def test_tokens_guard_every_route_and_changes_need_their_own(tmp_path: Path) -> None:
     """Who is let in is decided before anything is looked up: what is, here meets a run that was never loaded (503)."""
-    access = Access(*TOKENS.values(), changes=True)
+    read, change = TOKENS.values()
+    access = Access(read, change, changes=True)
     transport = httpx.ASGITransport(create_app(ServeSettings((tmp_path,), access=access)))
     reading, changing = ({"authorization": f"Bearer {token}"} for token in TOKENS.values())
     wrong = [{}, {"authorization": "Bearer wrong-1234"}, {"authorization": "Basic reading-1234"}]
@@ -94,7 +95,9 @@ def test_a_named_origin_may_call_and_no_other(tmp_path: Path) -> None:
 
     async def allowed(origin: str) -> str | None:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
-            return (await client.get("/health", headers={"origin": origin})).headers.get("access-control-allow-origin")
+            answer = await client.get("/health", headers={"origin": origin})
+            found: str | None = answer.headers.get("access-control-allow-origin")
+            return found
 
     assert asyncio.run(allowed("https://shop.example")) == "https://shop.example"
     assert asyncio.run(allowed("https://evil.example")) is None
@@ -120,7 +123,8 @@ def test_a_newer_model_is_taken_up_under_load_and_rolled_back_and_a_broken_one_l
     with serving(run_copy, tmp_path, "--changes", "--reload-seconds", "0.2") as server, server.client() as client:
 
         def version() -> str:
-            return client.get("/info").json()["runs"][0]["version"]
+            found: str = client.get("/info").json()["runs"][0]["version"]
+            return found
 
         before = version()
         clients = Clients(server, 4)

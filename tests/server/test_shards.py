@@ -212,6 +212,7 @@ def test_arrays_arrive_as_they_were_sent(array: Any) -> None:
     found = unpacked(told, str(array.dtype), array.ndim)
     assert np.array_equal(found, array)
     assert found.dtype == array.dtype
-    for wrong in (None, {}, told | {"shape": [10**9]}, told | {"bytes": "!"}, told | {"shape": [-1, 3]}):
+    bad: list[Any] = [None, {}, told | {"shape": [10**9]}, told | {"bytes": "!"}, told | {"shape": [-1, 3]}]
+    for wrong in bad:
         with pytest.raises(GenretError, match="expected one of"):
             unpacked(wrong, str(array.dtype), array.ndim)

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -41,24 +43,26 @@ downstream = true
 """
 
 
-def script():
+def script() -> ModuleType:
     spec = importlib.util.spec_from_file_location("run", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def files(folder):
+def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def start(preset, work, out):
+def start(preset: Path, work: Path, out: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, str(SCRIPT), str(preset), "--jobs", "1", "--work", str(work), "--out", str(out)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
-def kill_when(process, reached):
+def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> bool:
     """SIGKILL the process as soon as `reached()`; False if it had ended before."""
     while process.poll() is None:
         if reached():
@@ -71,12 +75,13 @@ def kill_when(process, reached):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_killed_ablation_ends_with_the_same_bytes(tmp_path):
+def test_a_killed_ablation_ends_with_the_same_bytes(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     preset = tmp_path / "small.toml"
     preset.write_text(PRESET)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     process = start(preset, tmp_path / "work0", whole)
+    assert process.stderr is not None
     assert process.wait() == 0, process.stderr.read().decode()[-2000:]
     work = tmp_path / "work1"
     points = {
@@ -89,6 +94,7 @@ def test_a_killed_ablation_ends_with_the_same_bytes(tmp_path):
     hit = [kill_when(start(preset, work, killed), reached) for reached in points.values()]
     assert all(hit), dict(zip(points, hit, strict=True))
     process = start(preset, work, killed)
+    assert process.stderr is not None
     assert process.wait() == 0, process.stderr.read().decode()[-2000:]
     expected, got = files(whole), files(killed)
     assert expected.keys() == got.keys()
@@ -96,7 +102,7 @@ def test_a_killed_ablation_ends_with_the_same_bytes(tmp_path):
     assert {"table.csv", "contrasts.csv", "report.md", "pareto.png"} <= expected.keys()
 
 
-def test_lambda_zero_is_one_cell_whatever_the_schedule():
+def test_lambda_zero_is_one_cell_whatever_the_schedule() -> None:
     pytest.importorskip("click")
     cells = script().expand(
         {
@@ -112,7 +118,7 @@ def test_lambda_zero_is_one_cell_whatever_the_schedule():
     assert [cell.downstream for cell in cells if cell.settings.lam == 0] == [True, False]
 
 
-def test_other_embeddings_make_other_cells(tmp_path):
+def test_other_embeddings_make_other_cells(tmp_path: Path) -> None:
     from genret.ground.artifacts import write_artifact
 
     cell = script().expand({"seeds": 1, "grid": [{"lam": 0.0}]})[0]

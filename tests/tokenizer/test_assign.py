@@ -1,27 +1,31 @@
 """Collision policies: what each leaves, what each does to reconstruction, and all of them where there is no room."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
+from clustered import Clustered
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genret.ground.errors import GenretError
 from genret.tokenizer.assign import assign_ids, buckets, collision_rate, reassign, with_suffix
 from genret.tokenizer.learning.train import train_tokenizer
-from genret.tokenizer.settings import TokenizerSettings
-from genret.tokenizer.tokenizer import id_sizes
+from genret.tokenizer.settings import Collisions, TokenizerSettings
+from genret.tokenizer.tokenizer import Tokenizer, id_sizes
 
 CODES = np.array([[0, 1], [2, 2], [0, 1], [0, 0], [0, 1]])
 
 
-def distortion(codes, latents, codebooks):
+def distortion(codes: np.ndarray, latents: np.ndarray, codebooks: list[np.ndarray]) -> float:
     total = sum(codebook[codes[:, level]] for level, codebook in enumerate(codebooks))
-    return np.square(latents - total).sum()
+    return float(np.square(latents - total).sum())
 
 
-def random_case(n=12, sizes=(2, 3, 4), dim=3, seed=0):
+def random_case(
+    n: int = 12, sizes: tuple[int, ...] = (2, 3, 4), dim: int = 3, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     rng = np.random.default_rng(seed)
     codebooks = [rng.normal(size=(size, dim)).astype(np.float32) for size in sizes]
     latents = rng.normal(size=(n, dim)).astype(np.float32)
@@ -29,7 +33,7 @@ def random_case(n=12, sizes=(2, 3, 4), dim=3, seed=0):
     return codes, latents, codebooks
 
 
-def test_buckets_and_collision_rate_by_hand():
+def test_buckets_and_collision_rate_by_hand() -> None:
     bucket, sizes = buckets(CODES)
     assert bucket.tolist() == [1, 2, 1, 0, 1]
     assert sizes.tolist() == [1, 3, 1]
@@ -37,14 +41,14 @@ def test_buckets_and_collision_rate_by_hand():
     assert collision_rate(np.zeros((0, 4), np.int64)) == 0.0
 
 
-def test_suffix_counts_the_members_in_catalogue_order():
+def test_suffix_counts_the_members_in_catalogue_order() -> None:
     assert with_suffix(CODES).tolist() == [[0, 1, 0], [2, 2, 0], [0, 1, 1], [0, 0, 0], [0, 1, 2]]
     assert id_sizes(with_suffix(CODES), (3, 3)) == (3, 3, 3)
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 24), st.integers(0, 100))
-def test_reassign_leaves_no_collision_where_there_is_room(products, seed):
+def test_reassign_leaves_no_collision_where_there_is_room(products: int, seed: int) -> None:
     codes, latents, codebooks = random_case(products, seed=seed)
     codes[:, 0] = 0  # 12 paths below one L1 code
     after = reassign(codes, latents, codebooks)
@@ -54,7 +58,7 @@ def test_reassign_leaves_no_collision_where_there_is_room(products, seed):
     assert len(np.unique(after, axis=0)) == min(products, 12)
 
 
-def test_reassign_is_the_cheapest_placement_under_a_prefix():
+def test_reassign_is_the_cheapest_placement_under_a_prefix() -> None:
     _, latents, codebooks = random_case(4, sizes=(1, 1, 5))
     codes = np.zeros((4, 3), np.int64)
     best = min(
@@ -64,7 +68,7 @@ def test_reassign_is_the_cheapest_placement_under_a_prefix():
     assert distortion(reassign(codes, latents, codebooks), latents, codebooks) == pytest.approx(best, rel=1e-5)
 
 
-def test_reassign_does_not_touch_prefixes_without_collisions():
+def test_reassign_does_not_touch_prefixes_without_collisions() -> None:
     codes = np.array([[0, 0, 0], [0, 0, 0], [1, 2, 3], [1, 2, 0]])
     _, latents, codebooks = random_case(4)
     after = reassign(codes, latents, codebooks)
@@ -72,13 +76,13 @@ def test_reassign_does_not_touch_prefixes_without_collisions():
     assert collision_rate(after) == 0.0
 
 
-def test_one_level_reassigns_too():
+def test_one_level_reassigns_too() -> None:
     _, latents, _ = random_case(4)
     codebook = np.random.default_rng(1).normal(size=(6, 3)).astype(np.float32)
     assert collision_rate(reassign(np.zeros((4, 1), np.int64), latents, [codebook])) == 0.0
 
 
-def test_policies_report_what_they_did(clustered):
+def test_policies_report_what_they_did(clustered: Clustered) -> None:
     embeddings, categories = clustered
     settings = TokenizerSettings(codebook_sizes=(4, 4, 8), latent_dim=8, hidden=8, steps=10, batch_size=64)
     tokenizer = train_tokenizer(embeddings, categories, settings, progress=False)
@@ -94,7 +98,7 @@ def test_policies_report_what_they_did(clustered):
     assert moved.report["error_after"] > moved.report["error_before"]
 
 
-def test_no_products_to_assign(clustered):
+def test_no_products_to_assign(clustered: Clustered) -> None:
     embeddings, categories = clustered
     settings = TokenizerSettings(codebook_sizes=(4, 4), latent_dim=4, hidden=4, steps=2, batch_size=64)
     tokenizer = train_tokenizer(embeddings, categories, settings, progress=False)
@@ -105,7 +109,7 @@ def test_no_products_to_assign(clustered):
 POLICIES = ("bucket", "suffix", "reassign")
 
 
-def room_for(clustered, **change):
+def room_for(clustered: Clustered, **change: Any) -> tuple[Tokenizer, np.ndarray]:
     """A tokenizer with IDs to spare, and embeddings: the old products' 500 and the new ones' 100."""
     embeddings, categories = clustered
     base = {"codebook_sizes": (8, 8, 32), "latent_dim": 8, "hidden": 8, "steps": 10, "batch_size": 64}
@@ -113,14 +117,14 @@ def room_for(clustered, **change):
     return train_tokenizer(embeddings[:500], categories[:500], settings, progress=False), embeddings
 
 
-def shared_by_brute_force(codes, taken):
+def shared_by_brute_force(codes: np.ndarray, taken: np.ndarray) -> float:
     """The share of `codes` that occur again, in `codes` or in `taken`."""
     everything = [tuple(row) for row in (*codes.tolist(), *taken.tolist())]
     return sum(everything.count(tuple(row)) > 1 for row in codes.tolist()) / max(len(codes), 1)
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-def test_new_products_beside_taken_ids(policy, clustered):
+def test_new_products_beside_taken_ids(policy: Collisions, clustered: Clustered) -> None:
     tokenizer, embeddings = room_for(clustered)
     old = assign_ids(tokenizer, embeddings[:500], policy).codes
     before = old.copy()
@@ -142,7 +146,7 @@ def test_new_products_beside_taken_ids(policy, clustered):
         assert new.report["error_after"] == pytest.approx(float(error), rel=1e-5)
 
 
-def test_one_by_one_is_free_of_collisions_too(clustered):
+def test_one_by_one_is_free_of_collisions_too(clustered: Clustered) -> None:
     tokenizer, embeddings = room_for(clustered)
     for policy in ("suffix", "reassign"):
         codes = assign_ids(tokenizer, embeddings[:560], policy).codes
@@ -151,13 +155,13 @@ def test_one_by_one_is_free_of_collisions_too(clustered):
         assert collision_rate(codes) == 0.0
 
 
-def test_a_suffix_goes_on_counting_and_fills_gaps():
+def test_a_suffix_goes_on_counting_and_fills_gaps() -> None:
     taken = np.array([[0, 1, 0], [0, 1, 2], [2, 2, 0]])
     assert with_suffix(CODES, taken).tolist() == [[0, 1, 1], [2, 2, 1], [0, 1, 3], [0, 0, 0], [0, 1, 4]]
     assert with_suffix(CODES, taken[:0]).tolist() == with_suffix(CODES).tolist()
 
 
-def test_suffixes_beyond_what_can_be_spelled_are_shared(clustered):
+def test_suffixes_beyond_what_can_be_spelled_are_shared(clustered: Clustered) -> None:
     tokenizer, embeddings = room_for(clustered, codebook_sizes=(8, 8, 4))
     old = assign_ids(tokenizer, embeddings[:500], "suffix")
     most = old.codebook_sizes[-1]
@@ -171,7 +175,7 @@ def test_suffixes_beyond_what_can_be_spelled_are_shared(clustered):
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 14), st.integers(0, 14), st.integers(0, 100))
-def test_reassign_beside_taken_fills_what_room_there_is(old, new, seed):
+def test_reassign_beside_taken_fills_what_room_there_is(old: int, new: int, seed: int) -> None:
     codes, latents, codebooks = random_case(old + new, seed=seed)
     codes[:, 0] = 0  # 12 IDs below one L1 code
     taken = reassign(codes[:old], latents[:old], codebooks)
@@ -184,7 +188,7 @@ def test_reassign_beside_taken_fills_what_room_there_is(old, new, seed):
         assert collision_rate(together) == 0.0
 
 
-def test_reassign_beside_taken_is_the_cheapest_placement():
+def test_reassign_beside_taken_is_the_cheapest_placement() -> None:
     _, latents, codebooks = random_case(3, sizes=(1, 1, 6))
     codes, taken = np.zeros((3, 3), np.int64), np.array([[0, 0, 0], [0, 0, 4]])
     best = min(
@@ -196,15 +200,16 @@ def test_reassign_beside_taken_is_the_cheapest_placement():
     assert distortion(after, latents, codebooks) == pytest.approx(best, rel=1e-5)
 
 
-def test_taken_ids_of_another_shape_or_size_are_refused(clustered):
+def test_taken_ids_of_another_shape_or_size_are_refused(clustered: Clustered) -> None:
     tokenizer, embeddings = room_for(clustered)
-    for policy, taken, words in (
+    wrong: list[tuple[Collisions, Any, str]] = [
         ("reassign", [[0, 0, 0, 0]], r"shape \(1, 4\); expected \(M, 3\)"),
         ("suffix", [[0, 0, 0]], r"shape \(1, 3\); expected \(M, 4\)"),
         ("bucket", [0, 0, 0], r"shape \(3,\)"),
         ("bucket", [[0, 8, 0]], "code 8 at level 2"),
         ("suffix", [[0, 0, 0, -1]], "suffix -1"),
-    ):
+    ]
+    for policy, taken, words in wrong:
         with pytest.raises(GenretError, match=words):
             assign_ids(tokenizer, embeddings[:2], policy, taken=taken)
     with pytest.raises(GenretError, match="suffix_codes=0"):

@@ -8,6 +8,7 @@ import torch
 
 from genret.data.grocery import GrocerySettings, make_grocery
 from genret.data.product_text import TEXT_FIELDS, product_text
+from genret.data.records import Dataset
 from genret.embed.catalogue import fit_embedder
 from genret.embed.settings import TOWERS, EmbedSettings
 from genret.tokenizer.assign import assign_ids, collision_rate, squared_error
@@ -18,7 +19,7 @@ from genret.tokenizer.settings import TokenizerSettings
 
 
 @pytest.fixture(scope="module")
-def grocery():
+def grocery() -> Dataset:
     return make_grocery(GrocerySettings())
 
 
@@ -27,7 +28,7 @@ def grocery():
 @pytest.mark.parametrize(
     "embed", [EmbedSettings("lsa"), EmbedSettings(model=TOWERS, fields=TEXT_FIELDS)], ids=["lsa", "towers"]
 )
-def test_default_settings_on_the_whole_catalogue(grocery, embed):
+def test_default_settings_on_the_whole_catalogue(grocery: Dataset, embed: EmbedSettings) -> None:
     texts = [product_text(product, embed.fields) for product in grocery.catalogue]
     vectors = np.asarray(fit_embedder(grocery, embed, progress=False).encode_products(texts), np.float32)
     categories = grocery.catalogue.categories

@@ -1,5 +1,7 @@
 """Error propagation: the corruptions, what counts as displaced, and differences over seeds."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ from genret.tokenizer.judging.propagation import (
 )
 
 
-def test_corruptions():
+def test_corruptions() -> None:
     texts = ["Tomato Soup 12 oz", "Diet Cola", "Rice"]
     assert corrupt(texts, "truncated") == ["Tomato", "Diet", "Rice"]
     assert all(
@@ -29,10 +31,10 @@ def test_corruptions():
     assert corrupt(["alone"], "swapped") == ["alone"]
 
 
-def test_a_share_is_corrupted_and_what_is_kept_stays():
-    seen = []
+def test_a_share_is_corrupted_and_what_is_kept_stays() -> None:
+    seen: list[str] = []
 
-    def encode(texts):
+    def encode(texts: Sequence[str]) -> np.ndarray:
         seen.extend(texts)
         return np.zeros((len(texts), 2), np.float32)
 
@@ -43,13 +45,13 @@ def test_a_share_is_corrupted_and_what_is_kept_stays():
     assert len(corrupted(["a", "b"], ["", ""], encode, share=0.01).rows) == 1
 
 
-def test_main_prefixes_are_the_fewest_that_hold_most():
+def test_main_prefixes_are_the_fewest_that_hold_most() -> None:
     leaf = np.array([0] * 10 + [1] * 4 + [-1])
     prefix = np.array([5] * 6 + [6] * 2 + [7, 8] + [5] * 4 + [9])
     assert main_prefixes(prefix, leaf) == {(0, 5), (0, 6), (1, 5)}
 
 
-def test_displacement_by_hand():
+def test_displacement_by_hand() -> None:
     codes = np.array([[0, 0]] * 4 + [[1, 1]] * 4)
     categories = [("a",)] * 4 + [("b",)] * 4
     rows = np.array([0, 1, 4])
@@ -57,7 +59,7 @@ def test_displacement_by_hand():
     assert displaced(codes, moved, rows, categories) == pytest.approx((1 / 3, 2 / 3))
 
 
-def test_difference_by_hand():
+def test_difference_by_hand() -> None:
     """t = 4.3027 at two degrees of freedom; the standard error of 1, 2, 3 is 1 / sqrt(3)."""
     change = difference([1, 2, 3])
     assert change == pytest.approx((2, 2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5), abs=1e-4)
@@ -68,8 +70,8 @@ def test_difference_by_hand():
     assert difference([0, 0, 0]).verdict == "no difference beyond the seeds' variation"
 
 
-def test_comparison_by_hand():
-    def shares(l1, l2):
+def test_comparison_by_hand() -> None:
+    def shares(l1: float, l2: float) -> dict[str, tuple[float, ...]]:
         return {kind: (0.0, 0.0) if kind == "none" else (l1, l2) for kind in ("none", *CORRUPTIONS)}
 
     seeds = [(shares(0.5, 0.8), shares(0.3, 0.7)), (shares(0.6, 0.8), shares(0.3, 0.9))]

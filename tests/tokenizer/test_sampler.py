@@ -12,7 +12,7 @@ from genret.tokenizer.learning.sampler import HierarchicalSampler
 paths = st.lists(st.sampled_from("abc"), max_size=3).map(tuple)
 
 
-def grocery(roots=3, parents=4, leaves=5, products=6):
+def grocery(roots: int = 3, parents: int = 4, leaves: int = 5, products: int = 6) -> list[tuple[str, ...]]:
     return [
         (f"r{r}", f"p{r}.{p}", f"l{r}.{p}.{i}")
         for r in range(roots)
@@ -24,7 +24,9 @@ def grocery(roots=3, parents=4, leaves=5, products=6):
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(paths, min_size=1, max_size=60), st.integers(4, 40), st.integers(0, 3))
-def test_one_epoch_covers_every_product_once_in_the_focus_halves(categories, batch_size, seed):
+def test_one_epoch_covers_every_product_once_in_the_focus_halves(
+    categories: list[tuple[str, ...]], batch_size: int, seed: int
+) -> None:
     sampler = HierarchicalSampler(categories, batch_size, seed)
     for epoch in range(2):
         focus = []
@@ -37,7 +39,7 @@ def test_one_epoch_covers_every_product_once_in_the_focus_halves(categories, bat
         assert Counter(focus) == Counter(range(len(categories)))
 
 
-def test_batches_are_a_function_of_seed_and_step():
+def test_batches_are_a_function_of_seed_and_step() -> None:
     categories = grocery()
     one, two = HierarchicalSampler(categories, 32, 7), HierarchicalSampler(categories, 32, 7)
     late = two.batch(50)
@@ -46,7 +48,7 @@ def test_batches_are_a_function_of_seed_and_step():
     assert not np.array_equal(HierarchicalSampler(categories, 32, 8).batch(50), late)
 
 
-def test_every_batch_holds_all_three_kinds_of_pair():
+def test_every_batch_holds_all_three_kinds_of_pair() -> None:
     categories = grocery()
     sampler = HierarchicalSampler(categories, 40, 0)
     for step in range(40):
@@ -60,16 +62,16 @@ def test_every_batch_holds_all_three_kinds_of_pair():
             assert not {path[0] for path in focus} & {path[0] for path in rest}  # unrelated
 
 
-def test_a_small_parent_shares_the_half_and_a_large_one_takes_several():
+def test_a_small_parent_shares_the_half_and_a_large_one_takes_several() -> None:
     sampler = HierarchicalSampler([("a", "x", "1")] * 100 + [("b", "y", "1")] * 2, 16, 0)
     assert sampler.steps_per_epoch == 13
 
 
 @pytest.mark.parametrize("categories", [[()] * 30, [("flat",)] * 30, [(str(i),) for i in range(30)], [("a", "b")] * 30])
-def test_degenerate_taxonomies_still_give_whole_batches(categories):
+def test_degenerate_taxonomies_still_give_whole_batches(categories: list[tuple[str, ...]]) -> None:
     sampler = HierarchicalSampler(categories, 8, 0)
     assert {len(set(sampler.batch(step).tolist())) for step in range(20)} == {8}
 
 
-def test_one_product():
+def test_one_product() -> None:
     assert HierarchicalSampler([()], 512, 0).batch(3).tolist() == [0]

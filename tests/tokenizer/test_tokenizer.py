@@ -2,27 +2,29 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from clustered import Clustered
 
 from genret.ground.errors import GenretError
 from genret.tokenizer.assign import assign_ids
 from genret.tokenizer.judging.health import Health, health, load_health
 from genret.tokenizer.judging.health_text import format_health
 from genret.tokenizer.learning.train import train_tokenizer
-from genret.tokenizer.settings import TokenizerSettings
-from genret.tokenizer.tokenizer import load_product_ids, load_tokenizer, save_tokenizer
+from genret.tokenizer.settings import ObjectiveName, TokenizerSettings
+from genret.tokenizer.tokenizer import Tokenizer, load_product_ids, load_tokenizer, save_tokenizer
 
 SMALL = TokenizerSettings(codebook_sizes=(8, 8, 4), latent_dim=12, hidden=16, steps=30, batch_size=64)
 
 
 @pytest.fixture(scope="module")
-def trained(clustered):
+def trained(clustered: Clustered) -> Tokenizer:
     return train_tokenizer(*clustered, SMALL, progress=False)
 
 
-def test_save_and_load_give_the_same_tokenizer(tmp_path, trained, clustered):
+def test_save_and_load_give_the_same_tokenizer(tmp_path: Path, trained: Tokenizer, clustered: Clustered) -> None:
     embeddings, categories = clustered
     codes = trained.encode(embeddings)
     ids = [f"p{row}" for row in range(len(codes))]
@@ -42,7 +44,7 @@ def test_save_and_load_give_the_same_tokenizer(tmp_path, trained, clustered):
 
 
 @pytest.mark.parametrize("objective", ["rkmeans", "pq", "vae", "moco"])
-def test_every_objective_saves_and_loads(tmp_path, clustered, objective):
+def test_every_objective_saves_and_loads(tmp_path: Path, clustered: Clustered, objective: ObjectiveName) -> None:
     tokenizer = train_tokenizer(
         *clustered, replace(SMALL, objective=objective, steps=10, revive_every=4), progress=False
     )
@@ -51,7 +53,7 @@ def test_every_objective_saves_and_loads(tmp_path, clustered, objective):
     assert np.array_equal(load_tokenizer(tmp_path / "t")[0].encode(clustered[0]), codes)
 
 
-def test_product_quantization_is_nearest_in_every_block(clustered):
+def test_product_quantization_is_nearest_in_every_block(clustered: Clustered) -> None:
     pytest.importorskip("faiss")
     embeddings, categories = clustered
     tokenizer = train_tokenizer(embeddings, categories, replace(SMALL, objective="pq"), progress=False)
@@ -63,7 +65,7 @@ def test_product_quantization_is_nearest_in_every_block(clustered):
         assert (distance.argmin(1) == tokenizer.encode(embeddings)[:, level]).mean() > 0.999
 
 
-def test_codebooks_sum_to_the_latent_that_is_decoded(trained, clustered):
+def test_codebooks_sum_to_the_latent_that_is_decoded(trained: Tokenizer, clustered: Clustered) -> None:
     codes = trained.encode(clustered[0])
     latent = sum(book[codes[:, level]] for level, book in enumerate(trained.codebooks))
     assert [book.shape for book in trained.codebooks] == [(8, 12), (8, 12), (4, 12)]
@@ -71,25 +73,27 @@ def test_codebooks_sum_to_the_latent_that_is_decoded(trained, clustered):
     assert error < np.square(trained.latent(clustered[0])).sum(1).mean() / 2
 
 
-def test_encoding_is_the_same_in_any_batch(trained, clustered):
+def test_encoding_is_the_same_in_any_batch(trained: Tokenizer, clustered: Clustered) -> None:
     embeddings = np.tile(clustered[0], (20, 1))  # more than one chunk
     codes = trained.encode(embeddings)
     assert np.array_equal(codes[:600], trained.encode(clustered[0]))
     assert np.array_equal(trained.encode(embeddings[:7]), codes[:7])
 
 
-def test_new_products_get_ids_near_their_likes(trained, clustered):
+def test_new_products_get_ids_near_their_likes(trained: Tokenizer, clustered: Clustered) -> None:
     near = clustered[0] + np.random.default_rng(0).normal(size=clustered[0].shape).astype(np.float32) * 1e-4
     assert (trained.encode(near)[:, 0] == trained.encode(clustered[0])[:, 0]).mean() > 0.98
 
 
-def test_shorter_prefixes_decode_coarser(trained, clustered):
+def test_shorter_prefixes_decode_coarser(trained: Tokenizer, clustered: Clustered) -> None:
     embeddings, codes = clustered[0], trained.encode(clustered[0])
     errors = [np.square(trained.decode(codes[:, :depth]) - embeddings).sum(1).mean() for depth in (1, 2, 3)]
     assert errors[0] > errors[1] > errors[2]
 
 
-def test_suffix_sizes_are_saved_and_ignored_when_decoding(tmp_path, trained, clustered):
+def test_suffix_sizes_are_saved_and_ignored_when_decoding(
+    tmp_path: Path, trained: Tokenizer, clustered: Clustered
+) -> None:
     assigned = assign_ids(trained, clustered[0], "suffix")
     save_tokenizer(trained, assigned.codes, [str(i) for i in range(600)], tmp_path / "t")
     config = json.loads((tmp_path / "t" / "config.json").read_text())
@@ -97,7 +101,7 @@ def test_suffix_sizes_are_saved_and_ignored_when_decoding(tmp_path, trained, clu
     assert np.array_equal(trained.decode(assigned.codes), trained.decode(assigned.codes[:, :3]))
 
 
-def test_wrong_widths_and_codes_are_refused(trained):
+def test_wrong_widths_and_codes_are_refused(trained: Tokenizer) -> None:
     with pytest.raises(GenretError, match=r"\(2, 5\); expected \(N, 24\)"):
         trained.encode(np.zeros((2, 5), np.float32))
     with pytest.raises(GenretError, match="NaN"):
@@ -108,19 +112,19 @@ def test_wrong_widths_and_codes_are_refused(trained):
         save_tokenizer(trained, np.zeros((2, 3)), ["a"], "nowhere")
 
 
-def test_nothing_in_nothing_out(trained):
+def test_nothing_in_nothing_out(trained: Tokenizer) -> None:
     assert trained.encode(np.zeros((0, 24), np.float32)).shape == (0, 3)
     assert trained.decode(np.zeros((0, 3), np.int64)).shape == (0, 24)
     assert trained.latent(np.zeros((0, 24), np.float32)).shape == (0, 12)
 
 
-def test_health_saved_without_is_named(tmp_path, trained):
+def test_health_saved_without_is_named(tmp_path: Path, trained: Tokenizer) -> None:
     save_tokenizer(trained, np.zeros((1, 3)), ["a"], tmp_path / "t")
     with pytest.raises(GenretError, match="without its health"):
         load_health(tmp_path / "t")
 
 
-def test_health_survives_json(trained, clustered):
+def test_health_survives_json(trained: Tokenizer, clustered: Clustered) -> None:
     measured = health(trained, trained.encode(clustered[0]), *clustered)
     assert Health.from_json(json.loads(json.dumps(measured.to_json()))) == measured
     assert "L1-L3" in format_health(measured)

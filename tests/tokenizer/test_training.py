@@ -4,10 +4,13 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from clustered import Clustered
 
 from genret.ground.errors import GenretError
 from genret.tokenizer.assign import assign_ids, collision_rate, squared_error
@@ -16,28 +19,30 @@ from genret.tokenizer.learning.objectives import RQObjective, TrainingData, care
 from genret.tokenizer.learning.sampler import HierarchicalSampler
 from genret.tokenizer.learning.start import fit_codebooks, separate_products, start_model
 from genret.tokenizer.learning.train import learning_rate, train_tokenizer
-from genret.tokenizer.settings import TokenizerSettings
+from genret.tokenizer.rqvae import RQVAE
+from genret.tokenizer.settings import Collisions, ObjectiveName, TokenizerSettings
+from genret.tokenizer.tokenizer import Tokenizer
 
 SMALL = TokenizerSettings(codebook_sizes=(8, 8, 8), latent_dim=12, hidden=16, steps=60, batch_size=64)
 
 
-def state_bytes(tokenizer):
+def state_bytes(tokenizer: Tokenizer) -> dict[str, bytes]:
     return {name: tensor.numpy().tobytes() for name, tensor in tokenizer.model.state_dict().items()}
 
 
-def train(clustered, settings=SMALL, **options):
+def train(clustered: Clustered, settings: TokenizerSettings = SMALL, **options: Any) -> Tokenizer:
     embeddings, categories = clustered
     return train_tokenizer(embeddings, categories, settings, progress=False, **options)
 
 
-def test_same_seed_same_bytes_and_another_seed_another_model(clustered):
+def test_same_seed_same_bytes_and_another_seed_another_model(clustered: Clustered) -> None:
     one, two = train(clustered), train(clustered)
     assert state_bytes(one) == state_bytes(two)
     assert one.history == two.history
     assert state_bytes(train(clustered, replace(SMALL, seed=1))) != state_bytes(one)
 
 
-def plain_rqvae(embeddings, categories, settings):
+def plain_rqvae(embeddings: np.ndarray, categories: list[tuple[str, ...]], settings: TokenizerSettings) -> RQVAE:
     """An RQ-VAE with no semantic term, written out: the yardstick for lambda = 0."""
     points = torch.from_numpy(embeddings)
     model = start_model(points, settings)
@@ -65,7 +70,7 @@ def plain_rqvae(embeddings, categories, settings):
     return model
 
 
-def test_lambda_zero_is_the_plain_rqvae_bit_for_bit(clustered):
+def test_lambda_zero_is_the_plain_rqvae_bit_for_bit(clustered: Clustered) -> None:
     settings = replace(SMALL, lam=0.0)
     expected = plain_rqvae(*clustered, settings).state_dict()
     got = train(clustered, settings).model.state_dict()
@@ -74,7 +79,7 @@ def test_lambda_zero_is_the_plain_rqvae_bit_for_bit(clustered):
     assert all(torch.equal(other[name], expected[name]) for name in expected)  # nothing semantic has a say
 
 
-def test_training_improves_on_its_start_and_lambda_on_coherence(clustered):
+def test_training_improves_on_its_start_and_lambda_on_coherence(clustered: Clustered) -> None:
     embeddings = clustered[0]
     start = start_model(torch.from_numpy(embeddings), SMALL)
     before = np.float64(
@@ -105,7 +110,7 @@ def test_training_improves_on_its_start_and_lambda_on_coherence(clustered):
         {"objective": "pq"},
     ],
 )
-def test_every_variant_beats_answering_the_mean(clustered, change):
+def test_every_variant_beats_answering_the_mean(clustered: Clustered, change: dict[str, Any]) -> None:
     if change.get("objective") == "pq":
         pytest.importorskip("faiss")
     pairs = np.arange(len(clustered[0])).reshape(-1, 2)
@@ -118,13 +123,13 @@ def test_every_variant_beats_answering_the_mean(clustered, change):
     assert squared_error(tokenizer, embeddings, codes) < 0.5
 
 
-def test_pairs_pull_together_what_is_bought_together(clustered):
+def test_pairs_pull_together_what_is_bought_together(clustered: Clustered) -> None:
     embeddings = clustered[0]
     rng = np.random.default_rng(0)
     pairs = np.stack([rng.permutation(len(embeddings))[:40], rng.permutation(len(embeddings))[:40]], 1)
     settings = replace(SMALL, supervision="pairs", lam=1.0, steps=200)
 
-    def closeness(tokenizer):
+    def closeness(tokenizer: Tokenizer) -> float:
         latent = tokenizer.latent(embeddings)
         latent /= np.linalg.norm(latent, axis=1, keepdims=True)
         return float((latent[pairs[:, 0]] * latent[pairs[:, 1]]).sum(1).mean())
@@ -134,7 +139,7 @@ def test_pairs_pull_together_what_is_bought_together(clustered):
     assert closeness(paired) > closeness(plain) + 0.2
 
 
-def test_automatic_balance_gives_the_pairs_the_taxonomys_gradient(clustered):
+def test_automatic_balance_gives_the_pairs_the_taxonomys_gradient(clustered: Clustered) -> None:
     embeddings, categories = clustered
     pairs = np.arange(100).reshape(-1, 2)
     settings = replace(SMALL, supervision="both", balance="auto", lam=0.1, pair_weight=1.0)
@@ -148,14 +153,14 @@ def test_automatic_balance_gives_the_pairs_the_taxonomys_gradient(clustered):
     assert state_bytes(fixed) != state_bytes(train(clustered, settings, pairs=pairs))
 
 
-def test_supervision_by_pairs_needs_pairs(clustered):
+def test_supervision_by_pairs_needs_pairs(clustered: Clustered) -> None:
     with pytest.raises(GenretError, match="pairs"):
         train(clustered, replace(SMALL, supervision="pairs"))
     with pytest.raises(GenretError, match="pairs name row"):
         train(clustered, pairs=[[0, 10_000]])
 
 
-def test_no_products_wrong_lengths_and_nan_are_errors():
+def test_no_products_wrong_lengths_and_nan_are_errors() -> None:
     with pytest.raises(GenretError, match="0 embeddings"):
         train_tokenizer(np.zeros((0, 4), np.float32), [])
     with pytest.raises(GenretError, match="3 categories for 2"):
@@ -170,7 +175,7 @@ def test_no_products_wrong_lengths_and_nan_are_errors():
 
 @pytest.mark.parametrize("policy", ["bucket", "suffix", "reassign"])
 @pytest.mark.parametrize("products", [1, 2, 5])
-def test_few_products(products, policy):
+def test_few_products(products: int, policy: Collisions) -> None:
     embeddings = np.random.default_rng(0).normal(size=(products, 6)).astype(np.float32)
     settings = replace(SMALL, steps=3, collisions=policy)
     tokenizer = train_tokenizer(embeddings, [("a", "b")] * products, settings, progress=False)
@@ -181,7 +186,7 @@ def test_few_products(products, policy):
 
 
 @pytest.mark.parametrize("categories", [[()] * 40, [("only",)] * 40, [(str(i),) for i in range(40)]])
-def test_identical_embeddings_and_odd_taxonomies(categories):
+def test_identical_embeddings_and_odd_taxonomies(categories: list[tuple[str, ...]]) -> None:
     embeddings = np.ones((40, 6), np.float32)
     tokenizer = train_tokenizer(embeddings, categories, replace(SMALL, steps=5, lam=0.1), progress=False)
     codes = tokenizer.encode(embeddings)
@@ -191,7 +196,7 @@ def test_identical_embeddings_and_odd_taxonomies(categories):
     assert collision_rate(spread.codes) == 0.0
 
 
-def test_dead_code_gate_names_the_remedy(clustered):
+def test_dead_code_gate_names_the_remedy(clustered: Clustered) -> None:
     tokenizer = train(clustered)
     with torch.no_grad():
         tokenizer.model.quantizer.codebooks[1][3:] = 1e6
@@ -199,7 +204,7 @@ def test_dead_code_gate_names_the_remedy(clustered):
         check_codebooks(tokenizer, clustered[0])
 
 
-def test_training_that_keeps_emptying_codes_stops(clustered):
+def test_training_that_keeps_emptying_codes_stops(clustered: Clustered) -> None:
     dying = replace(SMALL, lam=10.0, codebook_sizes=(32, 8, 8, 8), revive_every=5, revive_below=0.9, max_dead=0.1)
     with pytest.raises(GenretError, match=r"dead codes: \d+% of L1's 32 codes had fallen out of use"):
         train(clustered, dying)
@@ -207,18 +212,18 @@ def test_training_that_keeps_emptying_codes_stops(clustered):
     assert any(entry.get("died_L1", 0) > 0.1 for entry in history)
 
 
-def test_training_stops_when_a_code_swallows_the_catalogue(clustered):
+def test_training_stops_when_a_code_swallows_the_catalogue(clustered: Clustered) -> None:
     with pytest.raises(GenretError, match="mode collapse: one L1 code holds"):
         train(clustered, replace(SMALL, max_share=0.01))
 
 
-def test_pull_counts_the_pairs_latents(clustered):
+def test_pull_counts_the_pairs_latents(clustered: Clustered) -> None:
     pairs = np.stack([np.arange(0, 40, 2), np.arange(1, 41, 2)], 1)
     alone = train(clustered, replace(SMALL, lam=0.1, supervision="pairs"), pairs=pairs).history[-1]
     assert alone["pull"] > 0
 
 
-def test_mode_collapse_gate_names_the_remedy(clustered):
+def test_mode_collapse_gate_names_the_remedy(clustered: Clustered) -> None:
     tokenizer = train(clustered)
     with torch.no_grad():
         tokenizer.model.quantizer.codebooks[0][1:] = 1e6
@@ -226,17 +231,17 @@ def test_mode_collapse_gate_names_the_remedy(clustered):
         check_codebooks(tokenizer, clustered[0])
 
 
-def test_gates_let_small_catalogues_through():
+def test_gates_let_small_catalogues_through() -> None:
     tokenizer = train_tokenizer(np.eye(5, dtype=np.float32), [()] * 5, replace(SMALL, steps=2), progress=False)
     check_codebooks(tokenizer, np.eye(5, dtype=np.float32))
 
 
-def test_a_diverging_run_stops(clustered):
+def test_a_diverging_run_stops(clustered: Clustered) -> None:
     with pytest.raises(GenretError, match="lower lr"):
         train(clustered, replace(SMALL, lr=1e30))
 
 
-def test_history_reports_terms_and_pull(clustered):
+def test_history_reports_terms_and_pull(clustered: Clustered) -> None:
     history = train(clustered).history
     assert [entry["step"] for entry in history] == [0, 59]
     assert set(history[0]) == {"step", "reconstruction", "quantisation", "contrast", "pull"}
@@ -247,7 +252,7 @@ SCRIPT = """
 import os, signal, sys, time, torch
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from conftest import make_clustered
+from clustered import make_clustered
 from genret.tokenizer.settings import TokenizerSettings
 from genret.tokenizer.tokenizer import save_tokenizer
 from genret.tokenizer.training import train_tokenizer
@@ -285,8 +290,8 @@ run(folder / "killed")
 """
 
 
-def test_killed_at_several_moments_the_same_artifact(tmp_path):
-    command = [sys.executable, "-c", SCRIPT, os.path.dirname(__file__), str(tmp_path)]
+def test_killed_at_several_moments_the_same_artifact(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parents[1]), str(tmp_path)]
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
@@ -298,27 +303,27 @@ def test_killed_at_several_moments_the_same_artifact(tmp_path):
     assert all((whole / name).read_bytes() == (killed / name).read_bytes() for name in names)
 
 
-def test_a_checkpoint_of_other_settings_is_not_used(tmp_path, clustered):
+def test_a_checkpoint_of_other_settings_is_not_used(tmp_path: Path, clustered: Clustered) -> None:
     train(clustered, replace(SMALL, checkpoint_every=20), checkpoint=tmp_path)
     assert (tmp_path / "state.safetensors").exists()
     other = replace(SMALL, lam=0.1, checkpoint_every=20)
     assert state_bytes(train(clustered, other, checkpoint=tmp_path)) == state_bytes(train(clustered, other))
 
 
-def test_a_truncated_checkpoint_is_one_clear_error(tmp_path, clustered):
+def test_a_truncated_checkpoint_is_one_clear_error(tmp_path: Path, clustered: Clustered) -> None:
     (tmp_path / "state.safetensors").write_bytes(b"half a file")
     with pytest.raises(GenretError, match="delete it"):
         train(clustered, checkpoint=tmp_path)
 
 
 @pytest.mark.parametrize(("objective", "what"), [("twotower", "pairs"), ("clip", "categories")])
-def test_an_objective_without_its_data_says_so(objective, what):
+def test_an_objective_without_its_data_says_so(objective: ObjectiveName, what: str) -> None:
     with pytest.raises(GenretError, match=what):
         train_tokenizer(np.eye(8, dtype=np.float32), [()] * 8, replace(SMALL, objective=objective), progress=False)
 
 
 @pytest.mark.parametrize("objective", ["moco", "vae", "vqvae"])
-def test_the_family_resumes_too(tmp_path, clustered, objective):
+def test_the_family_resumes_too(tmp_path: Path, clustered: Clustered, objective: ObjectiveName) -> None:
     """Stopped by an error at step 90, after the codebooks were fitted at step 80, and run again."""
     settings = replace(SMALL, steps=100, objective=objective, checkpoint_every=45)
     whole = state_bytes(train(clustered, settings))
