@@ -25,6 +25,7 @@ RESULTS = {
     "homedepot-dev": ROOT / "eval/results/homedepot-dev/results.md",
     "chorus-test": ROOT / "eval/results/chorus-test/results.md",
     "training": ROOT / "eval/results/training/demo-test/training.md",
+    "training-homedepot": ROOT / "eval/results/training/homedepot-dev/training.md",
     "serving": ROOT / "eval/results/serving/serving.md",
     "changes": ROOT / "eval/results/changes/changes.md",
     "speed": ROOT / "eval/results/speed/speed.md",

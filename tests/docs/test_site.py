@@ -87,6 +87,7 @@ def test_every_command_of_a_page_exists_and_the_quick_ones_run(page: Path, shop:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_the_long_commands_run_too(shop: Path) -> None:
     """In the order of the pages; the demo, serving and what downloads a model have tests of their own."""
     for words in (words for page in WRITTEN for words in _commands(page)):
