@@ -21,6 +21,7 @@ from genret.ground.errors import GenretError
 from genret.model.decoder import CodewordDecoder, StepDecoder
 from genret.model.prefix import Prefixes
 from genret.model.query_encoder import QueryEncoder, TokenVectors
+from genret.model.several import SeveralQueries, begin_several
 from genret.model.single import SingleModel, SingleQuery
 from genret.search.vocab import Vocab
 
@@ -84,16 +85,35 @@ class Searched:
 
         None where the model is not one for that, see `SingleModel.of`.
         """
-        prefixes = prefixes or self.decoder.prefixes
-        single = self._single
-        if single is None or not single.fits(self.decoder, prefixes):
-            self._single = single = SingleModel.of(self.decoder, prefixes)
+        single = self._laid_out(prefixes)
         if single is None:
             return None
-        encoder, mask = self.encoder, torch.ones_like(input_ids)
-        states = encoder.states(input_ids, mask) if single.reads_states or encoder.pooled else None
-        query = encoder.embedding(states, input_ids, mask.unsqueeze(-1))
+        query, states = self._read(single, input_ids, torch.ones_like(input_ids))
         return None if query is None else single.begin(states, query)
+
+    @torch.inference_mode()
+    def several_for(
+        self, input_ids: Tensor, attention_mask: Tensor, prefixes: Prefixes | None = None
+    ) -> SeveralQueries | None:
+        """The same for (Q, T) text tokens of several queries, a `genret.search.several.SeveralDecoder`."""
+        single = self._laid_out(prefixes)
+        if single is None:
+            return None
+        query, states = self._read(single, input_ids, attention_mask)
+        return None if query is None else begin_several(single, states, attention_mask, query)
+
+    def _laid_out(self, prefixes: Prefixes | None) -> SingleModel | None:
+        prefixes = prefixes or self.decoder.prefixes
+        single = self._single  # read once: another thread may replace it
+        if single is None or not single.fits(self.decoder, prefixes):
+            self._single = single = SingleModel.of(self.decoder, prefixes)
+        return single
+
+    def _read(self, single: SingleModel, input_ids: Tensor, mask: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        """The queries' embeddings, and what the decoder reads of their text, if it does."""
+        encoder = self.encoder
+        states = encoder.states(input_ids, mask) if single.reads_states or encoder.pooled else None
+        return encoder.embedding(states, input_ids, mask.unsqueeze(-1)), states
 
 
 class SearchModel(Searched, nn.Module):

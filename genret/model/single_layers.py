@@ -55,7 +55,7 @@ class _Norm(NamedTuple):
         return cls(norm.normalized_shape, norm.weight.detach(), norm.bias.detach(), norm.eps)
 
 
-class _Layer:
+class Layer:
     """One layer's weights."""
 
     def __init__(self, layer: DecoderLayer) -> None:
@@ -117,7 +117,7 @@ class SingleLayers:
         correction, scales = decoder.correction, decoder.log_scale
         assert correction is not None, "of a dense start"
         assert scales is not None, "of a dense start"
-        self.layers, self.norm = [_Layer(layer) for layer in decoder.blocks], _Norm.of(decoder.norm)
+        self.layers, self.norm = [Layer(layer) for layer in decoder.blocks], _Norm.of(decoder.norm)
         start = (decoder.tokens.weight[START] + decoder.levels.weight[0])[None]
         inputs = [start] + [
             decoder.tokens.weight[decoder.vocab.level_slice(level - 1)] + decoder.levels.weight[level]

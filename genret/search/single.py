@@ -67,7 +67,7 @@ def search_single(
         rows += len(nodes)
         found = decoder.step(level, kept)
         if not same:
-            placed = _in_trie(found, trie, level, nodes)
+            placed = in_trie(found, trie, level, nodes)
             if placed is None:
                 return None
             found, place = placed
@@ -105,7 +105,7 @@ def best_of(scores: Floats, width: int) -> tuple[Ints, float]:
     return place, lost
 
 
-def _in_trie(found: Scored, trie: Trie, level: int, nodes: Ints) -> tuple[Scored, Ints] | None:
+def in_trie(found: Scored, trie: Trie, level: int, nodes: Ints) -> tuple[Scored, Ints] | None:
     """The children that the trie has, with its numbers, and where they stand in `found`; None if one isn't there."""
     rows, codes, own = trie.children(level, nodes)
     size = trie.codebook_sizes[level]
