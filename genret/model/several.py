@@ -138,6 +138,9 @@ class SeveralQueries:
         first, stop = self._below(level, nodes)
         chosen = np.flatnonzero(stop - first > 1)
         place, codes, past = np.full(len(nodes), -1), chosen, list[Tensor | None]([None] * layers.depth)
+        if not len(chosen):  # and so at all further levels
+            self._alive = _Alive(place, [])
+            return np.zeros((0, 1), np.float32)
         place[chosen] = np.arange(len(chosen))
         if kept is not None:
             codes, above = self._found.codes[kept[chosen]], self._alive.place[self._found.rows[kept[chosen]]]

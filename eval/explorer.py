@@ -1,0 +1,156 @@
+"""The beam explorer in a real browser: a newcomer's first minute, and how long the page keeps its thread.
+
+python eval/explorer.py runs/demo     # needs Chromium and playwright; table and JSON to eval/results/explorer
+
+first beam   from `genret serve RUN` to a drawn beam in an opened page: a new process, a new browser, the first search
+long tasks   the longest stretch in which the page answers nothing, while a beam of 200 nodes and more is drawn, as it
+             is searched for, as all branches are shown, and as the window changes its width; 50 ms and below go
+             unseen by the browser's PerformanceObserver and count as 0
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from genret.ground.artifacts import write_json
+from genret.ground.errors import GenretError
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+RESULTS = Path(__file__).parent / "results" / "explorer"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+WAIT = 180.0
+NODES = 200
+WATCH = """() => {
+  window.long = [];
+  new PerformanceObserver((list) => window.long.push(...list.getEntries().map((one) => one.duration)))
+    .observe({ type: "longtask", buffered: true });
+}"""
+
+
+def measure(run: Path, query: str) -> dict[str, Any]:
+    """What one server and one browser show."""
+    from playwright.sync_api import sync_playwright
+
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        raise GenretError("no Chromium here; install it: apt-get update && apt-get install -y chromium")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        log = Path(folder) / "log"
+        started = time.perf_counter()
+        command = [sys.executable, "-m", "genret", "serve", str(run), "--port", "0"]
+        with open(log, "wb") as file:
+            server = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
+        try:
+            browser = driver.chromium.launch(executable_path=path, args=FLAGS)
+            found = {"first_beam_s": _first_beam(browser, _address(server, log), query, started)}
+            return {**found, **_long_tasks(browser, _address(server, log), query)}
+        finally:
+            server.terminate()
+            server.wait(WAIT)
+
+
+def _first_beam(browser: Browser, address: str, query: str, started: float) -> dict[str, float]:
+    """Seconds from the start until the server said where it listens, and until a beam was drawn."""
+    listening = time.perf_counter() - started
+    page = browser.new_page()
+    page.goto(f"{address}/")
+    page.locator("#q").fill(query)
+    page.wait_for_selector("body:not(.busy) .pill", timeout=1000 * WAIT)
+    drawn = time.perf_counter() - started
+    page.close()
+    return {"listening": round(listening, 2), "drawn": round(drawn, 2)}
+
+
+def _long_tasks(browser: Browser, address: str, query: str) -> dict[str, Any]:
+    """The longest task of each thing that one does with a large beam, in milliseconds."""
+    page = browser.new_page(viewport={"width": 1440, "height": 1000})
+    page.goto(f"{address}/")
+    page.evaluate(WATCH)
+    longest: dict[str, float] = {}
+    page.locator("#q").fill(query)
+    longest["search"] = _settled(page)
+    page.goto(f"{address}/?q={query}&b=100&k=50")
+    page.evaluate(WATCH)
+    longest["search, beam 100, 50 products"] = _settled(page)
+    page.locator(".more").click()
+    longest["all branches"] = _settled(page)
+    nodes = page.locator(".pill").count()
+    page.set_viewport_size({"width": 700, "height": 1000})
+    longest["another width"] = _settled(page)
+    page.close()
+    if nodes < NODES:
+        raise GenretError(f"the beam of {query!r} has {nodes} nodes; expected {NODES} or more: give another --query")
+    return {"nodes": nodes, "longest_task_ms": longest}
+
+
+def _settled(page: Page) -> float:
+    """The longest task since the last call, once the page is still."""
+    page.wait_for_selector("body:not(.busy) .pill", timeout=1000 * WAIT)
+    page.wait_for_timeout(1000)
+    found: list[float] = page.evaluate("window.long.splice(0)")
+    return round(max(found, default=0.0), 1)
+
+
+def _address(server: subprocess.Popen[bytes], log: Path) -> str:
+    end = time.perf_counter() + WAIT
+    while time.perf_counter() < end and server.poll() is None:
+        line = log.read_text(encoding="utf-8").partition("\n")[0]
+        if line.startswith("http://"):
+            return line.split()[0].rstrip("/")
+        time.sleep(0.02)
+    raise GenretError(f"the server never said where it listens: {log.read_text(encoding='utf-8')[-500:]}")
+
+
+def table(found: dict[str, Any]) -> str:
+    """The figures as Markdown."""
+    first, tasks = found["first_beam_s"], found["longest_task_ms"]
+    lines = [
+        "| from `genret serve RUN` | seconds |",
+        "|---|---:|",
+        f"| until it says where it listens | {first['listening']} |",
+        f"| until a browser has drawn the first beam | {first['drawn']} |",
+        "",
+        f"| a beam of {found['nodes']} nodes | longest task, ms |",
+        "|---|---:|",
+        *(f"| {name} | {value} |" for name, value in tasks.items()),
+        "",
+        "0: no task above 50 ms, below which the browser counts none.",
+        "",
+        f"{found['machine']['processor']}, {found['machine']['cores']} cores, load {found['machine']['load']}.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path, exists=True))
+@click.option("--query", default="marinara sauce", show_default=True)
+@click.option("--out", default=RESULTS, type=click.Path(path_type=Path), show_default=True)
+def main(run: Path, query: str, out: Path) -> None:
+    """Measure the explorer of RUN, and write OUT/explorer.md and OUT/explorer.json."""
+    try:
+        found = measure(run, query)
+    except GenretError as error:
+        raise click.ClickException(str(error)) from None
+    processor = platform.processor() or platform.machine()
+    found["machine"] = {"load": round(os.getloadavg()[0], 1), "cores": os.cpu_count(), "processor": processor}
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "explorer.json", found)
+    (out / "explorer.md").write_text(table(found), encoding="utf-8")
+    click.echo(table(found))
+
+
+if __name__ == "__main__":
+    main()
