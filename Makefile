@@ -48,7 +48,11 @@ types: $(READY)
 
 check: lint types test
 
-docs: $(READY)           ## the documentation site, in site/
+PICTURES := docs/images/search.png
+$(PICTURES): tests/server/test_explorer.py $(wildcard genret/server/static/*) | $(READY)
+	GENRET_SCREENSHOTS=$(CURDIR)/docs/images $(BIN)/python -m pytest -q tests/server/test_explorer.py
+
+docs: $(READY) $(PICTURES) ## the documentation site, in site/; with pictures of the explorer where there is a Chromium
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m zensical build --strict --clean
 

@@ -1,8 +1,9 @@
-"""Write the pages that are made from the code and from the results files: settings, command line, benchmarks.
+"""Write the pages that are made from the code and from the results files: settings, command line, benchmarks, explorer.
 
     python docs/generate.py
 
-`make docs` calls it before it builds the site. The pages it writes are not kept in git, so they cannot go stale.
+`make docs` calls it before it builds the site, and before that has the browser tests write the explorer's pictures into
+`docs/images`. What is generated is not kept in git, so it cannot go stale; without pictures the pages stand in words.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ RESULTS = {
     "training": ROOT / "eval/results/training/demo-test/training.md",
     "training-homedepot": ROOT / "eval/results/training/homedepot-dev/training.md",
     "serving": ROOT / "eval/results/serving/serving.md",
+    "explorer": ROOT / "eval/results/explorer/explorer.md",
     "changes": ROOT / "eval/results/changes/changes.md",
     "speed": ROOT / "eval/results/speed/speed.md",
     "exactness": ROOT / "eval/results/exactness/demo/exactness.md",
@@ -37,6 +39,40 @@ RESULTS = {
     "lambda": ROOT / "tokenizer/results/grocery/report.md",
 }
 """Page below benchmarks/ -> the results file that it is."""
+
+PICTURES = DOCS / "images"
+VIEWS = {
+    "search": "Type, and the beam unfolds from left to right: a branch is as wide as its probability, a pill holds a code "
+    "and the number of products below it, dashed branches were pruned. Above it stands the certificate, below it the "
+    "products, their codes coloured where they share a prefix. Point at a prefix, or walk there by the arrow keys, to "
+    "read what it means.",
+    "filter": "A filter works inside the beam: branches that lead to no allowed product are greyed, and the number below "
+    "a prefix counts allowed products only.",
+    "why-not": "**Why not this product?** takes a product's id and says at which level it left the beam, and by how many "
+    "nats.",
+    "compare": "**Compare** puts a second run or another system beside the first (`genret serve runs/demo --compare "
+    "runs/demo/lambda0` for λ = 0.01 against λ = 0; generative, hybrid, BM25, dense). *Mark its substitutes* on a card "
+    "marks the product's true substitutes on both sides, where the run's data names them.",
+    "dark": "Light and dark follow the system, or the button.",
+    "phone": "On a phone the tree keeps its codes and leaves out the titles.",
+}
+"""What the browser tests take a picture of -> what is to be seen there."""
+
+
+def explorer_page() -> str:
+    """The beam explorer, view by view, with a picture of each that there is."""
+    lines = [
+        "# The beam explorer",
+        "",
+        "`genret serve runs/demo` shows it at <http://127.0.0.1:8000/>. The address keeps what is shown; *copy as curl* and "
+        "*copy as Python* take a search elsewhere. The page asks no other host for anything.",
+    ]
+    for name, words in VIEWS.items():
+        picture = PICTURES / f"{name}.png"
+        lines += ["", f"## {name.replace('-', ' ').capitalize()}", "", words]
+        if picture.is_file():
+            lines += ["", f"![The explorer: {name.replace('-', ' ')}](../images/{picture.name})"]
+    return "\n".join(lines) + "\n"
 
 
 def settings_page() -> str:
@@ -89,6 +125,7 @@ def main() -> None:
     """Write all generated pages."""
     (DOCS / "reference/settings.md").write_text(settings_page(), encoding="utf-8")
     (DOCS / "reference/cli.md").write_text(cli_page(), encoding="utf-8")
+    (DOCS / "guides/explorer.md").write_text(explorer_page(), encoding="utf-8")
     for name in RESULTS:
         (DOCS / f"benchmarks/{name}.md").write_text(results_page(name), encoding="utf-8")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import shlex
 import shutil
@@ -18,7 +19,8 @@ from genret.data import load_dataset
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-GENERATED = {"settings.md", "cli.md"}
+GENERATED = {"settings.md", "cli.md", "explorer.md"}
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 LONG = {"build", "demo", "embed", "tokenize", "train", "eval", "index", "tune", "bench", "audit", "doctor", "serve"}
 """Verbs that take minutes, or do not end: in the default tests their options are checked, `slow` runs them."""
 
@@ -101,12 +103,19 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
     for name in ("docs", "genret", "eval/results", "tokenizer/results"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    views = {"search", "why-not"}  # a tree may have been built already, or not
+    shutil.rmtree(tmp_path / "docs/images", ignore_errors=True)
+    (tmp_path / "docs/images").mkdir()
+    for name in views:
+        (tmp_path / f"docs/images/{name}.png").write_bytes(base64.b64decode(PIXEL))
     for command in (["docs/generate.py"], ["-m", "zensical", "build", "--strict", "--clean"]):
         done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
     site = tmp_path / "site"
     assert "lam" in (site / "reference/settings/index.html").read_text(encoding="utf-8")
     assert "beam_search" in (site / "reference/api/index.html").read_text(encoding="utf-8")
+    shown = re.findall(r"images/([\w-]+)\.png", (site / "guides/explorer/index.html").read_text(encoding="utf-8"))
+    assert set(shown) == views
     pages = [page for page in site.rglob("*.html") if page.name != "404.html"]
     foreign = re.compile(r"""<(?:script|link|img)[^>]+(?:src|href)="https?://(?!127\.)[^"]+\.(?:js|css|woff2?|png)""")
     assert not [page for page in pages if foreign.search(page.read_text(encoding="utf-8"))]

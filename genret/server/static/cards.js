@@ -3,13 +3,18 @@
 import { el } from "./dom.js";
 import { chance, money, nats, prefixText } from "./words.js";
 
+const AT_ONCE = 10; // cards that are drawn in one go; between two goes the page answers
+
 /** A list of cards. `marks(id)` gives `{substitute, anchor, other}`; `on` has meet(hit), like(hit), open(hit). */
 export function drawCards(result, colours, { scores, marks, on }) {
-  return el(
-    "ol",
-    { class: "cards" },
-    result.hits.map((hit) => card(hit, colours, scores, marks(hit.product.id), on)),
-  );
+  const list = el("ol", { class: "cards" });
+  const draw = (from) => {
+    const hits = result.hits.slice(from, from + AT_ONCE);
+    list.append(...hits.map((hit) => card(hit, colours, scores, marks(hit.product.id), on)));
+    if (from + AT_ONCE < result.hits.length) setTimeout(() => list.isConnected && draw(from + AT_ONCE));
+  };
+  draw(0);
+  return list;
 }
 
 function card(hit, colours, scores, mark, on) {
