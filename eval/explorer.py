@@ -69,9 +69,10 @@ def _first_beam(browser: Browser, address: str, query: str, started: float) -> d
     """Seconds from the start until the server said where it listens, and until a beam was drawn."""
     listening = time.perf_counter() - started
     page = browser.new_page()
+    page.set_default_timeout(1000 * WAIT)
     page.goto(f"{address}/")
     page.locator("#q").fill(query)
-    page.wait_for_selector("body:not(.busy) .pill", timeout=1000 * WAIT)
+    page.wait_for_selector("body:not(.busy) .pill")
     drawn = time.perf_counter() - started
     page.close()
     return {"listening": round(listening, 2), "drawn": round(drawn, 2)}
@@ -80,6 +81,7 @@ def _first_beam(browser: Browser, address: str, query: str, started: float) -> d
 def _long_tasks(browser: Browser, address: str, query: str) -> dict[str, Any]:
     """Of each thing that one does with a large beam: the longest task, and the processor time of all, in ms."""
     page = browser.new_page(viewport={"width": 1440, "height": 1000})
+    page.set_default_timeout(1000 * WAIT)
     watch = Watch(page)
     watch.open(f"{address}/")
     tasks = {"search as one types": watch.during(lambda: page.locator("#q").fill(query))}
@@ -104,7 +106,7 @@ class Watch:
     def open(self, address: str) -> None:
         """Go there, and wait until the page is ready to search."""
         self._page.goto(address)
-        self._page.wait_for_selector("#welcome h2", timeout=1000 * WAIT)
+        self._page.wait_for_selector("#welcome h2")
         self._page.wait_for_timeout(STILL)
         self._page.evaluate(WATCH)
 
@@ -114,7 +116,7 @@ class Watch:
         before = self._busy()
         act()
         self._page.wait_for_timeout(STILL)
-        self._page.wait_for_selector("body:not(.busy) .pill", timeout=1000 * WAIT)
+        self._page.wait_for_selector("body:not(.busy) .pill")
         self._page.wait_for_timeout(STILL)
         longest: list[float] = self._page.evaluate("window.long.splice(0)")
         return {"longest": round(max(longest, default=0.0), 1), "processor": round(self._busy() - before, 1)}
