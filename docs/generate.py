@@ -42,14 +42,14 @@ RESULTS = {
 
 PICTURES = DOCS / "images"
 VIEWS = {
-    "search": "Type, and the beam unfolds from left to right: a branch is as wide as its probability, a pill holds a code "
-    "and the number of products below it, dashed branches were pruned. Above it stands the certificate, below it the "
-    "products, their codes coloured where they share a prefix. Point at a prefix, or walk there by the arrow keys, to "
-    "read what it means.",
-    "filter": "A filter works inside the beam: branches that lead to no allowed product are greyed, and the number below "
-    "a prefix counts allowed products only.",
-    "why-not": "**Why not this product?** takes a product's id and says at which level it left the beam, and by how many "
-    "nats.",
+    "search": "Type, and the beam unfolds from left to right: a branch is as wide as its probability, a pill holds a "
+    "code and the number of products below it, dashed branches were pruned. Above it stands the certificate, below it "
+    "the products, their codes coloured where they share a prefix. Point at a prefix, or walk there by the arrow keys, "
+    "to read what it means.",
+    "filter": "A filter works inside the beam: branches that lead to no allowed product are greyed, and the number "
+    "below a prefix counts allowed products only.",
+    "why-not": "**Why not this product?** takes a product's id and says at which level it left the beam, and by how "
+    "many nats.",
     "compare": "**Compare** puts a second run or another system beside the first (`genret serve runs/demo --compare "
     "runs/demo/lambda0` for λ = 0.01 against λ = 0; generative, hybrid, BM25, dense). *Mark its substitutes* on a card "
     "marks the product's true substitutes on both sides, where the run's data names them.",
@@ -64,8 +64,8 @@ def explorer_page() -> str:
     lines = [
         "# The beam explorer",
         "",
-        "`genret serve runs/demo` shows it at <http://127.0.0.1:8000/>. The address keeps what is shown; *copy as curl* and "
-        "*copy as Python* take a search elsewhere. The page asks no other host for anything.",
+        "`genret serve runs/demo` shows it at <http://127.0.0.1:8000/>. The address keeps what is shown; *copy as "
+        "curl* and *copy as Python* take a search elsewhere. The page asks no other host for anything.",
     ]
     for name, words in VIEWS.items():
         picture = PICTURES / f"{name}.png"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from hypothesis import given, settings
@@ -9,42 +11,52 @@ from hypothesis import strategies as st
 from random_model import TEXT, assert_same, made, shapes
 
 from genret.model.plain import Searched
-from genret.search.beam import BeamSettings, beam_search
+from genret.model.values import PrefixValues
+from genret.search.beam import BeamResult, BeamSettings, beam_search
 from genret.search.several import search_several
-from genret.search.trie import Allowed
+from genret.search.trie import Allowed, Trie
 
 
-def answers(model: Searched, lengths: list[int], trie, asked: BeamSettings, allowed: Allowed | None = None):
+def answers(
+    model: Searched, lengths: list[int], trie: Trie, asked: BeamSettings, allowed: Allowed | None = None
+) -> tuple[BeamResult, BeamResult]:
     """What both ways find for queries of so many tokens."""
-    tokens, mask = torch.zeros(len(lengths), max(lengths), dtype=torch.int64), torch.zeros(len(lengths), max(lengths))
+    tokens = torch.zeros(len(lengths), max(lengths), dtype=torch.int64)
+    mask = torch.zeros_like(tokens)
     for row, length in enumerate(lengths):
         tokens[row, :length], mask[row, :length] = torch.randint(1, TEXT, (length,)), 1
-    mask = mask.long()
-    several = search_several(model.several_for(tokens, mask), trie, asked, allowed)
-    return several, beam_search(model.decoder_for(tokens, mask), trie, asked, allowed)
+    several = model.several_for(tokens, mask)
+    assert several is not None
+    found = search_several(several, trie, asked, allowed)
+    assert found is not None
+    return found, beam_search(model.decoder_for(tokens, mask), trie, asked, allowed)
 
 
 @given(shapes, st.integers(1, 8), st.integers(1, 10), st.lists(st.integers(1, 6), min_size=1, max_size=5))
 @settings(max_examples=60, deadline=None)
-def test_several_queries_score_as_by_the_other_way(shape, k, width, lengths):
+def test_several_queries_score_as_by_the_other_way(
+    shape: dict[str, Any], k: int, width: int, lengths: list[int]
+) -> None:
     model, trie = made(**shape)
     assert_same(*answers(model, lengths, trie, BeamSettings(k, max(k, width))))
 
 
 @given(shapes, st.integers(0, 99), st.lists(st.integers(1, 6), min_size=2, max_size=5))
 @settings(max_examples=30, deadline=None)
-def test_a_filter_leaves_queries_beams_of_different_widths(shape, seed, lengths):
+def test_a_filter_leaves_beams_of_different_widths(shape: dict[str, Any], seed: int, lengths: list[int]) -> None:
     model, trie = made(**shape)
     mask = np.random.default_rng(seed).random(trie.num_products) < 0.3
     if mask.any():
         assert_same(*answers(model, lengths, trie, BeamSettings(4, 8), Allowed.from_positions(trie, mask)))
 
 
-def test_a_change_of_the_weights_is_seen():
+def test_a_change_of_the_weights_is_seen() -> None:
     model, trie = made((4, 3, 5), 30, 0)
     asked = BeamSettings(5, 30)
     torch.manual_seed(1)
     before = answers(model, [2, 4], trie, asked)[0]
+    assert model.decoder.correction is not None
+    assert isinstance(model.decoder.prefixes, PrefixValues)
     with torch.no_grad():
         model.decoder.correction.weight.mul_(-2)
         model.decoder.prefixes.leaves.add_(0.3)
@@ -54,7 +66,7 @@ def test_a_change_of_the_weights_is_seen():
     assert np.abs(several.scores - before.scores).max() > 0.01
 
 
-def test_models_of_other_kinds_are_left_to_the_other_way():
+def test_models_of_other_kinds_are_left_to_the_other_way() -> None:
     model, _ = made((4, 3, 5), 30, 0)
     tokens = torch.tensor([[3, 4], [5, 6]])
     assert model.to(torch.bfloat16).several_for(tokens, torch.ones_like(tokens)) is None

@@ -14,6 +14,7 @@ from random_model import TEXT, WIDTH, assert_same, made, shapes
 
 from genret.model.plain import SearchModel, load_plain
 from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration, Pooling
+from genret.model.values import PrefixValues
 from genret.search.beam import BeamResult, BeamSettings, beam_search
 from genret.search.single import search_single
 from genret.search.trie import Trie

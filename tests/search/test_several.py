@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import given, settings
@@ -21,14 +22,16 @@ class Sparse:
 
     def __init__(self, dense: TableDecoder, known: Trie) -> None:
         self.dense, self.known = dense, known
-        self.found = Scored(*(np.zeros(0, np.int64),) * 3, np.zeros(0, np.float32))
-        self.owners = self.cells = np.zeros(0, np.int64)
+        nothing = np.zeros(0, np.int64)
+        self.found = Scored(nothing, nothing, nothing, np.zeros(0, np.float32))
+        self.owners = self.cells = nothing
+        self.width = 1
 
     @property
     def num_queries(self) -> int:
         return self.dense.num_queries
 
-    def step(self, level: int, kept: np.ndarray | None) -> Scored:
+    def step(self, level: int, kept: npt.NDArray[np.int64] | None) -> Scored:
         count = self.num_queries
         if kept is None:
             owners, nodes = np.arange(count), np.full(count, self.known.root)
@@ -39,7 +42,7 @@ class Sparse:
             codes, parents = np.zeros(count * most, np.int64), np.zeros(count * most, np.int64)
             codes[cells] = self.found.codes[kept]
             before = self.cells[self.found.rows[kept]]
-            parents[cells] = before - owners * (self.width if level > 1 else 1)
+            parents[cells] = before - owners * self.width
             table = self.dense.step(level, *(torch.from_numpy(one).view(count, most) for one in (codes, parents)))
         self.width, self.cells = table.shape[1], cells
         rows, codes, children = self.known.children(level, nodes)
@@ -69,7 +72,9 @@ def cases(draw: st.DrawFn) -> tuple[Trie, Trie, TableDecoder, Allowed | None]:
 
 @given(cases(), st.integers(1, 12), st.integers(1, 30))
 @settings(max_examples=200, deadline=None)
-def test_several_queries_are_answered_as_by_the_other_search(case, k, wider):
+def test_several_queries_are_answered_as_by_the_other_search(
+    case: tuple[Trie, Trie, TableDecoder, Allowed | None], k: int, wider: int
+) -> None:
     trie, known, decoder, allowed = case
     asked = BeamSettings(k, k + wider - 1)
     found = search_several(Sparse(decoder, known), trie, asked, allowed)
@@ -83,7 +88,7 @@ def test_several_queries_are_answered_as_by_the_other_search(case, k, wider):
     assert (found.rows <= wanted.rows).all()  # nothing is padded
 
 
-def test_a_prefix_that_the_decoder_does_not_know_is_left_to_the_other_search():
+def test_a_prefix_that_the_decoder_does_not_know_is_left_to_the_other_search() -> None:
     sizes = (3, 3)
     trie, known = (Trie.build(codes, sizes).trie for codes in ([[0, 1], [2, 2]], [[0, 1], [1, 1], [2, 1]]))
     assert search_several(Sparse(TableDecoder([0, 1], sizes, 0), known), trie, BeamSettings(2, 2)) is None
@@ -95,10 +100,10 @@ scores = st.lists(st.sampled_from([-1.0, -2.0, -2.5, -np.inf]), min_size=1, max_
 
 
 @given(st.lists(scores, min_size=1, max_size=4), st.integers(1, 9))
-def test_the_best_of_each_are_the_first_of_a_stable_sort(rows, width):
+def test_the_best_of_each_are_the_first_of_a_stable_sort(rows: list[list[float]], width: int) -> None:
     owners = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     place, lost = best_of_each(np.concatenate(rows).astype(np.float32), owners, len(rows), width)
-    wanted, at = [], 0
+    wanted, at = list[int](), 0
     for row, out in zip(rows, lost, strict=True):
         order = sorted(range(len(row)), key=lambda one: -row[one])
         wanted += sorted(at + one for one in order[:width] if row[one] > -np.inf)
@@ -107,6 +112,6 @@ def test_the_best_of_each_are_the_first_of_a_stable_sort(rows, width):
     assert place.tolist() == wanted
 
 
-def test_scores_that_are_no_numbers_are_refused():
+def test_scores_that_are_no_numbers_are_refused() -> None:
     with pytest.raises(GenretError, match="NaN"):
         best_of_each(np.array([-1.0, -2.0, np.nan], np.float32), np.array([0, 0, 1]), 2, 1)
