@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genret.data.records import PRODUCT_SCHEMA
+from genret.data.records import PRODUCT_SCHEMA, product_table
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[Any]
@@ -149,6 +149,12 @@ def whole(column: Any) -> Any:
     if isinstance(array, pa.ChunkedArray):
         return array.chunk(0) if array.num_chunks else pa.array([], column.type)
     return array
+
+
+def taken(tables: Sequence[pa.Table], places: Ints) -> pa.Table:
+    """The rows at these places of tables that stand for one."""
+    table = pa.concat_tables(tables) if tables else product_table([])
+    return table.take(pa.array(places, pa.int64()))
 
 
 def write_live(changes: Sequence[Change], path: Path, shape: Shape) -> None:

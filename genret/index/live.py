@@ -21,7 +21,7 @@ from genret.ground.checks import shown
 from genret.ground.errors import GenretError
 from genret.ground.typed import check
 from genret.ground.types import Product
-from genret.index.changes import Change, merged, whole
+from genret.index.changes import Change, merged, taken, whole
 from genret.index.filters import Condition
 from genret.index.idmap import check_id
 from genret.index.snapshot import (
@@ -31,7 +31,6 @@ from genret.index.snapshot import (
     RankKeys,
     Snapshot,
     bucket_points,
-    taken,
 )
 from genret.index.text import CameText
 from genret.search.bits import Ints

@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from genret.data.records import Catalogue, product_table
+from genret.data.records import Catalogue
 from genret.ground.artifacts import Artifact
 from genret.ground.checks import shown
 from genret.ground.errors import GenretError
 from genret.ground.typed import typed
 from genret.ground.types import Product, SemanticId
-from genret.index.changes import LIVE, Change, Shape, read_live, whole
+from genret.index.changes import LIVE, Change, Shape, read_live, taken, whole
 from genret.index.filter_cache import FilterCache
 from genret.index.filter_columns import ATTRIBUTES, NUMBERS
 from genret.index.filter_text import as_condition
@@ -270,11 +270,18 @@ class Snapshot:
             raise GenretError(f"no product {product_id!r} in this index of {len(self)} products")
         return position
 
-    def codes(self, without: Sequence[str] = ()) -> Ints:
-        """(n, L) the semantic IDs of all products but these, in ID order."""
-        found = np.ones(self.trie.num_products, np.bool_) if self._alive is None else self._alive.mask()
-        found[[self.position(one) for one in without]] = False
-        return self.trie.id_of(np.flatnonzero(found))
+    def codes_below(self, prefixes: Ints) -> Ints:
+        """(n, L) the semantic IDs that begin like one of (m, d) prefixes, in ID order, one for each product."""
+        prefixes = np.unique(prefixes, axis=0) if prefixes.shape[1] else prefixes[:1]
+        nodes = np.full(len(prefixes), self.trie.root, np.int64)
+        for level, column in enumerate(prefixes.T):
+            nodes = self.trie.child(level, nodes, column)
+        start, stop = self.trie.product_range(prefixes.shape[1], nodes)
+        positions = np.repeat(start - np.cumsum(stop - start) + (stop - start), stop - start)
+        positions += np.arange(len(positions))
+        if self._alive is not None:
+            positions = positions[self._alive.rank(positions + 1) > self._alive.rank(positions)]
+        return self.trie.id_of(positions)
 
     @typed
     def semantic_id(self, product_id: str) -> SemanticId:
@@ -383,12 +390,6 @@ def bucket_points(trie: Trie, codes: Ints, keys: RankKeys, known: RankKeys) -> I
         low[rows], high[rows] = np.where(less, middle + 1, low[rows]), np.where(less, high[rows], middle)
     points[shared] = low
     return points
-
-
-def taken(tables: Sequence[pa.Table], places: Ints) -> pa.Table:
-    """The rows at these places of tables that stand for one."""
-    table = pa.concat_tables(tables) if tables else product_table([])
-    return table.take(pa.array(places, pa.int64()))
 
 
 def attribute_names(table: pa.Table) -> frozenset[str]:

@@ -137,36 +137,39 @@ class PrefixValues(Prefixes):
         if not new.any():
             return self
         codes = codes[new]
-        learnt = torch.cat([self.leaves, self.leaf_bias[:, None]], 1)
-        start = torch.zeros(len(codes), learnt.shape[1])
-        if vectors is None or beside is None or not len(beside[0]):
-            changed = self._near(codes, self.ids(), learnt) if vectors is None else start
-        else:
+        changed: Tensor | float = 0.0
+        if vectors is None:
+            changed = self._near(codes, self.ids(), self._learnt(torch.arange(len(self.leaves))))
+        elif beside is not None and len(beside[0]):
             leaf = self.find(beside[0])
-            _, counts = _means(leaf, beside[1], len(self.leaves))
-            before = torch.cat([beside[1].float(), counts[leaf, None].log()], 1)
-            changed = self._near(codes, beside[0], learnt[leaf] - before)
+            counts = torch.bincount(leaf, minlength=len(self.leaves))[leaf].float()
+            before = torch.cat([beside[1].float(), counts.log()[:, None]], 1)
+            changed = self._near(codes, beside[0], self._learnt(leaf) - before)
+        start = torch.zeros(len(codes), self.leaves.shape[1] + 1, device=self.leaves.device)
         if vectors is not None:
             start[:, :-1] = vectors[new].float()
-        grown = self._grown(codes)
-        found = start + changed
-        for (own, bias, depth), (old, old_bias, _) in zip(grown._tables(), self._tables(), strict=True):
-            means, counts = _means(grown.find(codes[:, :depth]), found, len(own))
-            own.copy_(means[:, :-1])
-            bias.copy_(counts.clamp_min(1).log() + means[:, -1])
-            place = grown.find(self.ids(depth))
-            own[place], bias[place] = old, old_bias
-        return grown.eval().requires_grad_(False)
+        return self._grown(codes, start + changed)
 
-    def _grown(self, codes: Tensor) -> PrefixValues:
-        """Room for further IDs, (n, L) codes, beside the known ones."""
-        ids = torch.unique(torch.cat([self.ids(), codes]), dim=0)
-        shape = self.sizes, self.counts(ids), self.leaves.shape[1], self.backoff, self.look_below
-        grown = PrefixValues(*shape)
-        grown.fill(ids)
+    def _learnt(self, leaves: Tensor) -> Tensor:
+        """(n, D + 1) the vectors and weights of some IDs."""
+        return torch.cat([self.leaves[leaves], self.leaf_bias[leaves, None]], 1)
+
+    def _grown(self, codes: Tensor, found: Tensor) -> PrefixValues:
+        """These with further IDs, (n, L) codes, none of them known, by the (n, D + 1) vectors and weights found."""
+        union, device = self.with_others(codes), self.leaves.device
+        counts = [union.trie.num_nodes(depth + 1) for depth in range(self.levels)]
+        grown = PrefixValues(self.sizes, counts, self.leaves.shape[1], self.backoff, self.look_below)
+        grown.lay_out(union.trie)
         for level in range(self.levels):
             grown._share(level).copy_(self._share(level))
-        return grown.to(self.leaves.device)
+        grown.to(device)
+        for (own, bias, depth), (old, old_bias, _) in zip(grown._tables(), self._tables(), strict=True):
+            nodes, node = torch.unique(grown.find(codes[:, :depth]), return_inverse=True)
+            means, counted = _means(node, found, len(nodes))
+            own[nodes], bias[nodes] = means[:, :-1], counted.log() + means[:, -1]
+            place = union.places(depth).to(device)
+            own[place], bias[place] = old, old_bias
+        return grown.eval().requires_grad_(False)
 
     def _near(self, codes: Tensor, others: Tensor, values: Tensor) -> Tensor:
         """(n, d) for each of (n, L) codes the mean of the (m, d) values of those of (m, L) others that share its coarse
@@ -174,7 +177,10 @@ class PrefixValues(Prefixes):
         depth = self.coarse_level + 1
         if not depth:
             return values.float().mean(0).expand(len(codes), -1)
-        groups, group = torch.unique(torch.cat([codes, others])[:, :depth], dim=0, return_inverse=True)
+        prefixes = torch.zeros(len(codes) + len(others), dtype=torch.int64, device=codes.device)  # each as a number
+        for size, column in zip(self.sizes[:depth], torch.cat([codes, others]).T, strict=False):
+            prefixes = prefixes * size + column
+        groups, group = torch.unique(prefixes, return_inverse=True)
         means, counts = _means(group[len(codes) :], values, len(groups))
         own = group[: len(codes)]
         return torch.where(counts[own, None] > 0, means[own], values.float().mean(0))

@@ -5,6 +5,7 @@ Knows the index's snapshots and the model's prefixes; nothing of queries or of h
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,55 +27,96 @@ class _Part(NamedTuple):
     vectors: Tensor | None
 
 
+class _Seen:
+    """What is known of one generation's products; the places of those that came are looked up once."""
+
+    def __init__(self, own: Prefixes, base: Base) -> None:
+        self.base, self._own = base, own
+        ids = base.trie.all_ids()
+        unknown = np.flatnonzero(~self._knows(ids))
+        if isinstance(own, PrefixTable):
+            self.of_base = _Part(torch.from_numpy(ids[unknown]), None)
+        else:
+            self.of_base = _products(base, *base.trie.product_range(base.trie.levels, unknown))
+        self._known = np.zeros(0, np.bool_)  # of each place
+
+    def of_delta(self, delta: Delta | None) -> _Part:
+        """The products that came whose IDs the model does not know."""
+        if delta is None:
+            return _Part(torch.zeros(0, self._own.levels, dtype=torch.int64), None)
+        last = int(delta.rows.max(initial=-1)) + 1
+        seen = self._known  # replaced whole: another thread may read it
+        if len(seen) < last:
+            fresh = np.flatnonzero(delta.rows >= len(seen))
+            seen = np.append(seen, np.zeros(last - len(seen), np.bool_))
+            seen[delta.rows[fresh]] = self._knows(delta.trie.id_of(fresh))
+            self._known = seen
+        unknown = np.flatnonzero(~seen[delta.rows])
+        codes = torch.from_numpy(delta.trie.id_of(unknown))
+        if delta.vectors is None or isinstance(self._own, PrefixTable):
+            return _Part(codes, None)
+        return _Part(codes, torch.from_numpy(np.asarray(delta.vectors[delta.rows[unknown]], np.float32)))
+
+    def _knows(self, codes: Ints) -> npt.NDArray[np.bool_]:
+        device = next(self._own.buffers()).device
+        return self._own.knows(torch.from_numpy(codes).to(device)).cpu().numpy()
+
+
+class _Last(NamedTuple):
+    """What was grown last."""
+
+    seen: _Seen
+    delta: Delta | None
+    new: _Part
+    prefixes: Prefixes
+
+
 class Growth:
     """A model's prefixes over an index that changes. Safe to share between threads."""
 
     def __init__(self, own: Prefixes) -> None:
         self.own = own
-        self._last: tuple[Base, Delta | None, Prefixes] | None = None
+        self._last: _Last | None = None
 
+    @torch.no_grad()
     def over(self, index: Snapshot) -> Prefixes:
         """The model's prefixes with those of products that came since; its own where nothing came."""
         last = self._last  # read once: another thread may replace it
-        if last is None or last[0] is not index.base or last[1] is not index.delta:
-            self._last = last = index.base, index.delta, self._grown(index)
-        return last[2]
+        if last is None or last.seen.base is not index.base:
+            seen = _Seen(self.own, index.base)
+        elif last.delta is index.delta:
+            return last.prefixes
+        else:
+            seen = last.seen
+        new = seen.of_delta(index.delta)
+        same = last is not None and last.seen is seen and _same(last.new, new)
+        prefixes = last.prefixes if last is not None and same else self._grown(index.base, [seen.of_base, new])
+        self._last = _Last(seen, index.delta, new, prefixes)
+        return prefixes
 
-    @torch.no_grad()
-    def _grown(self, index: Snapshot) -> Prefixes:
-        if isinstance(self.own, PrefixTable):
-            tries = (index.base.trie,) if index.delta is None else (index.base.trie, index.delta.trie)
-            return self.own.extended(torch.from_numpy(np.concatenate([trie.all_ids() for trie in tries])))
-        assert isinstance(self.own, PrefixValues)
-        new = [part for part in (_of_base(self.own, index.base), _of_delta(self.own, index.delta)) if len(part.codes)]
+    def _grown(self, base: Base, parts: Sequence[_Part]) -> Prefixes:
+        """The prefixes with those of products whose IDs the model does not know."""
+        new = [part for part in parts if len(part.codes)]
         if not new:
             return self.own
-        device = self.own.leaves.device
+        device = next(self.own.buffers()).device
         codes = torch.cat([part.codes for part in new]).to(device)
+        if isinstance(self.own, PrefixTable):
+            return self.own.extended(codes)
+        assert isinstance(self.own, PrefixValues)
         vectors = [part.vectors for part in new if part.vectors is not None]
         if len(vectors) < len(new):
             return self.own.extended(codes, None, None)
-        beside = _beside(self.own, index.base, codes.cpu())
-        return self.own.extended(codes, torch.cat(vectors).to(device), beside)
+        return self.own.extended(codes, torch.cat(vectors).to(device), _beside(self.own, base, codes.cpu()))
 
 
-def _of_base(own: PrefixValues, base: Base) -> _Part:
-    """The base's products whose IDs the model does not know."""
-    ids = torch.from_numpy(base.trie.all_ids())
-    unknown = np.flatnonzero(~own.knows(ids.to(own.leaves.device)).cpu().numpy())
-    return _products(base, *base.trie.product_range(base.trie.levels, unknown))
-
-
-def _of_delta(own: PrefixValues, delta: Delta | None) -> _Part:
-    """The delta's products whose IDs the model does not know."""
-    if delta is None:
-        return _Part(torch.zeros(0, own.levels, dtype=torch.int64), None)
-    codes = torch.from_numpy(delta.trie.id_of(np.arange(delta.trie.num_products)))
-    unknown = (~own.knows(codes.to(own.leaves.device))).cpu()
-    if delta.embeddings is None:
-        return _Part(codes[unknown], None)
-    vectors = torch.from_numpy(np.asarray(delta.embeddings[unknown.numpy()], np.float32))
-    return _Part(codes[unknown], vectors)
+def _same(one: _Part, other: _Part) -> bool:
+    """Whether two parts are of the same IDs and vectors."""
+    if not torch.equal(one.codes, other.codes):
+        return False
+    if one.vectors is None or other.vectors is None:
+        return one.vectors is other.vectors
+    return torch.equal(one.vectors, other.vectors)
 
 
 def _beside(own: PrefixValues, base: Base, codes: Tensor) -> tuple[Tensor, Tensor]:

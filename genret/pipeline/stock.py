@@ -29,6 +29,7 @@ from genret.index.snapshot import Base
 from genret.index.store import State
 from genret.pipeline.folder import RunFolder
 from genret.tokenizer import assign_ids
+from genret.tokenizer.assign import fewer, settled_codes
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -154,8 +155,9 @@ class Stock:
             moved = np.linalg.norm(vectors[other] - before, axis=1) > SAME
         to_name = [*np.array(other, np.int64)[moved].tolist(), *new]
         if to_name:
-            taken = self.index.snapshot().codes([one for one, is_moved in zip(names, moved, strict=True) if is_moved])
-            codes[to_name] = self.ids.new(vectors[to_name], taken, self.index.trie.codebook_sizes)
+            index, new_vectors = self.index.snapshot(), vectors[to_name]
+            taken = fewer(index.codes_below(self.ids.heads(new_vectors)), codes[other][moved])
+            codes[to_name] = self.ids.new(new_vectors, taken, index.trie.codebook_sizes)
         kept = vectors if self.index.embeddings is not None else None
         for rows, write in ((other, change.update), (new, change.insert)):
             write([products[row] for row in rows], codes[rows], None if kept is None else kept[rows])
@@ -175,6 +177,10 @@ class IdGiver:
     def embed(self, products: Sequence[Product]) -> Floats:
         """(n, D) unit vectors."""
         return np.asarray(self._embedder.encode_products([product_text(one, self._fields) for one in products]))
+
+    def heads(self, vectors: Floats) -> Ints:
+        """(n, d) the first codes of the IDs that (n, D) embeddings may get: `new` heeds no IDs that begin otherwise."""
+        return settled_codes(self._tokenizer.encode(vectors))
 
     def new(self, vectors: Floats, taken: Ints, sizes: Sequence[int]) -> Ints:
         """(n, L) IDs for (n, D) embeddings, beside those that are taken (M, L), in codebooks of these sizes."""

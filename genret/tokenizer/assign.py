@@ -107,6 +107,19 @@ def moved(before: Codes, after: Codes) -> float:
     return float((after[:, : before.shape[1]] != before).any(1).mean()) if len(before) else 0.0
 
 
+def settled_codes(codes: Codes) -> Codes:
+    """(N, d) what no policy changes of (N, L) codes: IDs taken that begin otherwise are no matter to a new product."""
+    return codes[:, :-2]  # `reassign` moves the last code, and the one before where a prefix is full
+
+
+def fewer(codes: Codes, gone: Codes) -> Codes:
+    """(M, L) codes without a row for each of (n, L) that are gone, as far as there is one like it."""
+    bucket, _ = buckets(np.concatenate([codes, gone]))
+    mine = bucket[: len(codes)]
+    less = np.bincount(bucket[len(codes) :], minlength=int(bucket.max(initial=-1)) + 1)
+    return codes[_counted(mine) >= less[mine]]
+
+
 def _check_taken(taken: npt.ArrayLike | None, sizes: tuple[int, ...], policy: Collisions) -> Codes:
     """(M, L) the IDs taken, checked; L counts the suffix that `policy` adds."""
     levels = len(sizes) + (policy == "suffix")

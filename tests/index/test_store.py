@@ -235,6 +235,16 @@ def test_half_a_surrogate_pair_is_refused(shop: Shop, field: str) -> None:
     assert listing(shop.index.snapshot(), None) == before == seen(shop.folder / "index")
 
 
+def test_the_ids_that_begin_like_some_prefixes(shop: Shop) -> None:
+    for _ in range(6):
+        shop.do(str(shop.rng.choice(["insert", "update", "move", "delete"])), 4)
+        codes = sorted(code for _, code, _ in shop.truth.values())
+        for width in range(3):
+            prefixes = np.array([shop.codes()[:width] for _ in range(3)]).reshape(3, width)
+            wanted = [code for code in codes if code[:width] in prefixes.tolist()]
+            assert shop.index.snapshot().codes_below(prefixes).tolist() == wanted
+
+
 # Threads.
 
 

@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from genret.data.product_text import product_text
+from genret.ground.types import Product
 from genret.model.prefix import PrefixTable
+from genret.pipeline.growth import Growth
 from genret.pipeline.retriever import Retriever
 from genret.tokenizer import load_tokenizer
 
@@ -78,6 +80,38 @@ def test_inserted_products_are_found_and_still_are_after_compaction(run_copy: Pa
     gone = retriever.search(product.title, k=50, beam_width=50)
     assert "new" not in {hit.product.id for hit in gone.hits}
     assert len(before.hits) == len(gone.hits)
+
+
+def test_growing_with_the_index_change_by_change_is_growing_at_once(run_copy: Path) -> None:
+    """Products come at unknown and at known IDs, change, move, go, and are compacted."""
+    rng, index = np.random.default_rng(0), Retriever.load(run_copy).index
+    own = Retriever.load(run_copy).model.decoder.prefixes
+    assert own is not None
+    growth, number = Growth(own), 0
+    known, width = own.ids().numpy(), index.snapshot().base.shape.width
+    for turn in range(12):
+        codes = rng.integers(0, own.sizes, (3, own.levels))
+        codes[0] = known[rng.integers(len(known))]
+        codes[2] = codes[1]
+        new = [Product(f"new{number + i}", "new") for i in range(3)]
+        vectors = rng.standard_normal((3, width)).astype(np.float32)
+        index.insert(new, codes, vectors)
+        number += 3
+        if turn % 3 == 1:
+            index.update([new[0]._replace(price=3.0)])
+            index.update([new[1]], codes[:1], vectors[:1])
+        if turn % 3 == 2:
+            index.delete([new[1].id])
+        if turn == 8:
+            index.compact()
+        found, anew = growth.over(index.snapshot()), Growth(own).over(index.snapshot())
+        assert found.state_dict().keys() == anew.state_dict().keys()
+        for name, tensor in anew.state_dict().items():
+            assert torch.equal(found.state_dict()[name], tensor), name
+        same = growth.over(index.snapshot())
+        assert same is found
+    index.update([new[2]._replace(price=5.0)])
+    assert growth.over(index.snapshot()) is found, "a price is no matter"
 
 
 @pytest.mark.parametrize("width", [0, 3])

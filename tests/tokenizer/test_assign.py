@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genret.ground.errors import GenretError
-from genret.tokenizer.assign import assign_ids, buckets, collision_rate, reassign, with_suffix
+from genret.tokenizer.assign import (
+    assign_ids,
+    buckets,
+    collision_rate,
+    fewer,
+    reassign,
+    settled_codes,
+    with_suffix,
+)
 from genret.tokenizer.learning.train import train_tokenizer
 from genret.tokenizer.settings import Collisions, TokenizerSettings
 from genret.tokenizer.tokenizer import Tokenizer, id_sizes
@@ -144,6 +152,26 @@ def test_new_products_beside_taken_ids(policy: Collisions, clustered: Clustered)
         assert new.report["error_after"] > new.report["error_before"]
         error = np.square(embeddings[500:] - tokenizer.decode(new.codes)).sum(1).mean() / tokenizer.model.scale**2
         assert new.report["error_after"] == pytest.approx(float(error), rel=1e-5)
+
+
+@pytest.mark.parametrize("last", [4, 32])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_ids_taken_that_begin_otherwise_are_no_matter(policy: Collisions, last: int, clustered: Clustered) -> None:
+    """With room under every prefix, and where products must move to other prefixes."""
+    tokenizer, embeddings = room_for(clustered, codebook_sizes=(8, 8, last))
+    old = assign_ids(tokenizer, embeddings[:500], policy).codes
+    heads = settled_codes(tokenizer.encode(embeddings[500:520]))
+    near = old[(old[:, None, : heads.shape[1]] == heads).all(2).any(1)]
+    assert 0 < len(near) < len(old)
+    found, all_taken = (assign_ids(tokenizer, embeddings[500:520], policy, taken=one).codes for one in (near, old))
+    assert (found == all_taken).all()
+
+
+def test_fewer_takes_a_row_for_each_that_is_gone() -> None:
+    codes = np.array([[0, 1], [0, 1], [2, 0], [1, 1]])
+    assert fewer(codes, np.array([[0, 1], [3, 3], [1, 1]])).tolist() == [[0, 1], [2, 0]]
+    assert fewer(codes[:0], codes).tolist() == []
+    assert fewer(codes, codes[:0]).tolist() == codes.tolist()
 
 
 def test_one_by_one_is_free_of_collisions_too(clustered: Clustered) -> None:
