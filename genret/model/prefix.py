@@ -37,7 +37,7 @@ class Union(NamedTuple):
         nodes = self.known  # ascending
         for level in range(self.trie.levels, depth - 1, -1):
             nodes = self.trie.owner(level, nodes)
-        return torch.from_numpy(np.unique(nodes))
+        return torch.from_numpy(nodes[np.append(True, nodes[1:] != nodes[:-1])[: len(nodes)]])
 
 
 class Prefixes(nn.Module):
