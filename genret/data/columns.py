@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from genret.ground.errors import GenretError
@@ -136,6 +137,9 @@ _ENDINGS = {
 _WITHIN = {"price": {"price", "preis", "prix", "precio", "prezzo", "preco", "pvp"}}
 """Words of a column that is taken for a field, though it ends otherwise: `price(INR)`, `VK-Preis brutto`."""
 
+HEADERS, NAMES = 256, 10_000
+"""Sets of columns whose plan is kept, and names whose words are."""
+
 
 class Plan(NamedTuple):
     """Field -> its column, the columns that no field claims in file order, and further levels of the category."""
@@ -167,14 +171,11 @@ class Columns:
         for field, names in aliases.items():
             for rank, name in enumerate(names if field not in self.chosen else ()):
                 self._claims.setdefault(key_of(name), (field, rank))
-        self._last: tuple[tuple[str, ...], Plan] | None = None
+        self._planned = lru_cache(maxsize=HEADERS)(self._make)
 
     def plan(self, columns: Iterable[str]) -> Plan:
-        """The plan for these columns; the last one is kept, since most files have one header."""
-        found = tuple(columns)
-        if self._last is None or self._last[0] != found:
-            self._last = (found, self._make(found))
-        return self._last[1]
+        """The plan for these columns; some are kept, since the rows of most files name the same few sets of columns."""
+        return self._planned(tuple(columns))
 
     def check(self, file: str, columns: tuple[str, ...] | None, required: Sequence[str]) -> None:
         """Raise a GenretError if the header lacks a column that was named, or one for a required field."""
@@ -231,6 +232,8 @@ class Columns:
     def _by_ending(self, columns: Sequence[str], fields: dict[str, str], taken: set[str]) -> None:
         """Give a field that no name claims the one column that ends as its names do, if there is just one."""
         for field, endings in _ENDINGS.items():
+            if field in fields:
+                continue
             free = [column for column in columns if column not in taken and column not in fields.values()]
             within = _WITHIN.get(field, set())
             found = [
@@ -238,7 +241,6 @@ class Columns:
                 for column in free
                 if key_of(column).endswith(endings) or within.intersection(map(_folded, words_of(column)))
             ]
-            found = [] if field in fields else found
             if len(found) == 1:
                 fields[field] = found[0]
 
@@ -252,12 +254,14 @@ def columns_for(columns: Mapping[str, str] | None, part: str) -> dict[str, str]:
     return {field: column for (owner, _, field), column in split if (owner or "product") == part}
 
 
+@lru_cache(maxsize=NAMES)
 def words_of(name: str) -> tuple[str, ...]:
     """The words of a column's name, in lower case: `Image_Url`, `imageURL` and `image url` are ("image", "url")."""
     spaced = re.sub(r"(?<=[^\W\d_])(?=[A-Z][a-z])|(?<=[a-z\d])(?=[A-Z])", " ", name)
     return tuple(re.sub(r"[\W_]+", " ", spaced).casefold().split())
 
 
+@lru_cache(maxsize=NAMES)
 def key_of(name: str) -> str:
     """A name without letter case, spaces, punctuation and accents: `ProductID` and `product_id` are one."""
     return re.sub(r"[\W_]+", "", _folded(name))
