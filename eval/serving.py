@@ -7,6 +7,7 @@
     overload     160 clients, each with a deadline, against a short queue: answered or refused in time, memory
     sigterm      16 clients while the server is told to end: what was accepted is answered
     reload       16 clients while a newer model is taken up and rolled back
+    offline      processor time per query of `Retriever.search` by how many are asked at once: what batching can gain
     memory       what the process, and each of two workers, holds by itself (USS), and with its share of the rest (PSS)
 
 Clients are threads of this process with connections that stay open. Latencies are theirs, from request to answer.
@@ -40,6 +41,8 @@ from script import RESULTS, run_script, write_results
 from genret.data.records import load_dataset
 
 CLIENTS = 16
+ASKED = 192
+"""Queries searched offline."""
 STARTUP = 180
 
 
@@ -171,6 +174,23 @@ def batched(run: Path, queries: Sequence[str], seconds: float, turns: int) -> di
         round(float(np.median([a[name] / b[name] for a, b in pairs])), 2) for name in ("per_second", "per_cpu_second")
     )
     return {**best, "one client": one_client, "ratio": ratio, "ratio_cpu": ratio_cpu, "mean_batch": mean}
+
+
+def offline(run: Path, queries: Sequence[str]) -> dict[str, float]:
+    """Milliseconds of processor per query, one thread, by how many queries are searched together."""
+    import torch
+
+    from genret import Retriever
+
+    torch.set_num_threads(1)
+    retriever, found = Retriever.load(run), dict[str, float]()
+    retriever.search(list(queries[:64]))
+    for size in (1, 8, 16, 32):
+        started = time.process_time()
+        for start in range(0, ASKED, size):
+            retriever.search(list(queries[start : start + size]))
+        found[str(size)] = round(1000 * (time.process_time() - started) / ASKED, 2)
+    return found
 
 
 def overload(run: Path, queries: Sequence[str], seconds: float) -> dict[str, Any]:
@@ -347,12 +367,13 @@ def _table(found: dict[str, Any]) -> str:
 @click.option("--seconds", default=10.0, show_default=True, help="Of each measurement.")
 @click.option("--turns", default=3, show_default=True)
 @click.option("--soak", "soak_seconds", default=0.0, help="Also so many seconds of searches, changes and compactions.")
-@click.option("--only", multiple=True, help="One of batched, overload, sigterm, reload, memory. Repeatable.")
+@click.option("--only", multiple=True, help="One of batched, offline, overload, sigterm, reload, memory. Repeatable.")
 def main(run: Path, out: Path, seconds: float, turns: int, soak_seconds: float, only: tuple[str, ...]) -> None:
     """Measure a server of RUN, and write OUT/serving.md and OUT/serving.json."""
     queries = _queries(run)
     parts = {
         "batched": lambda: batched(run, queries, seconds, turns),
+        "offline": lambda: offline(run, queries),
         "overload": lambda: overload(run, queries, seconds),
         "sigterm": lambda: sigterm(run, queries),
         "reload": lambda: reload(run, queries),
