@@ -359,13 +359,13 @@ class Outcome(NamedTuple):
     """Those that ended in a GenretError."""
     wrong: list[str]
     """Seed and exception of those that ended in any other."""
-    slowest: float
-    """Seconds of processor time: the machine may be busy with something else."""
+    slowest: tuple[float, int]
+    """Seconds of processor time, and the trial's seed: the machine may be busy with something else."""
 
 
 def fuzz(name: str, run: Path, seeds: range, seconds: float = float("inf")) -> Outcome:
     """Trials of a fuzzer, one per seed, until the seconds are over."""
-    refused, wrong, slowest, started, done = 0, [], 0.0, perf_counter(), 0
+    refused, wrong, slowest, started, done = 0, [], (0.0, 0), perf_counter(), 0
     for seed in seeds:
         trial = FUZZERS[name](random.Random(f"{name} {seed}"), run)
         begun = process_time()
@@ -375,7 +375,7 @@ def fuzz(name: str, run: Path, seeds: range, seconds: float = float("inf")) -> O
             refused += 1
         except Exception as error:  # what is looked for
             wrong.append(f"{name} {seed}: {type(error).__name__}: {error}"[:300])
-        slowest, done = max(slowest, process_time() - begun), done + 1
+        slowest, done = max(slowest, (process_time() - begun, seed)), done + 1
         if perf_counter() - started > seconds:
             break
     return Outcome(done, refused, wrong, slowest)
@@ -387,6 +387,6 @@ if __name__ == "__main__":
         found = fuzz(chosen, Path(sys.argv[1]), range(int(sys.argv[3]) if len(sys.argv) > 3 else 1000))
         print(
             f"{chosen}: {found.trials} trials, {found.refused} refused, {len(found.wrong)} other exceptions, "
-            f"slowest {found.slowest:.3f} s of processor time"
+            f"slowest {found.slowest[0]:.3f} s of processor time (seed {found.slowest[1]})"
         )
         print("\n".join(found.wrong[:20]))
