@@ -13,7 +13,7 @@ from genret.data.overlaps import trained_on
 from genret.data.records import Dataset
 from genret.eval.measures import id_level_recall
 from genret.eval.result import EvalResult, Grading, score_runs, write_result
-from genret.eval.systems.bench import STANDARD, Bench, SystemSettings
+from genret.eval.systems.bench import STANDARD, Bench, SystemSettings, check_systems
 from genret.ground.errors import GenretError
 from genret.ground.typed import typed, typed_fields
 from genret.ground.types import Judgement, Query, Split
@@ -70,6 +70,7 @@ def evaluate_run(
     >>> result.mean("bm25", "recall@10") > 0
     True
     """
+    check_systems(systems)
     run, plan = RunFolder(folder), plan or EvalPlan()
     dataset = run.dataset()
     name = "judgements given" if plan.asked else split
@@ -99,6 +100,7 @@ def evaluate_bench(
     out: str | Path | None = None,
 ) -> EvalResult:
     """Run the systems of a bench, score and test them against the baselines; written if `out` is given."""
+    check_systems(names, bench.systems)
     answers = {name: bench.answer(name) for name in dict.fromkeys(names)}
     runs = {name: answer.run for name, answer in answers.items()}
     generative = [name for name in runs if name.startswith("generative")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,14 @@ def test_other_judgements_over_the_same_catalogue(built_run: Path) -> None:
 def test_what_cannot_be_judged_is_an_error(built_run: Path) -> None:
     with pytest.raises(GenretError, match="no query of"):
         evaluate_run(built_run, plan=EvalPlan(GradedQueries([Query("q", "x")], Grading([], 1.0, 0.0))))
+
+
+@pytest.mark.parametrize("name", ["magic", "bm25+magic", "bm25~dense+magic", "bm25+", ""])
+def test_a_system_that_there_is_not_is_refused_before_any_is_asked(built_run: Path, name: str) -> None:
+    told: list[str] = []
+    with pytest.raises(GenretError, match=f"no system {re.escape(repr(name))}; known: bm25, "):
+        evaluate_run(built_run, systems=("bm25", name), progress=told.append)
+    assert told == []
 
 
 def test_a_fusion_weighs_bm25s_ranks_as_asked(built_run: Path) -> None:

@@ -7,6 +7,7 @@ weighted sum of their scaled scores, `bm25-tuned~dense`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -100,14 +101,13 @@ class Bench:
     def prepared(self, name: str) -> Prepared:
         """The system of that name, ready to search any queries; each is prepared once."""
         if name not in self._prepared:
+            check_systems([name], self.systems)
             known = {**SYSTEMS, **self.systems}
             if name in known:
                 made = known[name](self)
                 self._prepared[name] = made._replace(search=self._without_own(made.search))
-            elif len(names := parts_of(name)) > 1:
-                self._prepared[name] = _fused(self, names, "~" in name)
             else:
-                raise GenretError(f"no system {name!r}; known: {', '.join(known)}, and fusions of them, a+b and a~b")
+                self._prepared[name] = _fused(self, parts_of(name), "~" in name)
         return self._prepared[name]
 
     def answer(self, name: str) -> Answered:
@@ -266,6 +266,16 @@ SYSTEMS: Mapping[str, System] = {
     "hybrid": hybrid,
     "hybrid-spelled": hybrid_spelled,
 }
+
+
+def check_systems(names: Sequence[str], own: Mapping[str, System] | None = None) -> None:
+    """A GenretError for a name that is none of the systems', the caller's `own` ones included, nor a fusion of them."""
+    known = {**SYSTEMS, **(own or {})}
+    for name in names:
+        if name not in known and not known.keys() >= set(re.split("[~+]", name)):
+            raise GenretError(f"no system {name!r}; known: {', '.join(known)}, and fusions of them, a+b and a~b")
+
+
 STANDARD = (
     "bm25",
     "bm25-tuned",
