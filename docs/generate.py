@@ -33,6 +33,7 @@ RESULTS = {
     "speed": ROOT / "eval/results/speed/speed.md",
     "exactness": ROOT / "eval/results/exactness/demo/exactness.md",
     "scale": ROOT / "eval/results/scale/scale.md",
+    "scale-million": ROOT / "eval/results/scale-million/scale.md",
     "scale-towers": ROOT / "eval/results/scale-towers/scale.md",
     "scale-vectors": ROOT / "eval/results/scale-vectors/scale.md",
     "scale-plan": ROOT / "eval/results/scale/plan.md",
