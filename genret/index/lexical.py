@@ -72,6 +72,15 @@ class WholeWords(NamedTuple):
         return self.total / self.documents if self.documents else 0.0
 
 
+class Ceilings(NamedTuple):
+    """The most that a product of an index scores for each word of it."""
+
+    words: Sequence[str]
+    """(W,) as BM25 reads them."""
+    most: Floats
+    """(W,)"""
+
+
 class IndexText(NamedTuple):
     """What an index is to know of words: how BM25 weighs them, and what shoppers have asked."""
 
@@ -144,6 +153,15 @@ class Lexical:
             return np.full(self.products, -np.inf, np.float32)
         scores = np.asarray(self._index.get_scores(known), np.float32)
         return np.where(scores > 0, scores, np.float32(-np.inf))
+
+    def ceilings(self) -> Ceilings:
+        """Of every word that a product here holds: what bounds the score of a query is their sum."""
+        if self._index is None:
+            return Ceilings((), np.zeros(0, np.float32))
+        data, starts = (np.asarray(self._index.scores[name]) for name in ("data", "indptr"))
+        most = np.maximum.reduceat(data, starts[:-1])  # every word has a product
+        words = sorted(self._index.vocab_dict, key=self._index.vocab_dict.__getitem__)[: len(most)]
+        return Ceilings(words, np.asarray(most, np.float32))
 
     def __contains__(self, word: object) -> bool:
         return word in self.whole.holding

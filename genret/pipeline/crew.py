@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from genret.ground.types import Product
+from genret.index.lexical import Ceilings
 from genret.pipeline.finding import Found, Weights, padded
 from genret.pipeline.shard import Codes, Listed, Shard, ShardDown
 from genret.search.bits import Ints
@@ -30,7 +31,7 @@ class Lost(Exception):
 
 
 class Share(NamedTuple):
-    """How many shards beam searches have asked, of how many they could have."""
+    """How many shards searches have asked for products, of how many they could have."""
 
     queries: int
     asked: int
@@ -66,6 +67,9 @@ class Crew:
 
     def codes(self, where: str | None, numbers: Sequence[int]) -> dict[int, Codes]:
         return self.ask(dict.fromkeys(numbers, lambda shard: shard.codes(where)))
+
+    def ceilings(self, numbers: Sequence[int]) -> dict[int, Ceilings]:
+        return self.ask(dict.fromkeys(numbers, lambda shard: shard.ceilings()))
 
     def weights(self, texts: Sequence[str], vectors: Floats, places: Sequence[Ints]) -> Weights:
         """What some places weigh, query by query."""

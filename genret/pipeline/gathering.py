@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,8 +21,8 @@ from genret.search.parts import Answer, First, Need, Part, PartBeam, Search, set
 from genret.search.pruning import NEVER
 from genret.search.ranking import Floats
 
-AT_FIRST = 3
-"""Shards that a query asks before it knows how good a hit must be."""
+AT_ONCE = 3
+"""Shards that a query asks before it looks again at how good a hit must be."""
 ROOM = 1.25
 """How much wider than the whole beam a shard's own is, so that it seldom has to be asked again."""
 
@@ -40,17 +40,27 @@ class Asked(NamedTuple):
     """Shards that do not answer."""
 
 
+class _Best(NamedTuple):
+    """What a query has found so far."""
+
+    hits: tuple[Ints, Floats]
+    least: float
+    """The k-th score; -inf where there are fewer."""
+    bound: float
+    """Nothing else in the shards that were asked scores higher, or than their k-th hit."""
+
+
 class Gathering:
     """The answers to one batch."""
 
     def __init__(self, crew: Crew, asked: Asked) -> None:
-        self.crew, self.texts, self._where, self._down = crew, asked.texts, asked.where, asked.down
+        self.crew, self.texts, self._where, self.down = crew, asked.texts, asked.where, asked.down
         self._first = np.where(asked.masks.any(0), asked.scores, np.float32(NEVER))  # (Q, K_1)
         self._masks, self._owners = asked.masks, asked.masks.argmax(0)
         shards = [self._first[:, mask].max(1, initial=NEVER) for mask in asked.masks]
         self._bests = np.stack(shards, 1)  # (Q, S) nothing in a shard scores higher
-        self.asked = 0
-        """Pairs of a query and a shard that its beam asked."""
+        self.asked = np.zeros(self._bests.shape, np.bool_)
+        """(Q, S) the shards that each query asked."""
         self._least: Floats | None = None  # (Q,) the last score of each query's beam
 
     def beam(self, settings: BeamSettings) -> Found:
@@ -65,22 +75,23 @@ class Gathering:
         self._least = found.scores[:, -1]
         return found._replace(certified=np.array([answer.proven for answer in answers], np.bool_))
 
-    def words(self, k: int) -> Found:
-        """The k products of highest BM25 score."""
-        rows = list(range(len(self.texts)))
-        lists = self.crew.ask(self._all(lambda shard: shard.words(self.texts, self._where, k)))
-        return self.crew.merged(lists, dict.fromkeys(lists, rows), len(rows), k)
+    def words(self, k: int, bounds: Floats) -> Found:
+        """The k products of highest BM25 score; nothing in a shard scores higher than its (Q, S) `bounds`."""
+        bests = self._open(np.where(self._masks.any(1), bounds, np.float32(NEVER)))
+        found = self._promising(bests, k, lambda shard, texts, some: shard.words(texts, self._where, k))
+        return padded([one.hits for one in found], k)
 
     def neighbours(self, vectors: Floats, k: int) -> Found:
         """The k products whose embeddings have the highest inner product with (Q, D) vectors."""
         rows = list(range(len(self.texts)))
         lists = self.crew.ask(self._all(lambda shard: shard.neighbours(vectors, self._where, k)))
+        self.asked[:, list(lists)] = True
         return self.crew.merged(lists, dict.fromkeys(lists, rows), len(rows), k)
 
     def missing(self, names: Sequence[str], plan: Plan) -> list[tuple[str, ...]]:
         """Query by query the names of the shards that are down and may hold what belongs into the answer."""
         lacking = np.zeros(self._bests.shape, np.bool_)
-        for number in self._down:
+        for number in self.down:
             lacking[:, number] = self._bests[:, number] > NEVER
             if plan.by == "beam" and plan.lexical is None and self._least is not None:
                 lacking[:, number] &= self._bests[:, number] >= self._least
@@ -89,12 +100,12 @@ class Gathering:
     def _all(self, call: Callable[[Shard], Listed]) -> dict[int, Callable[[Shard], Listed]]:
         """The call for every shard that has an allowed product."""
         some = np.flatnonzero(self._masks.any(1)).tolist()
-        return {number: call for number in some if number not in self._down}
+        return {number: call for number in some if number not in self.down}
 
     def _open(self, bests: Floats) -> Floats:
         """Bounds of the shards, with those that are down at -inf: they are not to be asked."""
         found = bests.copy()
-        found[..., list(self._down)] = NEVER
+        found[..., list(self.down)] = NEVER
         return found
 
     def _together(self, settings: BeamSettings) -> list[Answer]:
@@ -106,7 +117,7 @@ class Gathering:
         parts: list[dict[int, Part]] = [{} for _ in firsts]
         widths: list[dict[int, int]] = [{} for _ in firsts]
         answers: dict[int, Answer] = {}
-        need = {row: _best_few(best) for row, best in enumerate(bests)}
+        need = {row: _few(range(len(best)), best) for row, best in enumerate(bests)}
         while need:
             for row, numbers in need.items():
                 for number in numbers:
@@ -115,8 +126,8 @@ class Gathering:
             self._tell(need, widths, kept, settings.k, parts)
             verdicts = {row: settle(parts[row], search, firsts[row], bests[row]) for row in need}
             answers |= {row: one for row, one in verdicts.items() if isinstance(one, Answer)}
-            need = {row: one.parts for row, one in verdicts.items() if isinstance(one, Need)}
-        self.asked = sum(map(len, parts))
+            wanted = {row: one.parts for row, one in verdicts.items() if isinstance(one, Need)}
+            need = {row: _few(numbers, bests[row], parts[row]) for row, numbers in wanted.items()}
         return [answers[row] for row in range(len(firsts))]
 
     def _tell(
@@ -131,6 +142,7 @@ class Gathering:
         groups: dict[int, dict[int, list[int]]] = {}  # shard -> width -> queries
         for row, numbers in need.items():
             for number in numbers:
+                self.asked[row, number] = True
                 groups.setdefault(number, {}).setdefault(widths[row][number], []).append(row)
 
         def call(number: int) -> Callable[[Shard], list[tuple[list[int], PartBeam]]]:
@@ -169,33 +181,26 @@ class Gathering:
 
     def _alone(self, settings: BeamSettings) -> list[Answer]:
         """The best of what the shards find each on its own, those asked that may hold one of them."""
-        bests, lists, answers = (
-            self._open(self._bests),
-            dict[tuple[int, int], tuple[Ints, Floats]](),
-            dict[int, Answer](),
-        )
-        bounds: dict[tuple[int, int], float] = {}
-        need = {row: _best_few(best) for row, best in enumerate(bests)}
-        while need:
-            told, asked = self._list(need, lambda shard, texts, some: shard.alone(texts, self._where, settings))
+        bests = self._open(self._bests)
+        found = self._promising(bests, settings.k, lambda shard, texts, some: shard.alone(texts, self._where, settings))
+        return [Answer(*one.hits, proven=one.bound == NEVER or one.least > one.bound) for one in found]
+
+    def _promising(self, bests: Floats, k: int, call: Callable[[Shard, list[str], list[int]], Listed]) -> list[_Best]:
+        """The best k of what the shards list that may hold one of them: those asked before, then a few at a time."""
+        best = [_Best((np.zeros(0, np.int64), np.zeros(0, np.float32)), NEVER, NEVER)] * len(bests)
+        rest = bests.copy()
+        need = {row: np.flatnonzero(asked & (rest[row] > NEVER)).tolist() for row, asked in enumerate(self.asked)}
+        need = {row: numbers or _few(range(len(rest[row])), rest[row]) for row, numbers in need.items()}
+        while need := {row: numbers for row, numbers in need.items() if numbers}:
+            told, asked = self._list(need, call)
             for number, rows in asked.items():
                 for place, row in enumerate(rows):
-                    lists[row, number] = self._placed(number, told[number], place)
-                    bounds[row, number] = float(told[number].bound[place])
-            for row in need:
-                own = [number for other, number in lists if other == row]
-                best = best_of([lists[row, number] for number in own], settings.k)
-                least, bound = (
-                    _last(Answer(*best, proven=False), settings.k),
-                    max((bounds[row, one] for one in own), default=NEVER),
-                )
-                answers[row] = Answer(*best, proven=bound == NEVER or least > bound)
-                rest = bests[row].copy()
-                rest[own] = NEVER
-                need[row] = np.flatnonzero((rest >= least) & (rest > NEVER)).tolist()
-            need = {row: numbers for row, numbers in need.items() if numbers}
-        self.asked = len(lists)
-        return [answers[row] for row in range(len(bests))]
+                    hits = best_of([best[row].hits, self._placed(number, told[number], place)], k)
+                    bound = max(best[row].bound, float(told[number].bound[place]))
+                    best[row] = _Best(hits, _last(Answer(*hits, proven=False), k), bound)
+                    rest[row, number] = NEVER
+            need = {row: _few(np.flatnonzero(rest[row] >= best[row].least).tolist(), rest[row]) for row in need}
+        return best
 
     def _list(
         self, wanted: Mapping[int, Sequence[int]], call: Callable[[Shard, list[str], list[int]], Listed]
@@ -204,6 +209,7 @@ class Gathering:
         rows: dict[int, list[int]] = {}
         for row, numbers in wanted.items():
             for number in numbers:
+                self.asked[row, number] = True
                 rows.setdefault(number, []).append(row)
 
         def bound(some: list[int]) -> Callable[[Shard], Listed]:
@@ -216,10 +222,11 @@ class Gathering:
         return listed.positions[row][some] + self.crew.starts[number], listed.scores[row][some]
 
 
-def _best_few(bests: Floats) -> list[int]:
-    """The shards to ask first: the most promising, of those that hold anything."""
-    order = np.argsort(-bests, kind="stable")[:AT_FIRST]
-    return [int(number) for number in order if bests[number] > NEVER]
+def _few(numbers: Sequence[int], bests: Floats, again: Container[int] = ()) -> list[int]:
+    """Of the shards that a query needs those to ask next: the most promising, and all that are asked `again`."""
+    new = [number for number in numbers if number not in again and bests[number] > NEVER]
+    first = sorted(new, key=lambda number: -float(bests[number]))[:AT_ONCE]
+    return [*(number for number in numbers if number in again), *first]
 
 
 def _last(answer: Answer, k: int) -> float:

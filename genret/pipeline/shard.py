@@ -17,6 +17,7 @@ from genret.ground.types import Product
 from genret.index.conditions import leaves
 from genret.index.filter_text import as_condition
 from genret.index.filters import Condition
+from genret.index.lexical import Ceilings
 from genret.index.snapshot import Snapshot
 from genret.pipeline.finding import Found, Weights, by_neighbours, by_words
 from genret.pipeline.retriever import Retriever
@@ -72,6 +73,10 @@ class Shard(Protocol):
 
     def alone(self, texts: Sequence[str], where: str | None, settings: BeamSettings) -> Listed:
         """The shard's own search, as of an index that has no other shards."""
+        ...
+
+    def ceilings(self) -> Ceilings:
+        """The most that its products score by BM25, word by word."""
         ...
 
     def words(self, texts: Sequence[str], where: str | None, k: int) -> Listed:
@@ -142,6 +147,9 @@ class LocalShard:
     def alone(self, texts: Sequence[str], where: str | None, settings: BeamSettings) -> Listed:
         found = beam_search(self._decoder(texts), self._index.trie, settings, self._allowed(where))
         return Listed(found.positions, found.scores, np.where(found.proven, np.float32(-np.inf), found.bound))
+
+    def ceilings(self) -> Ceilings:
+        return self._index.text.lexical.base.ceilings()
 
     def words(self, texts: Sequence[str], where: str | None, k: int) -> Listed:
         return _listed(by_words(texts, k, self._index, self._allowed(where)))

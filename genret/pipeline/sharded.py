@@ -22,6 +22,7 @@ from genret.index.filter_text import as_condition
 from genret.index.filters import Condition
 from genret.index.shards import HEAD, Shards, read_shards
 from genret.index.spelling import Spelling
+from genret.pipeline.ceilings import WordBounds
 from genret.pipeline.confidence import confident, features_of
 from genret.pipeline.crew import Crew, Lost, Share
 from genret.pipeline.finding import Found, by_cosine, fused_by, in_either, top
@@ -32,6 +33,7 @@ from genret.pipeline.retriever import MAX_QUERIES, MAX_ROWS, Retriever
 from genret.pipeline.searcher import Searcher
 from genret.pipeline.shard import Codes, Encoded, LocalShard, Shard
 from genret.search.pruning import NOT_NUMBERS
+from genret.search.ranking import Floats
 
 WhenDown: TypeAlias = Literal["error", "partial"]
 """What becomes of a search that needs a shard which does not answer."""
@@ -67,6 +69,7 @@ class ShardedRetriever(Searcher):
         self.crew = Crew(shards, about.starts, threads)
         self.encoded = Encoded(head)
         self._conditions: dict[str | None, dict[int, Codes]] = {}
+        self._word_bounds: WordBounds | None = None
         self._share, self._lock = Share(0, 0, len(shards)), Lock()
 
     def __repr__(self) -> str:
@@ -100,7 +103,7 @@ class ShardedRetriever(Searcher):
 
     @property
     def share(self) -> Share:
-        """How many shards the beam searches so far have asked."""
+        """How many shards the searches so far have asked."""
         return self._share
 
     def close(self) -> None:
@@ -132,6 +135,7 @@ class ShardedRetriever(Searcher):
             try:
                 gathering = self._gathering([one.text for one in read], where, down)
                 found = self._found(gathering, plan)
+                self._note(gathering)
                 found = top(found, plan.k, plan.cap, lambda places: self.crew.products(places)[1])
                 missing = gathering.missing([one.name for one in self.about.shards], plan)
                 results = self._typed(batch, read, found, missing)
@@ -171,10 +175,9 @@ class ShardedRetriever(Searcher):
     def _found(self, gathering: Gathering, plan: Plan) -> Found:
         """What the plan's searches find, in one list."""
         if plan.by == "bm25":
-            return gathering.words(plan.beam.k)
+            return gathering.words(plan.beam.k, self._bounds(gathering))
         if plan.by == "beam":
             own = gathering.beam(plan.beam)
-            self._note(gathering)
             if plan.cosine is None and plan.lexical is None:
                 return own
         vectors = self.head.embedder.encode(gathering.texts)
@@ -188,14 +191,25 @@ class ShardedRetriever(Searcher):
             own = by_cosine(own, cosines, plan.cosine or 0.0)
         if plan.lexical is None:
             return own
-        words = gathering.words(plan.beam.k)
+        words = gathering.words(plan.beam.k, self._bounds(gathering))
         weights = self.crew.weights(gathering.texts, vectors, in_either(own, words))
         return fused_by(own, words, weights, np.ones(len(own.positions)).tolist(), plan.lexical)
+
+    def _bounds(self, gathering: Gathering) -> Floats:
+        """(Q, S) what no product of each shard scores more than by BM25."""
+        bounds = self._word_bounds
+        if bounds is None:
+            numbers = range(len(self.crew.shards))
+            told = self.crew.ceilings([number for number in numbers if number not in gathering.down])
+            bounds = WordBounds(told, len(numbers))
+            self._word_bounds = None if gathering.down else bounds  # of one that is down: once it answers
+        split = self.head.index.snapshot().text.lexical.words
+        return np.stack([bounds.of(split(text)) for text in gathering.texts])
 
     def _note(self, gathering: Gathering) -> None:
         with self._lock:
             queries, asked, of = self._share
-            self._share = Share(queries + len(gathering.texts), asked + gathering.asked, of)
+            self._share = Share(queries + len(gathering.texts), asked + int(gathering.asked.sum()), of)
 
     def _typed(
         self, queries: Sequence[str], read: Sequence[Spelling], found: Found, missing: Sequence[tuple[str, ...]]

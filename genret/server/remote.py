@@ -18,6 +18,7 @@ import numpy as np
 from genret.ground.checks import shown
 from genret.ground.errors import GenretError
 from genret.ground.types import Product
+from genret.index.lexical import Ceilings
 from genret.pipeline.finding import Weights
 from genret.pipeline.shard import Codes, Listed, Shard, ShardDown
 from genret.search.beam import BeamSettings
@@ -64,6 +65,13 @@ class RemoteShard:
 
     def alone(self, texts: Sequence[str], where: str | None, settings: BeamSettings) -> Listed:
         return _listed(self._asked("alone", texts=list(texts), where=where, beam=asdict(settings)))
+
+    def ceilings(self) -> Ceilings:
+        told = self._asked("ceilings")
+        words, most = tuple(map(str, told["words"])), unpacked(told["most"], "float32", 1)
+        if len(words) != len(most):
+            raise ShardDown(f"{self.name} says {len(words)} words and what {len(most)} of them score")
+        return Ceilings(words, most)
 
     def words(self, texts: Sequence[str], where: str | None, k: int) -> Listed:
         return _listed(self._asked("words", texts=list(texts), where=where, k=k))
@@ -130,6 +138,7 @@ def answered(shard: Shard, body: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "above": lambda: _listed_json(shard.above(*_query(body), unpacked(body["floors"], "float32", 1), _beam(body))),
         "alone": lambda: _listed_json(shard.alone(*_query(body), _beam(body))),
+        "ceilings": lambda: _ceilings_json(shard.ceilings()),
         "words": lambda: _listed_json(shard.words(*_query(body), body["k"])),
         "neighbours": lambda: _listed_json(
             shard.neighbours(unpacked(body["vectors"], "float32", 2), body["where"], body["k"])
@@ -169,6 +178,10 @@ def _beam_json(beam: PartBeam) -> dict[str, Any]:
         "counts": packed(beam.counts),
         "positions": [packed(one) for one in beam.positions],
     }
+
+
+def _ceilings_json(ceilings: Ceilings) -> dict[str, Any]:
+    return {"words": list(ceilings.words), "most": packed(ceilings.most)}
 
 
 def _listed_json(listed: Listed) -> dict[str, Any]:

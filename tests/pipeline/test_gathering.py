@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from table_decoder import TableDecoder
 
 from genret.ground.types import Product
+from genret.index.lexical import Ceilings
 from genret.pipeline.crew import Crew
 from genret.pipeline.finding import Found, Weights
 from genret.pipeline.gathering import Asked, Gathering
@@ -46,6 +47,9 @@ class TableShard:
     def alone(self, texts: Sequence[str], where: str | None, settings: BeamSettings) -> Listed:
         found = beam_search(self._asked(texts), self.trie, settings, self._allowed)
         return Listed(found.positions, found.scores, np.where(found.proven, np.float32(-np.inf), found.bound))
+
+    def ceilings(self) -> Ceilings:
+        raise NotImplementedError("no words here")
 
     def words(self, texts: Sequence[str], where: str | None, k: int) -> Listed:
         raise NotImplementedError("no words here")

@@ -90,9 +90,10 @@ def test_a_capped_search_is_the_same_where_both_are_certified(whole: Whole) -> N
         assert all(hit.score >= least.score - 1e-4 for hit, least in zip(one, other, strict=True))
 
 
-def test_shards_that_cannot_matter_are_not_asked(whole: Whole) -> None:
+@pytest.mark.parametrize("options", [{"hybrid": False}, {"by": "bm25"}], ids=["beam", "words"])
+def test_shards_that_cannot_matter_are_not_asked(whole: Whole, options: dict[str, Any]) -> None:
     before = whole.shards.share
-    whole.shards.search(whole.queries, k=1, hybrid=False, beam_width=50)
+    whole.shards.search(whole.queries, k=1, beam_width=50, **options)
     after = whole.shards.share
     assert after.queries == before.queries + len(whole.queries)
     assert 0 < after.asked - before.asked < 4 * len(whole.queries)
