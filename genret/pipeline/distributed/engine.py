@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -155,7 +155,10 @@ def workers(address: Address, run: Path) -> Iterator[Workers]:
 
 def _start(ray: Any, where: str, options: Mapping[str, Any]) -> None:
     """Ray joined, or started; a GenretError where it is not to be had."""
+    import psutil  # Ray brings it along
+
     for _ in range(STARTS if where == "local" else 1):
+        before = set(psutil.Process().children(recursive=True))
         try:
             ray.init(address=where, **options)
             return
@@ -165,6 +168,9 @@ def _start(ray: Any, where: str, options: Mapping[str, Any]) -> None:
         except Exception as error:  # a bare one, where its processes take longer than 30 s: a machine in heavy use
             said = str(error)
             ray.shutdown()
+            for left in set(psutil.Process().children(recursive=True)) - before:  # it forgets those of half a start
+                with suppress(psutil.NoSuchProcess):
+                    left.kill()
     said = said.strip().splitlines()[0] if said.strip() else "no reason given"
     raise GenretError(f"--ray {where}: {said}; start one with `ray start --head`, or use local")
 
