@@ -65,7 +65,7 @@ def compared(found: SearchResult, wanted: SearchResult) -> Compared:
     """Whether two answers to a query are equal."""
     said = [(one.query, one.corrected, one.unknown, one.exact, len(one)) for one in (found, wanted)]
     scores = [np.array([hit.score for hit in one], np.float32) for one in (found, wanted)]
-    if said[0] != said[1] or not np.allclose(*scores, rtol=0, atol=ROUNDING):
+    if said[0] != said[1] or not np.allclose(scores[0], scores[1], rtol=0, atol=ROUNDING):
         return Compared(False, False)
     ids = [[(hit.product.id, hit.semantic_id) for hit in one] for one in (found, wanted)]
     moved = [place for place, pair in enumerate(zip(*ids, strict=True)) if pair[0] != pair[1]]
