@@ -26,7 +26,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
@@ -371,7 +371,7 @@ def _table(found: dict[str, Any]) -> str:
 def main(run: Path, out: Path, seconds: float, turns: int, soak_seconds: float, only: tuple[str, ...]) -> None:
     """Measure a server of RUN, and write OUT/serving.md and OUT/serving.json."""
     queries = _queries(run)
-    parts = {
+    parts: dict[str, Callable[[], Any]] = {
         "batched": lambda: batched(run, queries, seconds, turns),
         "offline": lambda: offline(run, queries),
         "overload": lambda: overload(run, queries, seconds),
