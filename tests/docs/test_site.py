@@ -114,7 +114,7 @@ def test_the_site_builds_strictly(tmp_path: Path) -> None:
     site = tmp_path / "site"
     assert "lam" in (site / "reference/settings/index.html").read_text(encoding="utf-8")
     assert "beam_search" in (site / "reference/api/index.html").read_text(encoding="utf-8")
-    shown = re.findall(r"images/([\w-]+)\.png", (site / "guides/explorer/index.html").read_text(encoding="utf-8"))
+    shown = re.findall(r"\.\./images/([\w-]+)\.png", (site / "guides/explorer/index.html").read_text(encoding="utf-8"))
     assert set(shown) == views
     pages = [page for page in site.rglob("*.html") if page.name != "404.html"]
     foreign = re.compile(r"""<(?:script|link|img)[^>]+(?:src|href)="https?://(?!127\.)[^"]+\.(?:js|css|woff2?|png)""")

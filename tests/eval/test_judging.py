@@ -126,7 +126,7 @@ def test_the_queries_that_differ_most_come_first() -> None:
     rows = side_by_side(first, second)
     assert [(row.query, row.overlap) for row in rows] == [("other", 0), ("half", 0.5), ("same", 1), ("none", 1)]
     shown = format_differences(rows, ("A", "B"), 2)
-    assert "mean overlap 62%; 2 have the same products" in shown
+    assert "mean overlap 62 %; 2 have the same products" in shown
     assert "+ b" in shown
     assert "same" not in shown.partition("\n")[2]
 

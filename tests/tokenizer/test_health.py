@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from clustered import Clustered
 
+from genret.ground.percent import percent
 from genret.tokenizer.assign import assign_ids
 from genret.tokenizer.judging.coherence import (
     prefix_numbers,
@@ -220,7 +221,7 @@ def test_text_holds_fragmentation_buckets_and_both_correlations(clustered: Clust
     text = format_health(measured)
     parted = text.split("pairs that part at")[1]
     for shares in measured.fragmentation.values():
-        assert "".join(f"{share:>9.1%}" for share in shares) in parted
+        assert "".join(f"{percent(share):>9}" for share in shares) in parted
     assert "-0.0 %" not in text
     similar = measured.similarity
     squeezed = " ".join(text.split())

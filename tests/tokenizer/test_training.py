@@ -206,7 +206,7 @@ def test_dead_code_gate_names_the_remedy(clustered: Clustered) -> None:
 
 def test_training_that_keeps_emptying_codes_stops(clustered: Clustered) -> None:
     dying = replace(SMALL, lam=10.0, codebook_sizes=(32, 8, 8, 8), revive_every=5, revive_below=0.9, max_dead=0.1)
-    with pytest.raises(GenretError, match=r"dead codes: \d+% of L1's 32 codes had fallen out of use"):
+    with pytest.raises(GenretError, match=r"dead codes: \d+ % of L1's 32 codes had fallen out of use"):
         train(clustered, dying)
     history = train(clustered, replace(dying, max_dead=1.0)).history
     assert any(entry.get("died_L1", 0) > 0.1 for entry in history)
