@@ -91,10 +91,11 @@ def workers_of(process: psutil.Process) -> Iterator[psutil.Process]:
     """The Ray workers below a process that are at work; idle ones have no job's name."""
     for one in process.children(recursive=True):
         try:
-            if one.cmdline()[:1] and one.cmdline()[0].startswith("ray::") and "IDLE" not in one.cmdline()[0]:
-                yield one
+            name = "".join(one.cmdline()[:1])  # empty once it ends
         except psutil.Error:
             continue
+        if name.startswith("ray::") and "IDLE" not in name:
+            yield one
 
 
 def kill_one(process: psutil.Process, wanted: Callable[[str], bool], killed: list[str]) -> None:
