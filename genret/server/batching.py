@@ -19,6 +19,8 @@ K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
 KEPT_PACE = 0.8
 """Of the seconds that a query takes, the share of the old estimate in the new one."""
+PAUSES = 10
+"""How many times `max_wait_ms` a batch waits at most, while queries keep coming."""
 
 
 class Full(Exception):
@@ -155,20 +157,21 @@ class BatchQueue(Generic[K, R]):
                     return
                 self._arrived.clear()
                 await self._arrived.wait()
-                await self._linger()
-                continue
-            batch = self._take()
+            await self._linger()
+            batch = self._take() if self._lines else []
             if batch:
                 await self._answer(batch)
 
     async def _linger(self) -> None:
-        """Wait for company, as long as a batch may wait, after a time of nothing to do."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._settings.max_wait_ms / 1000
+        """Wait for company while it keeps coming: those who were answered just now ask again, one after the other."""
+        loop, pause = asyncio.get_running_loop(), self._settings.max_wait_ms / 1000
+        end = loop.time() + PAUSES * pause
         while self._waiting < self._settings.max_batch and not self._stopping and (left := end - loop.time()) > 0:
             self._arrived.clear()
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._arrived.wait(), left)
+            try:
+                await asyncio.wait_for(self._arrived.wait(), min(pause, left))
+            except asyncio.TimeoutError:
+                return
 
     def _take(self) -> list[_Entry[K, R]]:
         """The next batch: of the key whose first query has waited longest; what is late is left out."""

@@ -53,7 +53,7 @@ class Batching:
     max_batch: int = 32
     """Queries decoded at once."""
     max_wait_ms: float = 2.0
-    """How long the first query of a batch waits for others, where the model has nothing else to do."""
+    """How long a batch waits for the next query; each that comes has it wait anew, up to ten times as long in all."""
     deadline_ms: int = 10_000
     """When a request that names no deadline of its own is given up."""
     max_deadline_ms: int = 60_000
