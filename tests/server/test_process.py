@@ -114,9 +114,7 @@ def test_sigterm_answers_what_was_accepted(built_run: Path, tmp_path: Path) -> N
         assert set(clients.statuses) == {200}
         answered = [line for line in server.log() if line["event"] == "request" and line["method"] == "POST"]
         assert len(answered) == len(clients.statuses)  # nobody was answered who did not get it, and none was lost
-        # Refused, or sent on a connection that closed meanwhile: none was accepted, as the counts above say.
-        refused = ("ConnectError", "RemoteProtocolError", "ReadError")
-        assert all(failure.startswith(refused) for failure in clients.failures), clients.failures
+        assert all("ConnectError" in failure for failure in clients.failures), clients.failures
 
 
 def test_a_newer_model_is_taken_up_under_load_and_rolled_back_and_a_broken_one_left(
