@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
@@ -27,6 +28,8 @@ from genret.server.metrics import MULTIPROCESS
 from genret.server.settings import VARIABLE, ServeSettings
 
 KEEP_ALIVE_SECONDS = 30
+LAST_CALL_SECONDS = 0.5
+"""How long open connections may still ask, once the server is to end."""
 GRACE_SECONDS = 60
 """How long requests that were accepted may still take once the server is to end."""
 
@@ -69,9 +72,22 @@ def _single(settings: ServeSettings, sock: socket.socket) -> None:
 
     app = create_app(settings)
     with suppress(SystemExit):  # uvicorn raises the signal that ended it once more
-        uvicorn.Server(_config(app, settings)).run(sockets=[sock])
+        _Server(_config(app, settings)).run(sockets=[sock])
     if app.state.service.failure:
         raise GenretError(app.state.service.failure)
+
+
+class _Server(uvicorn.Server):
+    """Ends in two steps: nobody new is let in, and who has a connection is told that it closes with the next answer."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for one in sockets or []:
+            one.close()
+        self.server_state.default_headers.append((b"connection", b"close"))
+        await asyncio.sleep(LAST_CALL_SECONDS)
+        await super().shutdown(sockets)
 
 
 def _config(app: FastAPI | str, settings: ServeSettings) -> uvicorn.Config:
