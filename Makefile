@@ -9,10 +9,11 @@ HOMEDEPOT ?= ../shared/data/homedepot
 # TORCH_INDEX=https://download.pytorch.org/whl/cpu leaves gigabytes of CUDA out.
 PRECISION   ?= $(GENRET_PRECISION)
 TESTS       ?=
+SEEDS       ?= 1 2 3 4 5
 TORCH_INDEX ?=
 export GENRET_PRECISION := $(PRECISION)
 
-.PHONY: demo docs homedepot scale test test-notebooks test-slow check lint types notebooks clean
+.PHONY: demo docs homedepot scale test test-notebooks test-properties test-slow check lint types notebooks clean
 
 $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -35,6 +36,10 @@ test: $(READY)           ## the default suite: offline, CPU, two processes, unde
 
 test-slow: $(READY)      ## the long runs that the default suite leaves out
 	$(BIN)/python -m pytest -m slow
+
+test-properties: $(READY) ## the property tests on new examples, once per seed; SEEDS="1 2 3"
+	for seed in $(SEEDS); do OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m "hypothesis and not slow" \
+	  --hypothesis-profile new-examples --hypothesis-seed $$seed $(TESTS) || exit 1; done
 
 test-notebooks: $(READY) ## every notebook from a clean kernel
 	$(BIN)/python -m pytest -m "slow or not slow" tests/test_notebooks.py

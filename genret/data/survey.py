@@ -286,7 +286,7 @@ def _role(column: str, seen: Seen, rows: int, reading: Reading) -> str:
         return "timestamps"
     if rows >= ENOUGH and len(seen.distinct) == 1 and seen.filled > 0.95 * rows:
         return "constant"
-    if seen.repeats > 0.9 * seen.filled:
+    if seen.filled >= ENOUGH and seen.repeats > 0.9 * seen.filled:
         return "repeats the title"
     if seen.share("number") >= 0.98 and not seen.kinds["zeros"]:
         return "nearly unique codes" if _is_code(words, seen) else "number"

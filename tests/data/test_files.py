@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from row_files import CSV_HEADER, CSV_ROW, refusal, write
 
@@ -250,6 +250,7 @@ PRODUCTS = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(products=PRODUCTS)
+@example([Product(id="0", title=";", attributes={"size": ";"})])  # one value that repeats one title shows no habit
 def test_csv_round_trip(tmp_path_factory: pytest.TempPathFactory, products: list[Product]) -> None:
     path = tmp_path_factory.mktemp("round") / "c.csv.gz"
     with gzip.open(path, "wt", encoding="utf-8", newline="") as file:
