@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -94,8 +95,10 @@ def test_the_long_commands_run_too(shop: Path) -> None:
     """In the order of the pages; the demo, serving and what downloads a model have tests of their own."""
     for words in (words for page in WRITTEN for words in _commands(page)):
         if words[0] == "genret" and _verb(words[1:])[2] in LONG - {"demo", "serve", "build"}:
+            begun = time.monotonic()
             result = CliRunner().invoke(cli, words[1:])
             assert result.exit_code == 0, f"{shlex.join(words)}: {result.output}{result.exception!r}"
+            print(f"{time.monotonic() - begun:7.1f} s  {shlex.join(words)}", flush=True)
 
 
 def test_the_site_builds_strictly(tmp_path: Path) -> None:

@@ -77,8 +77,9 @@ class Watched:
         return self.page
 
     def settle(self) -> None:
-        """Wait until nothing is being asked and products are shown."""
+        """Wait until nothing is being asked, products are shown and the tree is drawn."""
         self.page.wait_for_selector("body:not(.busy) .card")
+        self.page.wait_for_selector(".beam[aria-busy]", state="detached")
 
     def until(self, expression: str) -> None:
         """Wait until it is true; the page's policy forbids that the browser itself evaluates it again and again."""
@@ -202,6 +203,10 @@ def test_beam_width_and_number_of_products_change_the_tree(watched: Watched) -> 
     more = page.locator(".more")
     drawn = page.locator(".pill").count()
     more.click()
+    page.locator(".pill").first.press("End")  # at once, though the last of them is drawn some frames later
+    assert "pill" in str(page.evaluate("document.activeElement.getAttribute('class')"))
+    assert page.evaluate("document.activeElement === [...document.querySelectorAll('.pill')].at(-1)")
+    watched.settle()
     assert page.locator(".pill").count() > drawn
     page.go_back()
     watched.until("document.querySelectorAll('.card').length === 3")

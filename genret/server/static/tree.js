@@ -7,6 +7,7 @@ import { chance, count, level, nats, plural, prefixText } from "./words.js";
 const ROW = 22;
 const PILL = 17;
 const TOP = 26;
+const AT_ONCE = 60; // nodes drawn between two frames
 const FEW = 26; // rows beside those that lead to products, before "show all"
 
 const key = (prefix) => prefix.join("-");
@@ -86,9 +87,11 @@ export function drawTree(beam, hits, colours, on) {
   const more = el("button", { type: "button", class: "quiet more" });
   let rows = FEW;
   let drawn = null;
+  let marked = null;
   const redraw = () => {
     const { root, hidden } = shown(beam.nodes, hits, rows, beam.kept);
-    drawn = draw(root, beam, hits, colours, on, Math.max(300, holder.clientWidth || 900));
+    drawn = draw(root, beam, hits, colours, on, Math.max(300, holder.clientWidth));
+    drawn.mark(marked);
     holder.replaceChildren(drawn.node);
     more.textContent = rows === FEW ? `Show ${count(hidden)} more branches` : "Show fewer branches";
     more.hidden = rows === FEW && hidden === 0;
@@ -101,9 +104,13 @@ export function drawTree(beam, hits, colours, on) {
   new ResizeObserver(() => {
     if (Math.abs(holder.clientWidth - before) < 8) return;
     before = holder.clientWidth;
-    redraw();
+    redraw(); // the first time too: only now its width is known
   }).observe(holder);
-  return { node: el("div", {}, holder, more), mark: (prefix) => drawn?.mark(prefix) };
+  const mark = (prefix) => {
+    marked = prefix;
+    drawn?.mark(prefix);
+  };
+  return { node: el("div", {}, holder, more), mark };
 }
 
 function draw(root, beam, hits, colours, on, room) {
@@ -130,10 +137,11 @@ function draw(root, beam, hits, colours, on, room) {
   branches.append(svg("circle", { cx: 8, cy: root.y, r: 5, class: "root" }));
 
   const marks = new Map();
-  order.forEach((node, index) => {
+  let marked = new Set();
+  const add = (node, index) => {
     const name = key(node.prefix);
     const colour = paths.has(name) ? colours.colour(node.prefix) : null;
-    const kind = `${node.state}${colour === null ? "" : ` on g${colour}`}`;
+    const kind = `${node.state}${colour === null ? "" : ` on g${colour}`}${marked.has(name) ? " marked" : ""}`;
     const from = node.parent === root ? 8 : x(node.parent) + pill;
     const to = x(node);
     const middle = (from + to) / 2;
@@ -143,15 +151,29 @@ function draw(root, beam, hits, colours, on, room) {
       "stroke-width": width(node.score).toFixed(2),
     });
     branches.append(line);
-    const hit = ranks.get(name);
-    const item = pillOf(node, hit, kind, { x: to, pill, narrow, titles, first: index === 0 });
+    const item = pillOf(node, ranks.get(name), kind, { x: to, pill, narrow, titles, first: index === 0 });
+    item.dataset.index = index;
+    item.addEventListener("focus", () => on.meet(node)); // not above it: Chromium would let Tab stop at a group that listens
     marks.set(name, [line, item]);
-    item.addEventListener("pointerenter", () => on.meet(node));
-    item.addEventListener("focus", () => on.meet(node));
-    item.addEventListener("click", () => on.pick(node));
-    item.addEventListener("keydown", (event) => move(event, node, index));
     pills.append(item);
-  });
+  };
+
+  // A frame's worth of nodes per frame: the page answers keys and clicks while hundreds are drawn.
+  let next = 0;
+  const addUpTo = (end) => {
+    for (; next < Math.min(end, order.length); next += 1) add(order[next], next);
+    if (next === order.length) node.removeAttribute("aria-busy");
+  };
+  const addMore = () => {
+    addUpTo(next + AT_ONCE);
+    if (next < order.length && node.isConnected) requestAnimationFrame(addMore);
+  };
+
+  const at = (event) => order[event.target.closest(".pill")?.dataset.index];
+  const heard = (type, act) => pills.addEventListener(type, (event) => at(event) && act(at(event), event));
+  heard("pointerover", (one, event) => event.target.closest(".pill").contains(event.relatedTarget) || on.meet(one));
+  heard("click", (one) => on.pick(one));
+  heard("keydown", (one, event) => move(event, one, order.indexOf(one)));
 
   function move(event, node, index) {
     const target = {
@@ -167,6 +189,7 @@ function draw(root, beam, hits, colours, on, room) {
       on.pick(node);
     } else if (target && target !== root) {
       event.preventDefault();
+      addUpTo(order.length);
       for (const [, item] of marks.values()) item.setAttribute("tabindex", "-1");
       const item = marks.get(key(target.prefix))[1];
       item.setAttribute("tabindex", "0");
@@ -174,13 +197,21 @@ function draw(root, beam, hits, colours, on, room) {
     } else if (target) event.preventDefault();
   }
 
-  const node = svg("svg", { viewBox: `0 0 ${room} ${height}`, width: room, height, class: narrow ? "beam narrow" : "beam" }, heads, branches, pills);
+  const node = svg(
+    "svg",
+    { viewBox: `0 0 ${room} ${height}`, width: room, height, class: narrow ? "beam narrow" : "beam", "aria-busy": "true" },
+    heads,
+    branches,
+    pills,
+  );
+  addUpTo(AT_ONCE);
+  requestAnimationFrame(addMore);
   return {
     node,
     mark(prefix) {
       for (const parts of marks.values()) parts.forEach((part) => part.classList.remove("marked"));
-      if (!prefix) return;
-      prefix.forEach((_, depth) => marks.get(key(prefix.slice(0, depth + 1)))?.forEach((part) => part.classList.add("marked")));
+      marked = new Set(prefix?.map((_, depth) => key(prefix.slice(0, depth + 1))));
+      for (const name of marked) marks.get(name)?.forEach((part) => part.classList.add("marked"));
     },
   };
 }
