@@ -1,4 +1,4 @@
-"""The bytes of a text file -> its lines, and which encoding and delimiter they are written in. Knows no rows or fields.
+"""The bytes of a text file -> its lines, and which encoding and delimiter they are written in.
 
 `sniff_encoding` reads up to `SNIFF_BYTES` and never guesses between two readings that it cannot tell apart: what is
 neither UTF-8, UTF-16 nor Western European is refused with `--encoding` as the way out.

@@ -1,4 +1,4 @@
-"""A product file -> `Product`s, as its columns are understood. Knows fields; nothing of public data sets or of models.
+"""A product file -> `Product`s, as its columns are understood.
 
 `read_catalogue` reads a file of a user's own: a first pass says what its columns hold (`survey.py`), a second reads
 them. `product_rows` is for readers of public sets, which know their columns.

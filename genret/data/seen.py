@@ -1,6 +1,6 @@
 """What was seen of one column of a product file: how many rows fill it, how many values differ, what they look like.
 
-`Seen().look(value)` takes one value into account. Knows nothing of fields; `survey.py` decides what a column is.
+`Seen().look(value)` takes one value into account. `survey.py` decides what a column is.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The processes of a `torchrun`, which share one build: ranks 0 to W - 1. Alone, a process is rank 0 of 1.
 
 Every rank runs the same program. Where they share work, each does its part; what is decided is decided by rank 0
-(`agreed`), rank 0 alone writes, and the others `wait`. Knows torch.distributed, by gloo on CPUs and nccl on GPUs.
+(`agreed`), rank 0 alone writes, and the others `wait`. Gloo on CPUs, nccl on GPUs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Small text files of lines: queries, ids, presets. Knows encodings; nothing of what the lines say."""
+"""Small text files of lines: queries, ids, presets."""
 
 from __future__ import annotations
 

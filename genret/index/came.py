@@ -1,7 +1,6 @@
 """The words of the products that came since a generation was written, counted once each, as they come.
 
-`CameWords` serves all snapshots of a generation and only grows; `CameView` is what one of them sees of it. Knows words
-and places; nothing of scores or spelling.
+`CameWords` serves all snapshots of a generation and only grows; `CameView` is what one of them sees of it.
 """
 
 from __future__ import annotations

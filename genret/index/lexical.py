@@ -1,4 +1,4 @@
-"""BM25 over the products of an index, by `bm25s`: a score for every position. Knows words; no embeddings, no IDs.
+"""BM25 over the products of an index, by `bm25s`: a score for every position.
 
 `Lexical` is built of a catalogue and saved with the index. `LexicalView` lays the products that came since over it;
 these are weighed by the base's own statistics (how rare a word is, how long a product's text), as search engines do

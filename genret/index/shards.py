@@ -2,7 +2,7 @@
 
 `ranges(counts, 16)` cuts; `write_shards` says what was made, once all of it is; `read_shards(folder)` hands that out,
 checked. Below the folder, `shard-00` and on are ordinary runs, and `head` is one without products: the model,
-how queries are read, and nothing to find. Knows no model and no query.
+how queries are read, and nothing to find.
 """
 
 from __future__ import annotations

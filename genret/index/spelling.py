@@ -1,4 +1,4 @@
-"""Which words of a query nobody knows, and what they were meant to be, by `rapidfuzz`. Knows words and counts only.
+"""Which words of a query nobody knows, and what they were meant to be, by `rapidfuzz`.
 
 A word is known if a product's text holds it, or if shoppers ask for it. An unknown word is read as the known word that
 is near (a letter dropped, doubled, replaced or swapped with the next) and common, or as two words run together.

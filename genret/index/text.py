@@ -1,4 +1,4 @@
-"""The words of an index's products: BM25 over them, and a speller that knows them. Knows folders and positions."""
+"""The words of an index's products: BM25 over them, and a speller that knows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BM25's parameters, tuned on a split's judged queries. Knows data sets and word statistics; no index on disk."""
+"""BM25's parameters, tuned on a split's judged queries."""
 
 from __future__ import annotations
 

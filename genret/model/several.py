@@ -3,7 +3,7 @@
 `begin_several(model, states, mask, query)` makes a `genret.search.several.SeveralDecoder` of the weights that
 `genret.model.single` laid out. The rows of all queries are in one array, query after query. A prefix with a single ID
 below it is passed by: whatever the query is, that ID has all of its probability but the fixed part of the codes that
-lead nowhere. Scores are those of `StepDecoder` but for rounding. Knows the decoder's weights, no text and no trie.
+lead nowhere. Scores are those of `StepDecoder` but for rounding.
 
 Letters: Q queries, R rows of all queries, C children, T text length, H heads, D width of the embedding, d of the model.
 """

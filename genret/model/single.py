@@ -3,7 +3,7 @@
 `SingleModel.of(decoder, prefixes)` lays a decoder's weights out once, `begin` an encoded query; the `SingleQuery` is a
 `genret.search.single.SingleDecoder`. Matrices are multiplied by torch, on as many threads as it has; what is counted
 and looked up is in numpy, whose operations on some hundred numbers take a fraction of the time. Scores are those of
-`StepDecoder` but for rounding. Knows the decoder's weights, no text and no trie.
+`StepDecoder` but for rounding.
 
 Letters: B rows, C children, T text length, D width of the query's embedding, K codes of a level.
 """

@@ -7,7 +7,7 @@ as much as that search does; `PrefixValues` looks below the prefixes that matter
 and `leaves`, one for every ID. A query's most promising coarse prefixes are valued by the leaves below them, the others
 by their own vector; prefixes above the coarse level by the sum of these, and those below it by their leaves.
 
-Knows codes and tensors, no products. Letters: Q queries, R rows, D width, n nodes of a level.
+Letters: Q queries, R rows, D width, n nodes of a level.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which shards a query's words rule out: `WordBounds(ceilings, shards).of(words)`. Knows words and no product."""
+"""Which shards a query's words rule out: `WordBounds(ceilings, shards).of(words)`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the searches found, as arrays: by BM25, by nearest neighbours, reordered, fused. Knows positions and scores.
+"""What the searches found, as arrays: by BM25, by nearest neighbours, reordered, fused.
 
 The beam's own answer comes from `genret.search.beam`; here it is put beside the others. Every function takes one
 snapshot of the index, whose filter it obeys.

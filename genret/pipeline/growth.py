@@ -1,7 +1,4 @@
-"""The model's prefixes, grown with the index: products that came after training get the values that theirs would have.
-
-Knows the index's snapshots and the model's prefixes; nothing of queries or of how a search works.
-"""
+"""The model's prefixes, grown with the index: products that came after training get the values theirs would have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One list of two: the products that either of two searches found, scored by both. Knows positions and numbers only."""
+"""One list of two: the products that either of two searches found, scored by both."""
 
 from __future__ import annotations
 

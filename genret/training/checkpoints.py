@@ -1,4 +1,4 @@
-"""Checkpoints of a training: whole, or not there. Knows folders and files; nothing of what a trainer puts in them.
+"""Checkpoints of a training: whole, or not there.
 
 transformers' Trainer fills a folder file by file, so a kill, or a full disk, can leave half of one, and deleting an old
 one can leave half as well. `seal` lists a finished folder's files with their checksums; `last_whole` takes the newest

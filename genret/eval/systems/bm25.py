@@ -1,4 +1,4 @@
-"""BM25 as a system of an evaluation: the index's own, over a whole catalogue, in ranked lists. Knows words only."""
+"""BM25 as a system of an evaluation: the index's own, over a whole catalogue, in ranked lists."""
 
 from __future__ import annotations
 

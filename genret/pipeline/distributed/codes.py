@@ -1,6 +1,6 @@
 """Collisions resolved group by group: products that share an ID share L1, so ranges of L1 codes are independent.
 
-The group of a range holds its own products' codes and latents, and no others'. Knows files; nothing of Ray.
+The group of a range holds its own products' codes and latents, and no others'.
 """
 
 from __future__ import annotations

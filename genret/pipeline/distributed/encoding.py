@@ -1,4 +1,4 @@
-"""What is done to one block of products: its text embedded, its vectors coded. Knows files; nothing of Ray.
+"""What is done to one block of products: its text embedded, its vectors coded.
 
 Each function skips a block that is done, so that it can be called again for any of them.
 """

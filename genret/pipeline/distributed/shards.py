@@ -1,4 +1,4 @@
-"""One shard of a run's index, made of the index as it lies on disk. Knows runs and their shards; nothing of Ray."""
+"""One shard of a run's index, made of the index as it lies on disk."""
 
 from __future__ import annotations
 
