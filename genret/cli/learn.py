@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from genret.cli.options import Layers
 from genret.ground.errors import GenretError, require_extras
-from genret.ground.types import Query
 from genret.pipeline.folder import RunFolder
+
+if TYPE_CHECKING:
+    from genret.data.sources import Attached
 
 LEARNING = ("queries", "judgements", "format_name", "replay", "adopt")
 """Options of `--continue`, without use elsewhere."""
@@ -61,6 +63,7 @@ def revert(run: Path) -> dict[str, Any]:
 
 def learn_on(run: Path, layers: Layers, flags: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """Train a candidate on the newer log, judge it on both logs, and take it or leave it; what was found."""
+    from genret.eval.result import Grading
     from genret.eval.studies.continued import hold_out, judge_candidate
     from genret.pipeline.learn_on import adopt, candidate, first_settings
     from genret.training.settings import TrainSettings
@@ -70,8 +73,9 @@ def learn_on(run: Path, layers: Layers, flags: Mapping[str, Any], options: Mappi
     first = first_settings(folder)
     defaults = {name: getattr(first, name) for name in TrainSettings.__dataclass_fields__}
     settings = layers.make(TrainSettings, "train", flags, defaults)
-    queries, grading = _newer(folder, options)
-    held = hold_out(queries, grading, 0.5 if options["replay"] is None else options["replay"])
+    newer = _newer(folder, options)
+    grading = Grading(newer.judgements, newer.relevant_at, newer.irrelevant_grade)
+    held = hold_out(newer.queries, grading, 0.5 if options["replay"] is None else options["replay"], newer.splits)
     made, reused = candidate(folder, held.learned, settings)
     state = "up to date, reused" if reused else f"learned from {len(held.learned.queries):,} queries"
     click.echo(f"{'train':9s} {state}  ({made.path}, {made.fingerprint[:12]})", err=True)
@@ -91,13 +95,12 @@ def _said(run: Path, reason: str, taken: bool, how: str) -> str:
     return f"left{' (--adopt never)' if how == 'never' else ''}: {reason}; {run} is searched with the model it had"
 
 
-def _newer(run: RunFolder, options: Mapping[str, Any]) -> tuple[list[Query], Any]:
-    """The newer log's queries, under ids that no query of the run has, and their grading."""
+def _newer(run: RunFolder, options: Mapping[str, Any]) -> Attached:
+    """The newer log's queries and judgements; what of it is left out is said."""
     from genret.data import attach_judgements
-    from genret.eval.result import Grading
 
     found = attach_judgements(run.dataset(), options["judgements"], options["format_name"], queries=options["queries"])
     left_out = found.unknown_products + found.unknown_queries
     if left_out:
         click.echo(f"{options['judgements']}: {left_out} judgements left out: unknown products or queries", err=True)
-    return found.queries, Grading(found.judgements, found.relevant_at, found.irrelevant_grade)
+    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from genret.data.benchmarks import read_beir, read_esci, read_wands
-from genret.data.files import JudgementRow, query_rows
+from genret.data.files import JudgementRow, QueryRow, query_rows
 from genret.data.folders import SourceSettings, find_queries, read_folder
 from genret.data.overlaps import queries_are_products, without_own
 from genret.data.products import ProductFile, product_rows
@@ -20,7 +20,7 @@ from genret.data.survey import Understanding
 from genret.data.validate import BadRows, OnBadRow, ReadReport
 from genret.ground.errors import GenretError
 from genret.ground.typed import typed
-from genret.ground.types import Judgement, Product, Query
+from genret.ground.types import Judgement, Product, Query, Split
 
 SOURCES: Mapping[str, Callable[[Path, SourceSettings, BadRows], Dataset]] = {
     "homedepot": read_homedepot,
@@ -96,6 +96,8 @@ class Attached(NamedTuple):
     unknown_queries: int
     """Judgements left out because nothing gives their query's text."""
     reports: list[ReadReport]
+    splits: Mapping[str, Split]
+    """Query id -> its split, of the queries whose rows name one."""
     queries_are_products: bool = False
     """As of a `Dataset`."""
 
@@ -137,25 +139,27 @@ def attach_judgements(
 
 def _known_queries(
     dataset: Dataset, path: Path, format: str, queries: str | Path | None, bad: BadRows
-) -> dict[str, Query]:
-    """Id -> query, for judgements that name their query by id alone."""
+) -> dict[str, QueryRow]:
+    """Id -> query, for judgements that name their query by id alone, with the split that its row names."""
     beside = find_queries(path, format) if queries is None else Path(queries)
     if beside is not None:
         kind = "tsv" if format == "wands" and queries is None else None
-        return {found.query.id: found.query for found in query_rows(beside, bad, format=kind)}
-    return {query.id: query for split in dataset.queries.values() for query in split}
+        return {found.query.id: found for found in query_rows(beside, bad, format=kind)}
+    return {query.id: QueryRow(query, None, True) for split in dataset.queries.values() for query in split}
 
 
 def _attach(
-    dataset: Dataset, rows: list[JudgementRow], known: Mapping[str, Query], scale: Scale, bad: BadRows
+    dataset: Dataset, rows: list[JudgementRow], known: Mapping[str, QueryRow], scale: Scale, bad: BadRows
 ) -> Attached:
     queries: dict[str, Query] = {}
+    splits: dict[str, Split] = {}
     judgements: list[Judgement] = []
     no_product = no_query = 0
     products = set(dataset.catalogue.ids)
     for row in rows:
         query_id, product_id, _ = row.judgement
-        query = Query(query_id, row.text) if row.text else known.get(query_id)
+        beside = known.get(query_id)
+        query = Query(query_id, row.text) if row.text else beside and beside.query
         if product_id not in products:
             no_product += 1
         elif query is None:
@@ -163,9 +167,10 @@ def _attach(
         else:
             queries.setdefault(query_id, query)
             judgements.append(row.judgement)
-    return Attached(
-        list(queries.values()), judgements, scale.relevant_at, scale.irrelevant_grade, no_product, no_query, bad.reports
-    )
+            if named := row.split or (beside and beside.split):
+                splits.setdefault(query_id, named)
+    grading = (scale.relevant_at, scale.irrelevant_grade)
+    return Attached(list(queries.values()), judgements, *grading, no_product, no_query, bad.reports, splits)
 
 
 def _own_left_out(attached: Attached, dataset: Dataset, format: str) -> Attached:

@@ -12,7 +12,9 @@ from forked import Commands
 from small_run import SMALL
 
 from genret.cli import cli
-from genret.data import load_dataset
+from genret.data import attach_judgements, load_dataset
+from genret.eval.result import Grading
+from genret.eval.studies.continued import hold_out
 from genret.ground.artifacts import read_artifact
 from genret.ground.errors import GenretError
 from genret.pipeline.folder import RunFolder
@@ -73,6 +75,26 @@ def test_a_model_that_is_not_better_is_left(run_copy: Path, newer: Path) -> None
     forced = train(run_copy, "--continue", "--judgements", str(newer), *FAST, "--lr", "1e-9", "--adopt", "always")
     assert "up to date, reused" in forced
     assert model_of(run_copy) != old
+
+
+def test_a_newer_log_may_say_itself_what_is_judged_on(run_copy: Path, tmp_path: Path) -> None:
+    """Its column `split`, in its own rows or in the file of its queries; a text that is judged on is not learned."""
+    dataset = load_dataset(run_copy / "data")[0]
+    product = dataset.catalogue.ids[0]
+    texts = {"a": "zorb one", "b": "zorb two", "c": "Zorb  TWO", "d": "zorb four", "e": "zorb five"}
+    own, beside, queries = tmp_path / "own.csv", tmp_path / "beside.csv", tmp_path / "queries.csv"
+    splits = {"a": "train", "b": "test", "c": "train", "d": "dev", "e": ""}
+    rows = [f"{name},{texts[name]},{product},3,{splits[name]}" for name in texts]
+    own.write_text("\n".join(["query_id,query,product_id,grade,split", *rows]))
+    beside.write_text("\n".join(["query_id,product_id,grade", *(f"{name},{product},3" for name in texts)]))
+    queries.write_text("\n".join(["id,text,split", *(f"{name},{texts[name]},{splits[name]}" for name in texts)]))
+    for newer in (attach_judgements(dataset, own), attach_judgements(dataset, beside, queries=queries)):
+        grading = Grading(newer.judgements, newer.relevant_at, newer.irrelevant_grade)
+        held = hold_out(newer.queries, grading, 0.5, newer.splits)
+        assert {query.id for query in held.learned.queries} == {"a", "e"}
+        assert {query.id for query in held.judged.queries} == {"b", "d"}
+        with pytest.raises(GenretError, match="2 queries to learn from and 0 to judge on"):
+            hold_out([query for query in newer.queries if query.id in "ae"], grading, 0.5, newer.splits)
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ and gives a `Verdict`, which says whether to take the newer one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from genret.data.judged import split_queries
+from genret.data.judged import same_text, split_queries
 from genret.data.overlaps import trained_on
 from genret.eval.compare import Comparison
 from genret.eval.evaluation import GradedQueries, answerable, own_grading
@@ -18,7 +18,7 @@ from genret.eval.result import Grading, Scored, format_comparison, score_runs, t
 from genret.eval.runs import run_of_results
 from genret.eval.studies.known_item import known_items
 from genret.ground.errors import GenretError
-from genret.ground.types import SPLITS, Query
+from genret.ground.types import SPLITS, Query, Split
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.learn_on import CANDIDATE, NewerLog
 from genret.pipeline.retriever import Retriever
@@ -105,13 +105,26 @@ class Verdict:
         return {"take": self.take, "reason": self.reason, "measure": MEASURE, **told}
 
 
-def hold_out(queries: Sequence[Query], grading: Grading, replay: float, seed: int = 0) -> HeldOut:
-    """A fifth of the newer log's texts to judge on, the others to learn from. A GenretError if either has none."""
-    split = split_queries(answerable(queries, grading), seed, dev=0.0, test=HELD_OUT)
+def hold_out(
+    queries: Sequence[Query], grading: Grading, replay: float, splits: Mapping[str, Split] | None = None, seed: int = 0
+) -> HeldOut:
+    """What of the newer log is judged on, and what is learned from. A GenretError if either has none.
+
+    splits: query id -> split, of the queries whose rows name one: test and dev are judged on, and the rest is learned
+        from, but for texts that are judged on. Where no row names a split, a fifth of the texts is drawn to judge on.
+    """
+    fit = answerable(queries, grading)
+    if splits:
+        judged = [query for query in fit if splits.get(query.id, "train") != "train"]
+        kept_back = {same_text(query.text) for query in judged}
+        split = {"train": [query for query in fit if same_text(query.text) not in kept_back], "test": judged}
+    else:
+        split = split_queries(fit, seed, dev=0.0, test=HELD_OUT)
     if not split["train"] or not split["test"]:
         raise GenretError(
-            f"the newer log has {sum(map(len, split.values()))} queries with a product graded at "
-            f"least {grading.relevant_at:g}, of which some must be learned and some judged on; give at least two"
+            f"the newer log has {len(split['train'])} queries to learn from and {len(split['test'])} to judge on, with "
+            f"a product graded at least {grading.relevant_at:g}; give at least one of each: at least two without a "
+            "column split, one of split train and one of split test with it"
         )
     of = {query.id for query in split["train"]}
     judgements = [judgement for judgement in grading.judgements if judgement.query_id in of]
