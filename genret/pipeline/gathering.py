@@ -16,8 +16,10 @@ from genret.pipeline.finding import Found, padded
 from genret.pipeline.options import Plan
 from genret.pipeline.shard import Listed, Shard
 from genret.search.beam import MARGIN, BeamSettings
-from genret.search.bits import Bools, Ints
-from genret.search.parts import Answer, First, Need, Part, PartBeam, Search, settle
+from genret.search.bits import Ints
+from genret.search.decoder import Decoder
+from genret.search.first import FirstBeam, Known, first_beam
+from genret.search.parts import Answer, Need, Part, PartBeam, Search, settle
 from genret.search.pruning import NEVER
 from genret.search.ranking import Floats
 
@@ -32,10 +34,8 @@ class Asked(NamedTuple):
 
     texts: list[str]
     where: str | None
-    scores: Floats
-    """(Q, K_1) log-probabilities of the first codes."""
-    masks: Bools
-    """(S, K_1) the first codes of each shard that lead to an allowed product."""
+    known: Known
+    """The prefixes of all shards that lead to an allowed product."""
     down: frozenset[int]
     """Shards that do not answer."""
 
@@ -53,31 +53,32 @@ class _Best(NamedTuple):
 class Gathering:
     """The answers to one batch."""
 
-    def __init__(self, crew: Crew, asked: Asked) -> None:
+    def __init__(self, crew: Crew, asked: Asked, decoder: Callable[[], Decoder]) -> None:
+        """`decoder`: of the texts; it is called by searches that use the beam."""
         self.crew, self.texts, self._where, self.down = crew, asked.texts, asked.where, asked.down
-        self._first = np.where(asked.masks.any(0), asked.scores, np.float32(NEVER))  # (Q, K_1)
-        self._masks, self._owners = asked.masks, asked.masks.argmax(0)
-        shards = [self._first[:, mask].max(1, initial=NEVER) for mask in asked.masks]
-        self._bests = np.stack(shards, 1)  # (Q, S) nothing in a shard scores higher
-        self.asked = np.zeros(self._bests.shape, np.bool_)
+        self._known, self._decoder = asked.known, decoder
+        self.asked = np.zeros((len(self.texts), len(crew.shards)), np.bool_)
         """(Q, S) the shards that each query asked."""
+        self._bests: Floats | None = None  # (Q, S) what nothing in a shard scores more than by the beam
         self._least: Floats | None = None  # (Q,) the last score of each query's beam
 
     def beam(self, settings: BeamSettings) -> Found:
         """The best k products of each query by the whole beam."""
+        first = first_beam(self._decoder(), self._known, settings.beam_width)
+        self._bests = first.bests
         if settings.max_per_prefix is not None:
-            answers = self._alone(settings)
+            answers = self._alone(settings, first.bests)
         else:
-            answers = self._together(settings)
+            answers = self._together(settings, first)
             if settings.exact and not all(answer.proven for answer in answers):
-                answers = self._exact(settings, answers)
+                answers = self._exact(settings, first.bests, answers)
         found = padded([(answer.places, answer.scores) for answer in answers], settings.k)
         self._least = found.scores[:, -1]
         return found._replace(certified=np.array([answer.proven for answer in answers], np.bool_))
 
     def words(self, k: int, bounds: Floats) -> Found:
         """The k products of highest BM25 score; nothing in a shard scores higher than its (Q, S) `bounds`."""
-        bests = self._open(np.where(self._masks.any(1), bounds, np.float32(NEVER)))
+        bests = self._open(np.where(self._known.some, bounds, np.float32(NEVER)))
         found = self._promising(bests, k, lambda shard, texts, some: shard.words(texts, self._where, k))
         return padded([one.hits for one in found], k)
 
@@ -90,16 +91,16 @@ class Gathering:
 
     def missing(self, names: Sequence[str], plan: Plan) -> list[tuple[str, ...]]:
         """Query by query the names of the shards that are down and may hold what belongs into the answer."""
-        lacking = np.zeros(self._bests.shape, np.bool_)
+        lacking = np.zeros(self.asked.shape, np.bool_)
         for number in self.down:
-            lacking[:, number] = self._bests[:, number] > NEVER
-            if plan.by == "beam" and plan.lexical is None and self._least is not None:
+            lacking[:, number] = self._known.some[number]
+            if plan.by == "beam" and plan.lexical is None and self._bests is not None and self._least is not None:
                 lacking[:, number] &= self._bests[:, number] >= self._least
         return [tuple(names[number] for number in np.flatnonzero(row).tolist()) for row in lacking]
 
     def _all(self, call: Callable[[Shard], Listed]) -> dict[int, Callable[[Shard], Listed]]:
         """The call for every shard that has an allowed product."""
-        some = np.flatnonzero(self._masks.any(1)).tolist()
+        some = np.flatnonzero(self._known.some).tolist()
         return {number: call for number in some if number not in self.down}
 
     def _open(self, bests: Floats) -> Floats:
@@ -108,14 +109,12 @@ class Gathering:
         found[..., list(self.down)] = NEVER
         return found
 
-    def _together(self, settings: BeamSettings) -> list[Answer]:
+    def _together(self, settings: BeamSettings, first: FirstBeam) -> list[Answer]:
         """The whole beam of each query, made of what shards tell."""
         search = Search(settings.k, settings.beam_width, self.crew.starts)
-        firsts = [First.of(row, settings.beam_width) for row in self._first]
-        bests = self._open(np.stack([first.best(self._owners, len(self._masks)) for first in firsts]))
-        kept = np.stack([first.kept for first in firsts])
-        parts: list[dict[int, Part]] = [{} for _ in firsts]
-        widths: list[dict[int, int]] = [{} for _ in firsts]
+        bests = self._open(first.kept)
+        parts: list[dict[int, Part]] = [{} for _ in bests]
+        widths: list[dict[int, int]] = [{} for _ in bests]
         answers: dict[int, Answer] = {}
         need = {row: _few(range(len(best)), best) for row, best in enumerate(bests)}
         while need:
@@ -123,18 +122,18 @@ class Gathering:
                 for number in numbers:
                     start = max(settings.beam_width + 1, int(ROOM * settings.beam_width))
                     widths[row][number] = 2 * widths[row][number] if number in widths[row] else start
-            self._tell(need, widths, kept, settings.k, parts)
-            verdicts = {row: settle(parts[row], search, firsts[row], bests[row]) for row in need}
+            self._tell(need, widths, first.prefixes, settings.k, parts)
+            verdicts = {row: settle(parts[row], search, float(first.bound[row]), bests[row]) for row in need}
             answers |= {row: one for row, one in verdicts.items() if isinstance(one, Answer)}
             wanted = {row: one.parts for row, one in verdicts.items() if isinstance(one, Need)}
             need = {row: _few(numbers, bests[row], parts[row]) for row, numbers in wanted.items()}
-        return [answers[row] for row in range(len(firsts))]
+        return [answers[row] for row in range(len(bests))]
 
     def _tell(
         self,
         need: Mapping[int, Sequence[int]],
         widths: Sequence[Mapping[int, int]],
-        kept: Bools,
+        prefixes: Ints,
         k: int,
         parts: Sequence[dict[int, Part]],
     ) -> None:
@@ -146,10 +145,10 @@ class Gathering:
                 groups.setdefault(number, {}).setdefault(widths[row][number], []).append(row)
 
         def call(number: int) -> Callable[[Shard], list[tuple[list[int], PartBeam]]]:
-            mine = self._masks[number]
+            some = [(rows, self._known.part(number, prefixes[rows]), width) for width, rows in groups[number].items()]
             return lambda shard: [
-                (rows, shard.beam([self.texts[row] for row in rows], self._where, kept[rows] & mine, width, k))
-                for width, rows in groups[number].items()
+                (rows, shard.beam([self.texts[row] for row in rows], self._where, own, width, k))
+                for rows, own, width in some
             ]
 
         for number, told in self.crew.ask({number: call(number) for number in groups}).items():
@@ -157,11 +156,11 @@ class Gathering:
                 for place, row in enumerate(rows):
                     parts[row][number] = beam.of(place)
 
-    def _exact(self, settings: BeamSettings, answers: Sequence[Answer]) -> list[Answer]:
+    def _exact(self, settings: BeamSettings, bests: Floats, answers: Sequence[Answer]) -> list[Answer]:
         """The answers, those that are not proven searched again for all that scores above their last hit."""
         rows = [row for row, answer in enumerate(answers) if not answer.proven]
         floors = {row: np.float32(_last(answers[row], settings.k) - MARGIN) for row in rows}
-        bests = self._open(self._bests)
+        bests = self._open(bests)
         wanted = {row: np.flatnonzero((bests[row] >= floors[row]) & (bests[row] > NEVER)).tolist() for row in rows}
         lists, asked = self._list(
             wanted,
@@ -179,10 +178,11 @@ class Gathering:
             found[row] = Answer(*best, proven=least >= float(floors[row]) and (bound == NEVER or least > bound))
         return found
 
-    def _alone(self, settings: BeamSettings) -> list[Answer]:
+    def _alone(self, settings: BeamSettings, bests: Floats) -> list[Answer]:
         """The best of what the shards find each on its own, those asked that may hold one of them."""
-        bests = self._open(self._bests)
-        found = self._promising(bests, settings.k, lambda shard, texts, some: shard.alone(texts, self._where, settings))
+        found = self._promising(
+            self._open(bests), settings.k, lambda shard, texts, some: shard.alone(texts, self._where, settings)
+        )
         return [Answer(*one.hits, proven=one.bound == NEVER or one.least > one.bound) for one in found]
 
     def _promising(self, bests: Floats, k: int, call: Callable[[Shard, list[str], list[int]], Listed]) -> list[_Best]:

@@ -22,8 +22,9 @@ from genret.index.snapshot import Snapshot
 from genret.pipeline.finding import Found, Weights, by_neighbours, by_words
 from genret.pipeline.retriever import Retriever
 from genret.search.beam import BeamSettings, beam_search, search_above
-from genret.search.bits import Bools, Ints
+from genret.search.bits import Ints
 from genret.search.decoder import Decoder
+from genret.search.first import prefixes_of
 from genret.search.parts import PartBeam, part_beam
 from genret.search.ranking import Floats
 from genret.search.trie import Allowed
@@ -34,10 +35,10 @@ class ShardDown(GenretError):
 
 
 class Codes(NamedTuple):
-    """Which first codes lead to a product that a condition allows."""
+    """Which prefixes of the first levels (`genret.search.first`) lead to a product that a condition allows."""
 
-    mask: Bools
-    """(K_1,)"""
+    prefixes: Ints
+    """(n,) their numbers, ascending."""
     problems: tuple[str, ...]
     """For each part of the condition, why it asks for what no product of the shard has; empty where it does not."""
 
@@ -60,11 +61,11 @@ class Shard(Protocol):
     def name(self) -> str: ...
 
     def codes(self, where: str | None) -> Codes:
-        """Which of its first codes lead to a product that is allowed."""
+        """Which of its prefixes lead to a product that is allowed."""
         ...
 
-    def beam(self, texts: Sequence[str], where: str | None, first: Bools, width: int, k: int) -> PartBeam:
-        """`part_beam` of Q queries, (Q, K_1) `first` codes of each."""
+    def beam(self, texts: Sequence[str], where: str | None, prefixes: Ints, width: int, k: int) -> PartBeam:
+        """`part_beam` of Q queries, below (Q, n) prefixes of each."""
         ...
 
     def above(self, texts: Sequence[str], where: str | None, floors: Floats, settings: BeamSettings) -> Listed:
@@ -128,15 +129,14 @@ class LocalShard:
             )
 
     def codes(self, where: str | None) -> Codes:
-        trie = self._index.trie
         problems = () if where is None else tuple(map(self._problem, leaves(as_condition(where))))
         try:
-            return Codes(trie.children_mask(0, np.full(1, trie.root), self._index.compile(where))[0], problems)
+            return Codes(prefixes_of(self._index.trie, self._index.compile(where)), problems)
         except GenretError:  # an attribute that only other shards' products have
-            return Codes(np.zeros(trie.codebook_sizes[0], np.bool_), problems)
+            return Codes(np.zeros(0, np.int64), problems)
 
-    def beam(self, texts: Sequence[str], where: str | None, first: Bools, width: int, k: int) -> PartBeam:
-        return part_beam(self._decoder(texts), self._index.trie, first, width, k, self._allowed(where))
+    def beam(self, texts: Sequence[str], where: str | None, prefixes: Ints, width: int, k: int) -> PartBeam:
+        return part_beam(self._decoder(texts), self._index.trie, prefixes, width, k, self._allowed(where))
 
     def above(self, texts: Sequence[str], where: str | None, floors: Floats, settings: BeamSettings) -> Listed:
         trie, allowed, rows = self._index.trie, self._allowed(where), []

@@ -1,19 +1,20 @@
 """`ShardedRetriever.load(folder).search(queries)`: a run in shards, searched as `Retriever` searches it whole.
 
 The answers are those of the whole run: hits, scores and certificate, whatever the number of shards. Who coordinates has
-the run's head, which knows the model and no product: it finds what each first code (L1) is worth to a query, and asks
-the shards that may matter; `genret.search.parts` says when that is enough. It does not know where the shards are.
+the run's head, which knows the model and no product: it finds what the first codes (L1, and L2 if there are not too
+many) are worth to a query, and asks the shards that may matter; `genret.search.parts` says when that is enough. It does
+not know where the shards are.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Literal, TypeAlias
 
 import numpy as np
-import torch
 
 from genret.ground.checks import choice, path
 from genret.ground.errors import GenretError
@@ -32,13 +33,14 @@ from genret.pipeline.options import Plan, SearchOptions
 from genret.pipeline.retriever import MAX_QUERIES, MAX_ROWS, Retriever
 from genret.pipeline.searcher import Searcher
 from genret.pipeline.shard import Codes, Encoded, LocalShard, Shard
-from genret.search.pruning import NOT_NUMBERS
+from genret.search.bits import Ints
+from genret.search.first import Known, first_levels
 from genret.search.ranking import Floats
 
 WhenDown: TypeAlias = Literal["error", "partial"]
 """What becomes of a search that needs a shard which does not answer."""
-MAX_CONDITIONS = 1000
-"""Conditions whose first codes are remembered."""
+MAX_CONDITIONS = 200
+"""Conditions whose prefixes are remembered."""
 
 
 class ShardedRetriever(Searcher):
@@ -68,7 +70,7 @@ class ShardedRetriever(Searcher):
         self._batch = batch
         self.crew = Crew(shards, about.starts, threads)
         self.encoded = Encoded(head)
-        self._conditions: dict[str | None, dict[int, Codes]] = {}
+        self._conditions: dict[str | None, Known] = {}
         self._word_bounds: WordBounds | None = None
         self._share, self._lock = Share(0, 0, len(shards)), Lock()
 
@@ -146,30 +148,40 @@ class ShardedRetriever(Searcher):
                 down.add(lost.number)
 
     def _gathering(self, texts: Sequence[str], where: str | None, down: set[int]) -> Gathering:
-        codes = self._codes(where, down)
-        with torch.inference_mode():
-            scores = self.encoded.decoder(texts).step(0, None, None)[:, 0].float().cpu().numpy()
-        if np.isnan(scores).any():
-            raise GenretError(NOT_NUMBERS)
-        masks = np.zeros((len(self.crew.shards), scores.shape[1]), np.bool_)
-        for number, one in enumerate(self.about.shards):
-            masks[number, one.start : one.stop] = True  # of one that is down: any of its codes may be allowed
-            if number in codes:
-                masks[number] &= codes[number].mask
-        return Gathering(self.crew, Asked(list(texts), where, scores, masks, frozenset(down)))
+        asked = Asked(list(texts), where, self._known(where, down), frozenset(down))
+        return Gathering(self.crew, asked, lambda: self.encoded.decoder(texts))
 
-    def _codes(self, where: str | None, down: set[int]) -> dict[int, Codes]:
-        """What each shard that answers says of a condition. A GenretError if no product has what it asks for."""
+    def _known(self, where: str | None, down: set[int]) -> Known:
+        """The prefixes that a condition allows; of shards that are down all that there may be."""
         known = self._conditions.get(where)
         if known is None:
-            known = self.crew.codes(where, [one for one in range(len(self.crew.shards)) if one not in down])
-            for problems in zip(*(one.problems for one in known.values()), strict=True):
-                if all(problems):
-                    raise GenretError(problems[0])
+            codes = self._codes(where, down)
+            every = range(len(self.crew.shards))
+            prefixes = [codes[number].prefixes if number in codes else self._possible(number) for number in every]
+            known = Known.of(prefixes, self.about.codebook_sizes, self.about.owners)
             if not down:
                 if len(self._conditions) >= MAX_CONDITIONS:
                     self._conditions.clear()
                 self._conditions[where] = known
+        return known
+
+    def _possible(self, number: int) -> Ints:
+        """(n,) the prefixes that a shard may have."""
+        sizes, own = self.about.codebook_sizes, self.head.model.decoder.prefixes
+        depth, shard = first_levels(sizes), self.about.shards[number]
+        if own is not None:
+            prefixes = np.ravel_multi_index(tuple(own.ids(depth).cpu().numpy().T), sizes[:depth])
+        else:
+            prefixes = np.arange(math.prod(sizes[:depth]))
+        start, stop = (code * math.prod(sizes[1:depth]) for code in (shard.start, shard.stop))
+        return prefixes[(prefixes >= start) & (prefixes < stop)]
+
+    def _codes(self, where: str | None, down: set[int]) -> dict[int, Codes]:
+        """What each shard that answers says of a condition. A GenretError if no product has what it asks for."""
+        known = self.crew.codes(where, [one for one in range(len(self.crew.shards)) if one not in down])
+        for problems in zip(*(one.problems for one in known.values()), strict=True):
+            if all(problems):
+                raise GenretError(problems[0])
         return known
 
     def _found(self, gathering: Gathering, plan: Plan) -> Found:

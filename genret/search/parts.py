@@ -1,11 +1,11 @@
 """A beam search over a trie in parts, each with the IDs of its own first codes, that equals one over the whole trie.
 
-A part runs a beam of its own (`part_beam`) and tells all that it kept. `settle` makes of what some parts told either
-the answer of the whole beam, proven where that would have proven it, or says which parts are still to be asked. Two
-facts carry it:
+The first levels are searched before any part is asked (`first.py`). A part goes on from those prefixes that it has
+(`part_beam`) and tells all that it kept. `settle` makes of what some parts told either the answer of the whole beam,
+proven where that would have proven it, or says which parts are still to be asked. Two facts carry it:
 
 - The whole beam proves its top k exactly where no level has more than B prefixes that score at least as high as the
-  k-th hit. Whether that is so can be told without any part whose best first code scores lower than the k-th hit.
+  k-th hit. Whether that is so can be told without any part whose best prefix scores lower than the k-th hit.
 - Where it is not so, the whole beam's levels are made again of the parts' own: a part that kept more than the whole
   beam's cut leaves nothing out that it would have kept. A part that did not is asked again, twice as wide.
 
@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from genret.search.beam import BeamSettings, Bools, _advance, _Candidates, _candidates, _root, _Task
+from genret.search.beam import BeamSettings, Bools, _advance, _Beam, _candidates, _Task
 from genret.search.decoder import Decoder
+from genret.search.first import first_levels, follow
 from genret.search.pruning import NEVER, keep_best
 from genret.search.ranking import Floats, Ints, product_span
 
@@ -30,14 +31,17 @@ if TYPE_CHECKING:
 
 
 class PartBeam(NamedTuple):
-    """The beams of Q queries in one part: every prefix that was kept, in ID order within a query, n a level."""
+    """The beams of Q queries in one part: every prefix that was kept, in ID order within a query, n a level.
+
+    The last of the first levels comes first, with the prefixes that were given, and then each further level.
+    """
 
     scores: list[Floats]
     """(Q, n) for each level; -inf where a row holds none."""
     parents: list[Ints]
-    """(Q, n) for each level: the rows of the level before that they continue."""
+    """(Q, n) for each level: the rows of the level before that they continue; zeros for the first."""
     dropped: Floats
-    """(Q, L) the best score that was not kept at each level, -inf where all were."""
+    """(Q, levels) the best score that was not kept at each, -inf where all were."""
     counts: Ints
     """(Q, n) allowed products of each whole ID, at most k."""
     positions: list[Ints]
@@ -58,30 +62,6 @@ class Part(NamedTuple):
     dropped: Floats
     counts: Ints
     positions: Ints
-
-
-class First(NamedTuple):
-    """What is known of a query before any part is asked: the first codes that the whole beam keeps."""
-
-    scores: Floats
-    """(K_1,) log-probabilities of the first codes that lead to an allowed product; -inf for others."""
-    kept: Bools
-    """(K_1,) the best B of them."""
-    bound: float
-    """The best that is not kept; -inf where all are."""
-
-    @classmethod
-    def of(cls, scores: Floats, width: int) -> First:
-        order = np.argsort(-scores, kind="stable")
-        kept = np.zeros(len(scores), np.bool_)
-        kept[order[:width]] = True
-        return cls(scores, kept & (scores > NEVER), float(scores[order[width]]) if width < len(order) else NEVER)
-
-    def best(self, owners: Ints, parts: int) -> Floats:
-        """(P,) the best kept first code of each part: nothing in it scores higher. `owners` (K_1,) are the codes'."""
-        found = np.full(parts, NEVER, np.float32)
-        np.maximum.at(found, owners[self.kept], self.scores[self.kept])
-        return found
 
 
 class Answer(NamedTuple):
@@ -111,39 +91,28 @@ class Search(NamedTuple):
 
 @torch.inference_mode()
 def part_beam(
-    decoder: Decoder, trie: Trie, first: Bools, width: int, k: int, allowed: Allowed | None = None
+    decoder: Decoder, trie: Trie, prefixes: Ints, width: int, k: int, allowed: Allowed | None = None
 ) -> PartBeam:
-    """The beam of a part: the best `width` prefixes a level, below the (Q, K_1) `first` codes that each query keeps."""
+    """The beam of a part: the best `width` prefixes a level, below (Q, n) prefixes of the first levels (`first.py`)."""
     task = _Task(decoder, trie, BeamSettings(k, max(k, width)), allowed)
-    beam, levels, queries = _root(task), trie.levels, decoder.num_queries
-    scores, parents = list[Floats](), list[Ints]()
-    dropped = np.full((queries, levels), NEVER, np.float32)
-    for level in range(levels):
+    first, queries = follow(decoder, trie, prefixes), decoder.num_queries
+    beam = _Beam(first.nodes, np.full(first.nodes.shape, -1), first.scores, first.codes, first.parents)
+    scores, parents, dropped = [first.scores], [np.zeros_like(first.nodes)], [np.full(queries, NEVER, np.float32)]
+    for level in range(first_levels(trie.codebook_sizes), trie.levels):
         if not (beam.nodes >= 0).any():
-            break
-        candidates = _candidates(task, level, beam)
-        if level == 0:
-            _only(candidates, first)
-        kept = keep_best(candidates.scores, width)
-        dropped[:, level] = kept.dropped.scores.max(1, initial=NEVER)
-        beam = _advance(task, level, beam, candidates, kept)
-        assert beam.parents is not None
+            beam = beam._replace(nodes=np.zeros((queries, 0), np.int64), scores=np.zeros((queries, 0), np.float32))
+            kept, above = np.full(queries, NEVER, np.float32), beam.nodes
+        else:
+            candidates = _candidates(task, level, beam)
+            best = keep_best(candidates.scores, width)
+            beam = _advance(task, level, beam, candidates, best)
+            assert beam.parents is not None
+            kept, above = best.dropped.scores.max(1, initial=NEVER), beam.parents.cpu().numpy()
         scores.append(beam.scores)
-        parents.append(beam.parents.cpu().numpy())
-    for _ in range(levels - len(scores)):
-        scores.append(np.zeros((queries, 0), np.float32))
-        parents.append(np.zeros((queries, 0), np.int64))
-    nodes = beam.nodes if scores[-1].shape[1] else np.zeros((queries, 0), np.int64)
-    counts, positions = _products(trie, nodes, k, allowed)
-    return PartBeam(scores, parents, dropped, counts, positions)
-
-
-def _only(candidates: _Candidates, first: Bools) -> None:
-    """Put candidates of the first level that are not among a query's `first` codes at -inf."""
-    codes = first.shape[1]
-    place = np.broadcast_to(np.arange(candidates.scores.shape[1]), candidates.scores.shape)
-    mine = np.take_along_axis(first, candidates.cell(place) % codes, 1)
-    candidates.scores.masked_fill_(torch.from_numpy(~mine).to(candidates.scores.device), NEVER)
+        parents.append(above)
+        dropped.append(kept)
+    counts, positions = _products(trie, beam.nodes, k, allowed)
+    return PartBeam(scores, parents, np.stack(dropped, 1), counts, positions)
 
 
 def _products(trie: Trie, nodes: Ints, k: int, allowed: Allowed | None) -> tuple[Ints, list[Ints]]:
@@ -158,10 +127,11 @@ def _products(trie: Trie, nodes: Ints, k: int, allowed: Allowed | None) -> tuple
     return counts, positions
 
 
-def settle(parts: Mapping[int, Part], search: Search, first: First, best: Floats) -> Answer | Need:
+def settle(parts: Mapping[int, Part], search: Search, bound: float, best: Floats) -> Answer | Need:
     """The answer of the whole beam of one query, if what some parts told suffices for it.
 
-    `best` (P,) bounds what the parts hold (`First.best`); -inf for those that hold nothing, or shall not be asked.
+    `bound` is the best prefix of the first levels that the whole beam does not keep, `best` (P,) the best of each
+    part's that it does (`FirstBeam`); -inf for parts that hold nothing, or shall not be asked.
     """
     asked = sorted(parts)
     others = best.copy()
@@ -172,12 +142,12 @@ def settle(parts: Mapping[int, Part], search: Search, first: First, best: Floats
     open_ = np.flatnonzero((others >= least) & (others > NEVER))
     if len(open_):
         return Need(open_.tolist())
-    bound = first.bound if len(whole.scores) > 1 else NEVER  # complete IDs are ranked among themselves
+    bound = bound if len(whole.scores) > 1 else NEVER  # complete IDs are ranked among themselves
     hidden = max(bound, float(whole.dropped[:, :-1].max(initial=NEVER)))
     above = [int(((level >= least) & (level > NEVER)).sum()) for level in whole.scores[:-1]]
     if (hidden == NEVER or hidden < least) and max(above, default=0) <= search.width:
         return Answer(*hits, proven=True)
-    return _made_again(whole, asked, search, first, others)
+    return _made_again(whole, asked, search, bound, others)
 
 
 class _Joined(NamedTuple):
@@ -229,9 +199,9 @@ def _least(hits: tuple[Ints, Floats], k: int) -> float:
     return float(hits[1][k - 1]) if len(hits[1]) == k else NEVER
 
 
-def _made_again(whole: _Joined, asked: Sequence[int], search: Search, first: First, others: Floats) -> Answer | Need:
+def _made_again(whole: _Joined, asked: Sequence[int], search: Search, bound: float, others: Floats) -> Answer | Need:
     """The whole beam, level by level, of what the parts kept."""
-    alive, bound, last = whole.scores[0] > NEVER, first.bound, len(whole.scores) - 1
+    alive, last = whole.scores[0] > NEVER, len(whole.scores) - 1
     for level in range(1, last + 1):
         rows = np.flatnonzero(alive[whole.parents[level]] & (whole.scores[level] > NEVER))
         order = rows[np.argsort(-whole.scores[level][rows], kind="stable")]

@@ -22,7 +22,7 @@ from genret.index.lexical import Ceilings
 from genret.pipeline.finding import Weights
 from genret.pipeline.shard import Codes, Listed, Shard, ShardDown
 from genret.search.beam import BeamSettings
-from genret.search.bits import Bools, Ints
+from genret.search.bits import Ints
 from genret.search.parts import PartBeam
 from genret.search.ranking import Floats
 from genret.server import views
@@ -48,10 +48,10 @@ class RemoteShard:
 
     def codes(self, where: str | None) -> Codes:
         told = self._asked("codes", where=where)
-        return Codes(unpacked(told["mask"], "bool", 1), tuple(map(str, told["problems"])))
+        return Codes(unpacked(told["prefixes"], "int64", 1), tuple(map(str, told["problems"])))
 
-    def beam(self, texts: Sequence[str], where: str | None, first: Bools, width: int, k: int) -> PartBeam:
-        told = self._asked("beam", texts=list(texts), where=where, first=packed(first), width=width, k=k)
+    def beam(self, texts: Sequence[str], where: str | None, prefixes: Ints, width: int, k: int) -> PartBeam:
+        told = self._asked("beam", texts=list(texts), where=where, prefixes=packed(prefixes), width=width, k=k)
         scores = [unpacked(one, "float32", 2) for one in told["scores"]]
         parents = [unpacked(one, "int64", 2) for one in told["parents"]]
         dropped, counts = unpacked(told["dropped"], "float32", 2), unpacked(told["counts"], "int64", 2)
@@ -134,7 +134,7 @@ def answered(shard: Shard, body: Mapping[str, Any]) -> dict[str, Any]:
     calls = {
         "codes": lambda: _codes_json(shard.codes(body["where"])),
         "beam": lambda: _beam_json(
-            shard.beam(*_query(body), unpacked(body["first"], "bool", 2), body["width"], body["k"])
+            shard.beam(*_query(body), unpacked(body["prefixes"], "int64", 2), body["width"], body["k"])
         ),
         "above": lambda: _listed_json(shard.above(*_query(body), unpacked(body["floors"], "float32", 1), _beam(body))),
         "alone": lambda: _listed_json(shard.alone(*_query(body), _beam(body))),
@@ -167,7 +167,7 @@ def _beam(body: Mapping[str, Any]) -> BeamSettings:
 
 
 def _codes_json(codes: Codes) -> dict[str, Any]:
-    return {"mask": packed(codes.mask), "problems": codes.problems}
+    return {"prefixes": packed(codes.prefixes), "problems": codes.problems}
 
 
 def _beam_json(beam: PartBeam) -> dict[str, Any]:

@@ -19,8 +19,9 @@ from genret.pipeline.finding import Found, Weights
 from genret.pipeline.gathering import Asked, Gathering
 from genret.pipeline.shard import Codes, Listed
 from genret.search.beam import BeamSettings, beam_search, search_above
-from genret.search.bits import Bools, Ints
+from genret.search.bits import Ints
 from genret.search.exact import brute_force
+from genret.search.first import Known, prefixes_of
 from genret.search.parts import PartBeam, part_beam
 from genret.search.ranking import Floats
 from genret.search.trie import Allowed, Trie
@@ -35,10 +36,10 @@ class TableShard:
         self.trie, self._decoder, self._allowed = trie, decoder, allowed
 
     def codes(self, where: str | None) -> Codes:
-        return Codes(self.trie.children_mask(0, np.full(1, self.trie.root), self._allowed)[0], ())
+        return Codes(prefixes_of(self.trie, self._allowed), ())
 
-    def beam(self, texts: Sequence[str], where: str | None, first: Bools, width: int, k: int) -> PartBeam:
-        return part_beam(self._asked(texts), self.trie, first, width, k, self._allowed)
+    def beam(self, texts: Sequence[str], where: str | None, prefixes: Ints, width: int, k: int) -> PartBeam:
+        return part_beam(self._asked(texts), self.trie, prefixes, width, k, self._allowed)
 
     def above(self, texts: Sequence[str], where: str | None, floors: Floats, settings: BeamSettings) -> Listed:
         found = search_above(self._asked(texts), self.trie, settings, floors, self._allowed)
@@ -94,11 +95,12 @@ def cases(draw: st.DrawFn) -> Case:
         part, _ = Trie.build(rows[own], sizes)
         shards.append(TableShard(part, decoder, None if share is None else Allowed.from_positions(part, mask[own])))
         starts.append(int((rows[:, 0] < start).sum()))
-    scores = decoder.step(0, None, None)[:, 0].numpy()
-    masks = np.stack([shard.codes(None).mask for shard in shards])
-    asked = Asked([str(one) for one in range(queries)], None, scores, masks, frozenset())
+    owners = np.repeat(np.arange(len(shards)), np.diff(bounds))
+    known = Known.of([shard.codes(None).prefixes for shard in shards], sizes, owners)
+    asked = Asked([str(one) for one in range(queries)], None, known, frozenset())
     allowed = None if share is None else Allowed.from_positions(trie, mask)
-    return Case(trie, decoder, allowed, Gathering(Crew(shards, np.array(starts)), asked))
+    every = decoder.select(torch.arange(queries))
+    return Case(trie, decoder, allowed, Gathering(Crew(shards, np.array(starts)), asked, lambda: every))
 
 
 def assert_same(found: Found, case: Case, wanted: object, k: int) -> None:
