@@ -23,7 +23,7 @@ from genret.eval.result import table
 from genret.ground.artifacts import read_json
 from genret.ground.errors import GenretError
 from genret.ground.settings import check_ranges
-from genret.model.values import MOST_COARSE
+from genret.search.first import MOST_PREFIXES
 from genret.training.settings import ModelSettings
 
 STAGES = ("read", *(stage for stage in BUILD if stage not in ("data", "embed")))
@@ -95,8 +95,8 @@ def rows_of(found: Mapping[str, Any], site: Site) -> list[tuple[str, str]]:
     gpus = site.products / site.texts / 3600
     vectors = held["embeddings, fp32"]
     shard = (held["vectors of IDs in the model"] + held["index without embeddings"]) / site.shards
-    coarse = float(min(MOST_COARSE, site.products) * site.dim * 4)
-    below = (ModelSettings().looks_below(site.products) or 0) / MOST_COARSE * vectors
+    coarse = float(min(MOST_PREFIXES, site.products) * site.dim * 4)
+    below = (ModelSettings().looks_below(site.products) or 0) / MOST_PREFIXES * vectors
     lines = [(f"{stage}, one core (N^{power:.2f})", f"{hour:,.2f} h") for stage, (power, hour) in hours.items()]
     return [
         *lines,

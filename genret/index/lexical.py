@@ -73,12 +73,16 @@ class WholeWords(NamedTuple):
 
 
 class Ceilings(NamedTuple):
-    """The most that a product of an index scores for each word of it."""
+    """The most that a product of an index scores for each word, prefix by prefix of the semantic IDs."""
 
     words: Sequence[str]
     """(W,) as BM25 reads them."""
+    starts: npt.NDArray[np.int64]
+    """(W + 1,) where the entries of each word begin."""
+    prefixes: npt.NDArray[np.int64]
+    """(n,) those that have a product with the word, ascending within a word."""
     most: Floats
-    """(W,)"""
+    """(n,)"""
 
 
 class IndexText(NamedTuple):
@@ -154,14 +158,19 @@ class Lexical:
         scores = np.asarray(self._index.get_scores(known), np.float32)
         return np.where(scores > 0, scores, np.float32(-np.inf))
 
-    def ceilings(self) -> Ceilings:
-        """Of every word that a product here holds: what bounds the score of a query is their sum."""
+    def ceilings(self, prefixes: npt.NDArray[np.int64]) -> Ceilings:
+        """By the (N,) prefixes of the products: what bounds the score of a query is the sum over its words."""
         if self._index is None:
-            return Ceilings((), np.zeros(0, np.float32))
-        data, starts = (np.asarray(self._index.scores[name]) for name in ("data", "indptr"))
-        most = np.maximum.reduceat(data, starts[:-1])  # every word has a product
-        words = sorted(self._index.vocab_dict, key=self._index.vocab_dict.__getitem__)[: len(most)]
-        return Ceilings(words, np.asarray(most, np.float32))
+            return Ceilings((), np.zeros(1, np.int64), prefixes[:0], np.zeros(0, np.float32))
+        data, products, starts = (np.asarray(self._index.scores[name]) for name in ("data", "indices", "indptr"))
+        words = sorted(self._index.vocab_dict, key=self._index.vocab_dict.__getitem__)[: len(starts) - 1]
+        span = int(prefixes.max()) + 1
+        keys = np.repeat(np.arange(len(words)), np.diff(starts)) * span + prefixes[products]
+        order = np.argsort(keys, kind="stable")
+        entries, first = np.unique(keys[order], return_index=True)
+        most = np.maximum.reduceat(data[order], first)
+        begins = np.searchsorted(entries, np.arange(len(words) + 1) * span)
+        return Ceilings(words, begins, entries % span, np.asarray(most, np.float32))
 
     def __contains__(self, word: object) -> bool:
         return word in self.whole.holding

@@ -20,9 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from genret.model.prefix import Prefixes, products, ranges
+from genret.search.first import first_levels
 
-MOST_COARSE = 1 << 16
-"""The coarse level is the deepest that cannot have more prefixes than this."""
 REACH = 80.0
 """How far (nats) values may lie from a query's best before they are cut: exp of more leaves float32."""
 TINY = 1e-30
@@ -47,13 +46,7 @@ class Worth(NamedTuple):
 
 def coarse_level(codebook_sizes: Sequence[int]) -> int:
     """The level, from 0, whose prefixes have vectors of their own; -1 where IDs have but one level."""
-    level, prefixes = -1, 1
-    for size in codebook_sizes[:-1]:
-        prefixes *= size
-        if level >= 0 and prefixes > MOST_COARSE:
-            break
-        level += 1
-    return level
+    return first_levels(codebook_sizes) - 1 if len(codebook_sizes) > 1 else -1
 
 
 class PrefixValues(Prefixes):

@@ -56,7 +56,7 @@ class Gathering:
     def __init__(self, crew: Crew, asked: Asked, decoder: Callable[[], Decoder]) -> None:
         """`decoder`: of the texts; it is called by searches that use the beam."""
         self.crew, self.texts, self._where, self.down = crew, asked.texts, asked.where, asked.down
-        self._known, self._decoder = asked.known, decoder
+        self.known, self._decoder = asked.known, decoder
         self.asked = np.zeros((len(self.texts), len(crew.shards)), np.bool_)
         """(Q, S) the shards that each query asked."""
         self._bests: Floats | None = None  # (Q, S) what nothing in a shard scores more than by the beam
@@ -64,7 +64,7 @@ class Gathering:
 
     def beam(self, settings: BeamSettings) -> Found:
         """The best k products of each query by the whole beam."""
-        first = first_beam(self._decoder(), self._known, settings.beam_width)
+        first = first_beam(self._decoder(), self.known, settings.beam_width)
         self._bests = first.bests
         if settings.max_per_prefix is not None:
             answers = self._alone(settings, first.bests)
@@ -78,7 +78,7 @@ class Gathering:
 
     def words(self, k: int, bounds: Floats) -> Found:
         """The k products of highest BM25 score; nothing in a shard scores higher than its (Q, S) `bounds`."""
-        bests = self._open(np.where(self._known.some, bounds, np.float32(NEVER)))
+        bests = self._open(np.where(self.known.some, bounds, np.float32(NEVER)))
         found = self._promising(bests, k, lambda shard, texts, some: shard.words(texts, self._where, k))
         return padded([one.hits for one in found], k)
 
@@ -93,14 +93,14 @@ class Gathering:
         """Query by query the names of the shards that are down and may hold what belongs into the answer."""
         lacking = np.zeros(self.asked.shape, np.bool_)
         for number in self.down:
-            lacking[:, number] = self._known.some[number]
+            lacking[:, number] = self.known.some[number]
             if plan.by == "beam" and plan.lexical is None and self._bests is not None and self._least is not None:
                 lacking[:, number] &= self._bests[:, number] >= self._least
         return [tuple(names[number] for number in np.flatnonzero(row).tolist()) for row in lacking]
 
     def _all(self, call: Callable[[Shard], Listed]) -> dict[int, Callable[[Shard], Listed]]:
         """The call for every shard that has an allowed product."""
-        some = np.flatnonzero(self._known.some).tolist()
+        some = np.flatnonzero(self.known.some).tolist()
         return {number: call for number in some if number not in self.down}
 
     def _open(self, bests: Floats) -> Floats:
@@ -145,7 +145,7 @@ class Gathering:
                 groups.setdefault(number, {}).setdefault(widths[row][number], []).append(row)
 
         def call(number: int) -> Callable[[Shard], list[tuple[list[int], PartBeam]]]:
-            some = [(rows, self._known.part(number, prefixes[rows]), width) for width, rows in groups[number].items()]
+            some = [(rows, self.known.part(number, prefixes[rows]), width) for width, rows in groups[number].items()]
             return lambda shard: [
                 (rows, shard.beam([self.texts[row] for row in rows], self._where, own, width, k))
                 for rows, own, width in some

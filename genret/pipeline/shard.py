@@ -24,7 +24,7 @@ from genret.pipeline.retriever import Retriever
 from genret.search.beam import BeamSettings, beam_search, search_above
 from genret.search.bits import Ints
 from genret.search.decoder import Decoder
-from genret.search.first import prefixes_of
+from genret.search.first import first_levels, prefixes_of
 from genret.search.parts import PartBeam, part_beam
 from genret.search.ranking import Floats
 from genret.search.trie import Allowed
@@ -77,7 +77,7 @@ class Shard(Protocol):
         ...
 
     def ceilings(self) -> Ceilings:
-        """The most that its products score by BM25, word by word."""
+        """The most that its products score by BM25, word by word, by the prefixes of `codes`."""
         ...
 
     def words(self, texts: Sequence[str], where: str | None, k: int) -> Listed:
@@ -149,7 +149,10 @@ class LocalShard:
         return Listed(found.positions, found.scores, np.where(found.proven, np.float32(-np.inf), found.bound))
 
     def ceilings(self) -> Ceilings:
-        return self._index.text.lexical.base.ceilings()
+        trie = self._index.trie
+        prefixes, depth = prefixes_of(trie), first_levels(trie.codebook_sizes)
+        start, stop = trie.product_range(depth, np.arange(len(prefixes)))
+        return self._index.text.lexical.base.ceilings(np.repeat(prefixes, stop - start))
 
     def words(self, texts: Sequence[str], where: str | None, k: int) -> Listed:
         return _listed(by_words(texts, k, self._index, self._allowed(where)))

@@ -216,7 +216,7 @@ class ShardedRetriever(Searcher):
             bounds = WordBounds(told, len(numbers))
             self._word_bounds = None if gathering.down else bounds  # of one that is down: once it answers
         split = self.head.index.snapshot().text.lexical.words
-        return np.stack([bounds.of(split(text)) for text in gathering.texts])
+        return np.stack([bounds.of(split(text), gathering.known) for text in gathering.texts])
 
     def _note(self, gathering: Gathering) -> None:
         with self._lock:

@@ -53,6 +53,8 @@ class Known(NamedTuple):
     """Of these prefixes, as if they were IDs."""
     owners: Ints
     """(K_1,) the part of each first code."""
+    prefixes: Ints
+    """(n,) the numbers of all, ascending."""
     some: Bools
     """(P,) whether a part has any allowed product."""
 
@@ -60,14 +62,23 @@ class Known(NamedTuple):
     def of(cls, prefixes: Sequence[Ints], codebook_sizes: Sequence[int], owners: Ints) -> Known:
         """Of the numbers of each part's prefixes."""
         sizes = tuple(codebook_sizes[: first_levels(codebook_sizes)])
-        codes = np.stack(np.unravel_index(np.concatenate(prefixes), sizes), 1)
-        some = np.array([len(own) > 0 for own in prefixes], np.bool_)
-        return cls(Trie.build(codes, sizes).trie, owners, some)
+        every = np.concatenate(prefixes)
+        trie, _ = Trie.build(np.stack(np.unravel_index(every, sizes), 1), sizes)
+        return cls(trie, owners, every, np.array([len(own) > 0 for own in prefixes], np.bool_))
+
+    def owner(self, prefixes: Ints) -> Ints:
+        """The parts of some prefixes; any for -1."""
+        owners: Ints = self.owners[prefixes // math.prod(self.trie.codebook_sizes[1:])]
+        return owners
+
+    @property
+    def span(self) -> int:
+        """Numbers of prefixes that there may be."""
+        return math.prod(self.trie.codebook_sizes)
 
     def part(self, number: int, prefixes: Ints) -> Ints:
         """(Q, n) prefixes -> those of one part, moved to the front, with -1 behind them."""
-        first = prefixes // math.prod(self.trie.codebook_sizes[1:])
-        return in_front(prefixes, (prefixes >= 0) & (self.owners[first] == number))
+        return in_front(prefixes, (prefixes >= 0) & (self.owner(prefixes) == number))
 
 
 class FirstBeam(NamedTuple):

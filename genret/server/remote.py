@@ -69,9 +69,10 @@ class RemoteShard:
     def ceilings(self) -> Ceilings:
         told = self._asked("ceilings")
         words, most = tuple(map(str, told["words"])), unpacked(told["most"], "float32", 1)
-        if len(words) != len(most):
-            raise ShardDown(f"{self.name} says {len(words)} words and what {len(most)} of them score")
-        return Ceilings(words, most)
+        starts, prefixes = unpacked(told["starts"], "int64", 1), unpacked(told["prefixes"], "int64", 1)
+        if not (len(words) == len(starts) - 1 and starts[-1] == len(most) == len(prefixes)):
+            raise ShardDown(f"{self.name} says {len(words)} words and {len(most)} ceilings, which do not fit together")
+        return Ceilings(words, starts, prefixes, most)
 
     def words(self, texts: Sequence[str], where: str | None, k: int) -> Listed:
         return _listed(self._asked("words", texts=list(texts), where=where, k=k))
@@ -181,7 +182,8 @@ def _beam_json(beam: PartBeam) -> dict[str, Any]:
 
 
 def _ceilings_json(ceilings: Ceilings) -> dict[str, Any]:
-    return {"words": list(ceilings.words), "most": packed(ceilings.most)}
+    arrays = {"starts": ceilings.starts, "prefixes": ceilings.prefixes, "most": ceilings.most}
+    return {"words": list(ceilings.words), **{name: packed(array) for name, array in arrays.items()}}
 
 
 def _listed_json(listed: Listed) -> dict[str, Any]:
