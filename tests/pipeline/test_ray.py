@@ -60,7 +60,8 @@ def arguments(shop: Path, run: Path, *more: str) -> list[str]:
 
 
 def build(shop: Path, run: Path, *more: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "GENRET_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    # Ray's workers give way to whatever else the machine does, unless told not to.
+    environment = {**os.environ, "GENRET_THREADS": "1", "OMP_NUM_THREADS": "1", "RAY_worker_niceness": "0"}
     command = [sys.executable, "-m", "genret", *arguments(shop, run, *more)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
 
