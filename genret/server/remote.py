@@ -182,8 +182,12 @@ def _beam_json(beam: PartBeam) -> dict[str, Any]:
 
 
 def _ceilings_json(ceilings: Ceilings) -> dict[str, Any]:
-    arrays = {"starts": ceilings.starts, "prefixes": ceilings.prefixes, "most": ceilings.most}
-    return {"words": list(ceilings.words), **{name: packed(array) for name, array in arrays.items()}}
+    return {
+        "words": list(ceilings.words),
+        "starts": packed(ceilings.starts),
+        "prefixes": packed(ceilings.prefixes),
+        "most": packed(ceilings.most),
+    }
 
 
 def _listed_json(listed: Listed) -> dict[str, Any]:
