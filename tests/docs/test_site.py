@@ -89,16 +89,22 @@ def test_every_command_of_a_page_exists_and_the_quick_ones_run(page: Path, shop:
                 assert result.exit_code == 0, f"{shlex.join(words)}: {result.output}{result.exception!r}"
 
 
+def _long(page: Path) -> list[list[str]]:
+    """The page's commands that take minutes; the demo, serving and what downloads a model have tests of their own."""
+    genret = [words for words in _commands(page) if words[0] == "genret"]
+    return [words for words in genret if _verb(words[1:])[2] in LONG - {"demo", "serve", "build"}]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_the_long_commands_run_too(shop: Path) -> None:
-    """In the order of the pages; the demo, serving and what downloads a model have tests of their own."""
-    for words in (words for page in WRITTEN for words in _commands(page)):
-        if words[0] == "genret" and _verb(words[1:])[2] in LONG - {"demo", "serve", "build"}:
-            begun = time.monotonic()
-            result = CliRunner().invoke(cli, words[1:])
-            assert result.exit_code == 0, f"{shlex.join(words)}: {result.output}{result.exception!r}"
-            print(f"{time.monotonic() - begun:7.1f} s  {shlex.join(words)}", flush=True)
+@pytest.mark.parametrize("page", [page for page in WRITTEN if _long(page)], ids=_names)
+def test_the_long_commands_run_too(shop: Path, page: Path) -> None:
+    """In the order of the page, on a run that no other page has changed."""
+    for words in _long(page):
+        begun = time.monotonic()
+        result = CliRunner().invoke(cli, words[1:])
+        assert result.exit_code == 0, f"{shlex.join(words)}: {result.output}{result.exception!r}"
+        print(f"{time.monotonic() - begun:7.1f} s  {shlex.join(words)}", flush=True)
 
 
 def test_the_site_builds_strictly(tmp_path: Path) -> None:

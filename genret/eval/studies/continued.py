@@ -117,7 +117,10 @@ def hold_out(
     if splits:
         judged = [query for query in fit if splits.get(query.id, "train") != "train"]
         kept_back = {same_text(query.text) for query in judged}
-        split = {"train": [query for query in fit if same_text(query.text) not in kept_back], "test": judged}
+        split: Mapping[Split, list[Query]] = {
+            "train": [query for query in fit if same_text(query.text) not in kept_back],
+            "test": judged,
+        }
     else:
         split = split_queries(fit, seed, dev=0.0, test=HELD_OUT)
     if not split["train"] or not split["test"]:
