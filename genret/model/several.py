@@ -19,7 +19,8 @@ from torch import Tensor
 
 from genret.model.prefix import products
 from genret.model.several_layers import SeveralLayers
-from genret.model.single import SingleModel, ranges
+from genret.model.single import SingleModel
+from genret.model.single_worth import ranges
 from genret.model.values import REACH
 from genret.search.single import Scored
 from genret.search.trie import Trie
@@ -91,7 +92,7 @@ class SeveralQueries:
 
     def _worth(self) -> tuple[Floats, list[Floats]]:
         """(Q, 1) what is subtracted from values before exp, and (Q, n) the masses of each level down to the coarse."""
-        model, count = self._model, self.num_queries
+        model, count = self._model.vectors, self.num_queries
         if model.coarse_level < 0:
             return np.zeros((count, 1), np.float32), []
         scores = torch.addmm(model.coarse_bias, self._query, model.coarse.t()).numpy()  # (Q, n)
@@ -105,37 +106,31 @@ class SeveralQueries:
             mass[owners, best.ravel()] = self._leaf_masses(model.coarse_level, best.ravel(), owners, shift)
         masses = [mass]
         for level in range(model.coarse_level, 0, -1):
-            masses.insert(0, np.add.reduceat(masses[0], model.levels[level].starts[:-1], axis=1))
+            masses.insert(0, np.add.reduceat(masses[0], model.starts[level][:-1], axis=1))
         return shift, masses
 
     def _mass(self, level: int, nodes: Ints, owners: Ints) -> Floats:
         """(C,) the masses of nodes of a level to the queries that they are of."""
-        if level <= self._model.coarse_level:
+        if level <= self._model.vectors.coarse_level:
             return self._masses[level][owners, nodes]
         return self._leaf_masses(level, nodes, owners, self._shift)
 
     def _leaf_masses(self, level: int, nodes: Ints, owners: Ints, shift: Floats) -> Floats:
         """(C,) the masses of nodes of a level by the leaves below them; `owners` (C,) ascending."""
-        first, stop = self._below(level + 1, nodes)
+        vectors = self._model.vectors
+        first, stop = vectors.leaf_range(level, nodes)
         counts = stop - first
         leaves, starts = ranges(first, counts)
         of_leaves = np.repeat(owners, counts)
         ends = np.searchsorted(of_leaves, np.arange(self.num_queries + 1))
-        found = products(torch.from_numpy(ends), torch.from_numpy(leaves), self._query, self._model.leaves).numpy()
-        values = found + self._model.leaf_bias[leaves] - shift[of_leaves, 0]
+        found = products(torch.from_numpy(ends), torch.from_numpy(leaves), self._query, vectors.leaves).numpy()
+        values = found + vectors.leaf_bias[leaves] - shift[of_leaves, 0]
         masses: Floats = np.exp(np.clip(values, -REACH, REACH))
         return masses if len(leaves) == len(nodes) else np.add.reduceat(masses, starts)
 
-    def _below(self, depth: int, nodes: Ints) -> tuple[Ints, Ints]:
-        """The first of the IDs below each node of a depth, and the first that is not."""
-        first, stop = nodes, nodes + 1
-        for level in self._model.levels[depth:]:
-            first, stop = level.starts[first], level.starts[stop]
-        return first, stop
-
     def _corrections(self, layers: SeveralLayers, level: int, kept: Ints | None, owners: Ints, nodes: Ints) -> Floats:
         """(A, K) what the transformer adds to the logits after the rows that are alive."""
-        first, stop = self._below(level, nodes)
+        first, stop = self._model.vectors.leaf_range(level - 1, nodes)
         chosen = np.flatnonzero(stop - first > 1)
         place, codes, past = np.full(len(nodes), -1), chosen, list[Tensor | None]([None] * layers.depth)
         if not len(chosen):  # and so at all further levels

@@ -22,7 +22,8 @@ from torch import Tensor, nn
 from genret.model.decoder import CodewordDecoder
 from genret.model.prefix import Prefixes
 from genret.model.single_layers import Memory, SingleLayers
-from genret.model.values import REACH, PrefixValues
+from genret.model.single_worth import Vectors, Worth, ranges
+from genret.model.values import PrefixValues
 from genret.search.single import Scored
 from genret.search.trie import Trie
 
@@ -39,6 +40,8 @@ class _Level(NamedTuple):
     """(parents + 1,) where the children of each parent begin."""
     rest: Floats
     """(parents,) log(1 + what the codes without a prefix have of the probability beside 1 for those with one)."""
+    lone: npt.NDArray[np.bool_]
+    """(parents,) whether a single ID lies below each."""
 
 
 class SingleModel:
@@ -48,10 +51,9 @@ class SingleModel:
         correction, scale = decoder.correction, decoder.value_scale
         assert correction is not None, "prefix values come with a dense start"
         assert scale is not None, "and are scaled"
-        self.levels = [_level(prefixes, level) for level in range(prefixes.levels)]
-        self.coarse_level, self.look_below = prefixes.coarse_level, prefixes.look_below
-        self.coarse, self.coarse_bias = prefixes.coarse.detach(), prefixes.coarse_bias.detach()
-        self.leaves, self.leaf_bias = prefixes.leaves.detach(), prefixes.leaf_bias.detach().numpy()
+        starts = [prefixes.get_buffer(f"starts{level}").numpy() for level in range(prefixes.levels)]
+        self.vectors = Vectors(prefixes, starts)
+        self.levels = [_level(prefixes, level, self.vectors) for level in range(prefixes.levels)]
         self.scale = float(scale.exp())
         self._compared: tuple[weakref.ref[Trie], bool] | None = None
         self._decoder, self._prefixes = decoder, prefixes
@@ -97,93 +99,108 @@ class SingleModel:
         return SingleQuery(self, memory, query[0].float() * self.scale)
 
 
+class _Beams(NamedTuple):
+    """The B rows of a level, and the A of them that have more than one ID below them, the alive.
+
+    Of the others nothing is to be found out: their only child has all that the codes with a prefix have.
+    """
+
+    nodes: Ints
+    """(B,)"""
+    path: Ints
+    """(L, B) their codes."""
+    alive: Ints
+    """(A,)"""
+    place: Ints
+    """(B,) where each row stands among the alive."""
+    offsets: Ints | None
+    """(A,) see `Worth.offsets`; None down to the coarse level."""
+    past: list[Tensor]
+    """Each further layer's keys and values, (L + 1, A, 2d)."""
+
+
 class SingleQuery:
     """One query, decoded level by level: a `genret.search.single.SingleDecoder`."""
 
     def __init__(self, model: SingleModel, memory: Sequence[Memory], query: Tensor) -> None:
         """`memory`: what each layer asks of the text, if that is read; `query` (D,) what vectors are multiplied by."""
-        self._model, self._memory, self._query = model, memory, query
-        self._shift, self._masses = self._worth()
-        self._past: list[Tensor | None] = []  # each layer's keys and values (L, B, 2d)
-        self._rows = self._codes = self._nodes = np.zeros(1, np.int64)  # the children of the last call
+        self._model, self._memory = model, memory
+        self._worth = Worth(model.vectors, query)
+        root = np.zeros(1, np.int64)
+        self._beams = _Beams(root, np.zeros((0, 1), np.int64), root, root, None, [])
+        self._rows = self._codes = self._nodes = root  # the children of the last call
 
     def step(self, level: int, kept: Ints | None) -> Scored:
         """All known children of the rows; see `genret.search.single.SingleDecoder`."""
-        if kept is None:
-            self._past, kept = [None] * len(self._memory), np.zeros(1, np.int64)
-            self._rows = self._codes = self._nodes = kept
-        parents, last, nodes = self._rows[kept], self._codes[kept], self._nodes[kept]
-        own = self._model.levels[level]
+        beams = self._beams = self._go_on(level, kept)
+        own, nodes, alive = self._model.levels[level], beams.nodes, beams.alive
         first = own.starts[nodes]
         counts = own.starts[nodes + 1] - first
         children, starts = ranges(first, counts)
-        rows = np.repeat(np.arange(len(nodes)), counts)
-        codes = own.codes[children]
-        values = np.log(self._mass(level, children))
-        if self._model.layers is None:
-            values += self._model.biases[level][codes]
-        else:
-            values += self._correction(level, last, parents)[rows, codes]
-        top = np.maximum.reduceat(values, starts)
-        total = np.add.reduceat(np.exp(values - top[rows]), starts)
+        rows = np.arange(len(nodes)).repeat(counts)
+        codes, scores = own.codes[children], -own.rest[nodes][rows]
+        if len(alive) == len(nodes):
+            scores += self._log_shares(level, _Children(rows, codes, children, starts))
+        elif len(alive):
+            some = np.flatnonzero(~own.lone[nodes][rows])
+            counts = counts[alive]
+            asked = _Children(beams.place[rows[some]], codes[some], children[some], counts.cumsum() - counts)
+            scores[some] += self._log_shares(level, asked)
         self._rows, self._codes, self._nodes = rows, codes, children
-        scores = values - (top + np.log(total) + own.rest[nodes])[rows]
         return Scored(rows, codes, children, scores)
 
     def numbers_as(self, trie: Trie) -> bool:
         """Whether the prefixes are the trie's and have its numbers."""
         return self._model.numbers_as(trie)
 
-    def _worth(self) -> tuple[np.float32, list[Floats]]:
-        """What is subtracted from all values before exp, and the masses of all prefixes down to the coarse level."""
-        model = self._model
-        if model.coarse_level < 0:
-            return np.float32(0), []
-        scores = torch.addmv(model.coarse_bias, model.coarse, self._query).numpy()
-        shift = scores.max()
-        mass = np.exp(np.maximum(scores - shift, np.float32(-REACH)))
-        if model.look_below:
-            below = min(model.look_below, len(scores))
-            best = np.sort(np.argpartition(scores, len(scores) - below)[len(scores) - below :])
-            mass[best] = self._leaf_masses(model.coarse_level, best, shift)
-        masses = [mass]
-        for level in range(model.coarse_level, 0, -1):
-            masses.insert(0, np.add.reduceat(masses[0], model.levels[level].starts[:-1]))
-        return shift, masses
+    def _go_on(self, level: int, kept: Ints | None) -> _Beams:
+        """The rows at these places of the children of the last call; the root, if None."""
+        model, last, past = self._model, self._beams, list[Tensor]()
+        if kept is None:
+            nodes = above = np.zeros(1, np.int64)
+            path = np.zeros((0, 1), np.int64)
+        else:
+            nodes, parents = self._nodes[kept], self._rows[kept]
+            path = np.concatenate([last.path[:, parents], self._codes[kept][None]])
+            above = last.place[parents]
+        many = ~model.levels[level].lone[nodes]
+        alive, place = np.flatnonzero(many), many.cumsum() - 1
+        offsets = None
+        if level == model.vectors.coarse_level + 1:
+            offsets = self._worth.offsets(level - 1, nodes[alive])
+        elif last.offsets is not None and kept is not None:
+            offsets = last.offsets[above[alive]]
+        if kept is not None and last.past:
+            rows = torch.from_numpy(above[alive])
+            past = [one.index_select(1, rows) for one in last.past]
+        return _Beams(nodes, path, alive, place, offsets, past)
 
-    def _mass(self, level: int, nodes: Ints) -> Floats:
-        """(C,) the masses of nodes of a level."""
-        if level <= self._model.coarse_level:
-            return self._masses[level][nodes]
-        return self._leaf_masses(level, nodes, self._shift)
-
-    def _leaf_masses(self, level: int, nodes: Ints, shift: np.float32) -> Floats:
-        """(C,) the masses of nodes of a level by the leaves below them."""
-        model, first, stop = self._model, nodes, nodes + 1
-        for below in model.levels[level + 1 :]:
-            first, stop = below.starts[first], below.starts[stop]
-        leaves, starts = ranges(first, stop - first)
-        values = torch.mv(model.leaves.index_select(0, torch.from_numpy(leaves)), self._query).numpy()
-        values += model.leaf_bias[leaves]
-        masses = np.exp(np.clip(values - shift, -REACH, REACH))
-        return masses if len(leaves) == len(nodes) else np.add.reduceat(masses, starts)
-
-    def _correction(self, level: int, codes: Ints, parents: Ints) -> Floats:
-        """(B, K) what the transformer adds to the logits after prefixes that end in `codes`."""
-        assert self._model.layers is not None
-        past = self._past
-        if level:
-            rows = torch.from_numpy(parents)
-            past = [None if one is None else one.index_select(1, rows) for one in past]
-        found, self._past = self._model.layers.step(level, torch.from_numpy(codes), self._memory, past)
-        return found.numpy()
+    def _log_shares(self, level: int, asked: _Children) -> Floats:
+        """(C,) the log of what each child of the alive rows has of what all of its row's have."""
+        model, beams, rows = self._model, self._beams, asked.rows
+        offsets = None if beams.offsets is None else beams.offsets[rows]
+        values = np.log(self._worth.masses(level, asked.nodes, offsets))
+        if model.layers is None:
+            values += model.biases[level][asked.codes]
+        else:
+            path = beams.path[:, beams.alive]
+            found, past = model.layers.step(path, self._memory, beams.past)
+            self._beams = beams._replace(past=past)
+            values += found.numpy()[rows, asked.codes]
+        values -= np.maximum.reduceat(values, asked.starts)[rows]
+        values -= np.log(np.add.reduceat(np.exp(values), asked.starts))[rows]
+        return values
 
 
-def ranges(first: Ints, count: Ints) -> tuple[Ints, Ints]:
-    """The numbers first[r], first[r] + 1, ... of each of R ranges, one after the other, and where each range begins."""
-    ends = np.cumsum(count)
-    starts = ends - count
-    return np.arange(ends[-1]) + np.repeat(first - starts, count), starts
+class _Children(NamedTuple):
+    """All children of some rows."""
+
+    rows: Ints
+    """(C,) which row each is of."""
+    codes: Ints
+    nodes: Ints
+    starts: Ints
+    """(A,) where those of each row begin."""
 
 
 def _held(decoder: CodewordDecoder, prefixes: PrefixValues) -> list[Tensor]:
@@ -196,7 +213,8 @@ def _versions(held: Sequence[Tensor]) -> list[tuple[int, int]]:
     return [(one.data_ptr(), -1 if one.is_inference() else one._version) for one in held]
 
 
-def _level(prefixes: PrefixValues, level: int) -> _Level:
-    keys, starts = prefixes.get_buffer(f"keys{level}").numpy(), prefixes.get_buffer(f"starts{level}").numpy()
+def _level(prefixes: PrefixValues, level: int, vectors: Vectors) -> _Level:
+    keys, starts = prefixes.get_buffer(f"keys{level}").numpy(), vectors.starts[level]
     part = prefixes.backoff * (np.diff(starts) < prefixes.sizes[level])
-    return _Level(keys % prefixes.sizes[level], starts, np.log1p(part).astype(np.float32))
+    first, stop = vectors.leaf_range(level - 1, np.arange(len(starts) - 1))
+    return _Level(keys % prefixes.sizes[level], starts, np.log1p(part).astype(np.float32), stop - first == 1)

@@ -1,8 +1,9 @@
 """The decoder's transformer for the beams of one query: how it corrects what the query's embedding says.
 
-`SingleLayers` lays the weights out once, `begin` reads an encoded query, and `step` is a level. What is the same for
-all queries (the inputs of a level's codes and their projections) is looked up; what is the same for all levels (the
-query's keys times the weights that ask them) is multiplied once a query; and the heads' two matrices are one.
+`SingleLayers` lays the weights out once, `memory` reads an encoded query, and `step` is a level. What is the same for
+all queries is looked up: the inputs of a level's codes, their projections, and what the first layer makes of first
+codes. What is the same for all levels (the query's keys times the weights that ask them) is multiplied once per query,
+by matrices that are multiplied together before; and the heads' two matrices are one.
 
 Letters: B beams, T text length, L levels so far, H heads, d model width, K codes of a level.
 """
@@ -12,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,16 +22,18 @@ from torch import Tensor, nn
 from genret.model.decoder import CodewordDecoder, DecoderLayer
 from genret.search.vocab import START
 
+Ints = npt.NDArray[np.int64]
+
 
 class Memory(NamedTuple):
     """What one layer asks of the text, with the query's states in it."""
 
     keys: Tensor
-    """(H * T, d): a state x asks keys @ x + bias."""
+    """(T * H, d): a state x asks keys @ x + bias."""
     bias: Tensor
-    """(H * T,)"""
+    """(T * H,)"""
     values: Tensor
-    """(H * T, d): what the text adds to a state, head by head."""
+    """(T * H, d): what the text adds to a state, head by head."""
 
 
 class _Linear(NamedTuple):
@@ -75,6 +80,8 @@ class Layer:
         self.ask_bias = (layer.cross_query.bias * scale[0]).view(*split[:2], 1)
         self.add = layer.cross_out.weight.t().reshape(split)  # (H, d / H, d)
         self.add_bias = layer.cross_out.bias.detach()
+        self._keys, self._bias, self._values = self._of_states()
+        self._ffn = [one.weight.t().contiguous() for one in (self.ffn_in, self.ffn_out)]
 
     def project(self, x: Tensor) -> Tensor:
         """(B, d) -> (B, 3d) queries, scaled, keys and values."""
@@ -82,32 +89,56 @@ class Layer:
 
     def memory(self, states: Tensor) -> Memory:
         """(T, d_memory) the encoded query -> what all its beams ask."""
-        both = F.linear(states, *self.cross_kv).view(len(states), 2, self.heads, -1)
-        key, value = both.permute(1, 2, 0, 3)  # (H, T, d / H)
+        keys, bias, values = (
+            torch.addmm(one.bias, states, one.weight) for one in (self._keys, self._bias, self._values)
+        )
         width = self.ask.shape[-1]
-        bias = torch.bmm(key, self.ask_bias).view(-1)
-        return Memory(torch.bmm(key, self.ask).view(-1, width), bias, torch.bmm(value, self.add).view(-1, width))
+        return Memory(keys.view(-1, width), bias.view(-1), values.view(-1, width))
 
     def look_back(self, x: Tensor, projected: Tensor, past: Tensor | None) -> tuple[Tensor, Tensor]:
         """Self-attention at one level: x (B, d) -> (B, d), and keys and values up to this level, (L, B, 2d).
 
         `projected` is project(x), `past` (L - 1, B, 2d) those of the levels before, of these beams.
         """
-        rows, width = x.shape
+        width = x.shape[1]
         query, own = projected.split_with_sizes((width, 2 * width), 1)
         seen = own.unsqueeze(0) if past is None else torch.cat((past, own.unsqueeze(0)))
+        return self.attend(x, query, seen), seen
+
+    def attend(self, x: Tensor, query: Tensor, seen: Tensor) -> Tensor:
+        """Self-attention: x (B, d) -> (B, d), by its (B, d) queries of keys and values `seen` (L, B, 2d)."""
+        rows = len(x)
         keys, values = seen.view(len(seen), rows, 2, self.heads, -1).unbind(2)  # (L, B, H, d / H)
-        weights = (query.reshape(rows, self.heads, -1) * keys).sum(-1).softmax(0)  # (L, B, H)
-        mixed = (weights.unsqueeze(-1) * values).sum(0).view(rows, width)
-        return x + F.linear(mixed, *self.self_out), seen
+        weights = (keys * query.view(rows, self.heads, -1)).sum(-1).softmax(0)  # (L, B, H)
+        mixed = (values * weights.unsqueeze(-1)).sum(0).view(rows, -1)
+        return F.linear(mixed, *self.self_out).add_(x)
 
     def read(self, x: Tensor, memory: Memory) -> Tensor:
         """Cross-attention and feed-forward: x (B, d) -> (B, d)."""
         rows = len(x)
-        asked = F.linear(torch.layer_norm(x, *self.cross_norm), memory.keys, memory.bias).view(rows, self.heads, -1)
-        x = torch.addmm(x + self.add_bias, asked.softmax(-1).view(rows, -1), memory.values)
-        inner = F.linear(torch.layer_norm(x, *self.ffn_norm), *self.ffn_in).relu_()
-        return x + F.linear(inner, *self.ffn_out)
+        asked = F.linear(torch.layer_norm(x, *self.cross_norm), memory.keys, memory.bias)
+        weights = asked.view(rows, -1, self.heads).softmax(1).view(rows, -1)
+        x = torch.addmm(x, weights, memory.values)
+        inner = torch.addmm(self.ffn_in.bias, torch.layer_norm(x, *self.ffn_norm), self._ffn[0]).relu_()
+        return torch.addmm(self.ffn_out.bias, inner, self._ffn[1]).add_(x)
+
+    def _of_states(self) -> tuple[_Linear, _Linear, _Linear]:
+        """What makes a `Memory` of states: keys, bias and values, each a (d_memory, ...) weight and a bias.
+
+        A head's weights sum to one, so that what the attention adds to every state is added to one head's values.
+        """
+        heads, part, width = self.ask.shape
+        (key, value), (key_bias, value_bias) = (one.view(2, heads, part, -1) for one in self.cross_kv)
+        made = []
+        for own, own_bias, by in (
+            (key, key_bias, self.ask),
+            (key, key_bias, self.ask_bias),
+            (value, value_bias, self.add),
+        ):  # (H, d / H, d_memory), (H, d / H, 1), (H, d / H, n)
+            weight = torch.bmm(own.transpose(1, 2), by).transpose(0, 1)  # (d_memory, H, n)
+            made.append(_Linear(weight.flatten(1), torch.bmm(own_bias.transpose(1, 2), by).flatten()))
+        made[2].bias[:width] += self.add_bias
+        return made[0], made[1], made[2]
 
 
 class SingleLayers:
@@ -123,8 +154,14 @@ class SingleLayers:
             decoder.tokens.weight[decoder.vocab.level_slice(level - 1)] + decoder.levels.weight[level]
             for level in range(1, decoder.vocab.levels)
         ]
-        self.inputs = [(x, self.layers[0].project(x)) for x in inputs]
-        self.first = self.layers[0].look_back(*self.inputs[0], None)  # of level 0, the same for all queries
+        first = self.layers[0]
+        self.inputs = [(x, first.project(x)) for x in inputs]
+        self.first = first.look_back(*self.inputs[0], None)  # of level 0, the same for all queries
+        width = start.shape[1]
+        self._seen = torch.cat([projected[:, width:] for _, projected in self.inputs])  # of all levels' codes
+        self._begins = np.cumsum([0, *map(len, inputs)])  # where each level's codes begin there
+        self._asking = [torch.cat([x, projected[:, :width]], 1) for x, projected in self.inputs]  # (K, 2d)
+        self._made = [self.first[0]] + [self._second(first) for _ in self.inputs[1:2]]
         self.heads = [
             ((head.weight @ correction.weight).t() * scale, head.bias)  # (d, K), (K,)
             for head, scale in zip(_linear(decoder.heads), scales.exp(), strict=True)
@@ -134,26 +171,39 @@ class SingleLayers:
         """(T, d_memory) the encoded query -> what each layer asks of it."""
         return [layer.memory(states) for layer in self.layers]
 
-    def step(
-        self, level: int, codes: Tensor, memory: Sequence[Memory], past: Sequence[Tensor | None]
-    ) -> tuple[Tensor, list[Tensor | None]]:
-        """(B,) the last codes of the beams (of level 0: one zero) -> (B, K) what is added to the logits of a level.
+    def step(self, codes: Ints, memory: Sequence[Memory], past: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """(L, B) the codes so far of the beams -> (B, K) what is added to the logits of the next level.
 
-        And each layer's keys and values so far, (L, B, 2d); `past` are those of the levels before, of these beams.
+        And each further layer's keys and values so far, (L + 1, B, 2d); `past` are those of the levels before, of these
+        beams. The first layer's are looked up. Before the first code, there is one beam.
         """
-        if level:
-            inputs, projections = self.inputs[level]
-            x, projected = inputs.index_select(0, codes), projections.index_select(0, codes)
-            x, own = self.layers[0].look_back(x, projected, past[0])
-        else:
-            x, own = self.first
-        x, seen = self.layers[0].read(x, memory[0]), list[Tensor | None]([own])
-        for index, layer in enumerate(self.layers[1:], start=1):
-            x, own = layer.look_back(x, layer.project(x), past[index])
-            x = layer.read(x, memory[index])
+        level = len(codes)
+        x, seen = self.layers[0].read(self._looked_back(codes), memory[0]), list[Tensor]()
+        for index, layer in enumerate(self.layers[1:]):
+            x, own = layer.look_back(x, layer.project(x), past[index] if level else None)
+            x = layer.read(x, memory[index + 1])
             seen.append(own)
         weight, bias = self.heads[level]
         return torch.addmm(bias, torch.layer_norm(x, *self.norm), weight), seen
+
+    def _looked_back(self, codes: Ints) -> Tensor:
+        """(L, B) -> (B, d) what the first layer's self-attention makes of the beams: of no or one code, looked up."""
+        level, rows = codes.shape
+        if not level:
+            return self._made[0]
+        last = torch.from_numpy(codes[-1])
+        if level == 1:
+            return self._made[1].index_select(0, last)
+        places = np.zeros((level + 1, rows), np.int64)
+        places[1:] = codes + self._begins[1 : level + 1, None]
+        seen = self._seen.index_select(0, torch.from_numpy(places.reshape(-1))).view(level + 1, rows, -1)
+        x, query = self._asking[level].index_select(0, last).chunk(2, 1)
+        return self.layers[0].attend(x, query, seen)
+
+    def _second(self, first: Layer) -> Tensor:
+        """(K, d) what the first layer's self-attention makes of each first code."""
+        x, projected = self.inputs[1]
+        return first.look_back(x, projected, self.first[1].expand(-1, len(x), -1))[0]
 
 
 def _linear(layers: nn.ModuleList) -> list[nn.Linear]:

@@ -1,0 +1,130 @@
+"""What prefixes are worth to one query on a CPU, as `PrefixValues` says it, found once for all levels of a search.
+
+`Vectors` lays the two tables out once; a `Worth` is of one query, and keeps what the leaves that it looked at are
+worth, so that what lies between is read there. Knows vectors and where the children of prefixes begin, no codes.
+
+Letters: C children, D width of the query's embedding, n nodes of a level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from genret.model.values import REACH, PrefixValues
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+
+class Vectors:
+    """The vectors of a model's prefixes."""
+
+    def __init__(self, prefixes: PrefixValues, starts: Sequence[Ints]) -> None:
+        """`starts`: per level, where the children of each node begin, closed by their total."""
+        self.coarse_level, self.look_below, self.starts = prefixes.coarse_level, prefixes.look_below, starts
+        self.coarse, self.coarse_bias = prefixes.coarse.detach(), prefixes.coarse_bias.detach()
+        self.leaves, self.leaf_bias = prefixes.leaves.detach(), prefixes.leaf_bias.detach().numpy()
+        self._by_dimension = self.coarse.t().contiguous()
+        """(D, n): one query reads the whole table, in half the time where each dimension is in one piece."""
+
+    def coarse_scores(self, query: Tensor) -> Floats:
+        """(n,) the scores of the coarse prefixes by their own vectors."""
+        found: Floats = torch.addmv(self.coarse_bias, self._by_dimension.t(), query).numpy()
+        return found
+
+    def leaf_range(self, level: int, nodes: Ints) -> tuple[Ints, Ints]:
+        """(n,) the first leaf below each node of a level (-1: the root), and the first that is not."""
+        first, stop = nodes, nodes + 1
+        for starts in self.starts[level + 1 :]:
+            first, stop = starts[first], starts[stop]
+        return first, stop
+
+    def leaf_masses(self, leaves: Ints, query: Tensor, shift: np.float32) -> Floats:
+        """(n,) exp(value - shift) of some leaves."""
+        values: Floats = torch.mv(self.leaves.index_select(0, torch.from_numpy(leaves)), query).numpy()
+        values += self.leaf_bias[leaves]
+        values -= shift
+        return np.exp(values.clip(-REACH, REACH, out=values), out=values)
+
+
+class Worth:
+    """What prefixes are worth to one query."""
+
+    def __init__(self, vectors: Vectors, query: Tensor) -> None:
+        """`query` (D,): what vectors are multiplied by."""
+        self._vectors, self._query = vectors, query
+        self._shift = np.float32(0)  # what is subtracted from all values before exp
+        self._masses: list[Floats] = []  # of all prefixes of each level, down to the coarse one
+        self._leaves = np.zeros(0, np.float32)  # the masses of leaves, prefix after prefix that was looked below
+        self._seen = self._offsets = np.zeros(0, np.int64)  # these coarse prefixes, ascending, and `offsets` of them
+        if vectors.coarse_level >= 0:
+            self._value_coarse()
+
+    def offsets(self, level: int, nodes: Ints) -> Ints:
+        """(n,) what turns the number of a leaf below each of these nodes into its place here.
+
+        The nodes are of the coarse level (-1: the root), ascending; those not looked below yet are now.
+        """
+        known = np.zeros(len(nodes), np.bool_)
+        found = np.zeros(len(nodes), np.int64)
+        if len(self._seen):
+            place = np.minimum(np.searchsorted(self._seen, nodes), len(self._seen) - 1)
+            known, found = self._seen[place] == nodes, self._offsets[place]
+        if not known.all():
+            new = np.flatnonzero(~known)
+            found[new] = self._look_below(level, nodes[new])[1]
+        return found
+
+    def masses(self, level: int, nodes: Ints, offsets: Ints | None) -> Floats:
+        """(C,) the masses of nodes of a level; below the coarse level by the `offsets` of what they are below."""
+        if offsets is None:
+            return self._masses[level][nodes]
+        if level == len(self._vectors.starts) - 1:
+            return self._leaves[nodes + offsets]
+        first, stop = self._vectors.leaf_range(level, nodes)
+        places, starts = ranges(first + offsets, stop - first)
+        found: Floats = np.add.reduceat(self._leaves[places], starts)
+        return found
+
+    def _value_coarse(self) -> None:
+        vectors = self._vectors
+        scores = vectors.coarse_scores(self._query)
+        self._shift = scores.max()
+        mass = np.exp(np.maximum(scores - self._shift, np.float32(-REACH)))
+        if vectors.look_below:
+            seen = _best(scores, vectors.look_below)
+            starts, offsets = self._look_below(vectors.coarse_level, seen)
+            self._seen, self._offsets = seen, offsets
+            mass[seen] = np.add.reduceat(self._leaves, starts)
+        self._masses = [mass]
+        for level in range(vectors.coarse_level, 0, -1):
+            self._masses.insert(0, np.add.reduceat(self._masses[0], vectors.starts[level][:-1]))
+
+    def _look_below(self, level: int, nodes: Ints) -> tuple[Ints, Ints]:
+        """(n,) where the leaves below each of these nodes begin here, and `offsets` of them."""
+        first, stop = self._vectors.leaf_range(level, nodes)
+        leaves, starts = ranges(first, stop - first)
+        starts += len(self._leaves)
+        masses = self._vectors.leaf_masses(leaves, self._query, self._shift)
+        self._leaves = np.concatenate([self._leaves, masses]) if len(self._leaves) else masses
+        return starts, starts - first
+
+
+def ranges(first: Ints, count: Ints) -> tuple[Ints, Ints]:
+    """The numbers first[r], first[r] + 1, ... of each of R ranges, one after the other, and where each range begins."""
+    ends = count.cumsum()
+    starts = ends - count
+    return np.arange(ends[-1]) + (first - starts).repeat(count), starts
+
+
+def _best(scores: Floats, count: int) -> Ints:
+    """Where the best `count` of (n,) scores are, ascending; all, where there are fewer."""
+    rest = len(scores) - count
+    if rest <= 0:
+        return np.arange(len(scores))
+    return np.flatnonzero(scores >= np.partition(scores, rest)[rest])[:count]
