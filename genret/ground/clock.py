@@ -6,7 +6,7 @@ Costs nothing worth measuring where nobody asks.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from time import perf_counter
 
@@ -31,15 +31,19 @@ def timing() -> Iterator[dict[str, float]]:
         _seconds.reset(token)
 
 
-@contextmanager
-def timed(stage: str) -> Iterator[None]:
+def timed(stage: str) -> AbstractContextManager[None]:
     """Count the block's seconds for `stage`, if somebody is timing."""
     seconds = _seconds.get()
-    if seconds is None:
-        yield
-        return
+    return _NOBODY if seconds is None else _counted(stage, seconds)
+
+
+@contextmanager
+def _counted(stage: str, seconds: dict[str, float]) -> Iterator[None]:
     started = perf_counter()
     try:
         yield
     finally:
         seconds[stage] = seconds.get(stage, 0.0) + perf_counter() - started
+
+
+_NOBODY = nullcontext()

@@ -165,8 +165,11 @@ class Store:
 
     def changed(self) -> bool:
         """Whether another connection has changed anything since the last `read`."""
-        with self._named():
-            return self._version() != self._seen
+        try:  # every search asks
+            return bool(self._reading().execute("PRAGMA data_version").fetchone()[0] != self._seen)
+        except sqlite3.Error:
+            with self._named():
+                return self._version() != self._seen
 
     def state(self) -> State:
         with self._named():

@@ -88,7 +88,7 @@ class Searched:
         single = self._laid_out(prefixes)
         if single is None:
             return None
-        query, states = self._read(single, input_ids, torch.ones_like(input_ids))
+        query, states = self._read(single, input_ids, None)
         return None if query is None else single.begin(states, query)
 
     @torch.inference_mode()
@@ -109,11 +109,11 @@ class Searched:
             self._single = single = SingleModel.of(self.decoder, prefixes)
         return single
 
-    def _read(self, single: SingleModel, input_ids: Tensor, mask: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """The queries' embeddings, and what the decoder reads of their text, if it does."""
+    def _read(self, single: SingleModel, input_ids: Tensor, mask: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        """The queries' embeddings, and what the decoder reads of their text, if it does. No mask: nothing is padded."""
         encoder = self.encoder
         states = encoder.states(input_ids, mask) if single.reads_states or encoder.pooled else None
-        return encoder.embedding(states, input_ids, mask.unsqueeze(-1)), states
+        return encoder.embedding(states, input_ids, mask), states
 
 
 class SearchModel(Searched, nn.Module):

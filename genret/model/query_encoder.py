@@ -47,8 +47,9 @@ class TokenVectors(nn.Module):
         words, places, types = (
             cast(nn.Embedding, parts[f"{name}_embeddings"]).weight for name in ("word", "position", "token_type")
         )
-        states: Tensor = parts["LayerNorm"](torch.embedding(words, input_ids) + types[0] + places[: input_ids.shape[1]])
-        return states
+        norm = cast(nn.LayerNorm, parts["LayerNorm"])
+        states = torch.embedding(words, input_ids) + types[0] + places[: input_ids.shape[1]]
+        return F.layer_norm(states, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
 
 
 class QueryEncoder(nn.Module):
@@ -86,19 +87,24 @@ class QueryEncoder(nn.Module):
         """(R, T) text tokens -> states (R, T, d_memory), and the unit query embedding (R, d_code) or None."""
         mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
         states = self.states(input_ids, mask)
-        return Encoded(states, self.embedding(states, input_ids, mask.unsqueeze(-1)))
+        return Encoded(states, self.embedding(states, input_ids, mask))
 
-    def states(self, input_ids: Tensor, mask: Tensor) -> Tensor:
-        """(R, T) text tokens -> (R, T, d_memory)."""
+    def states(self, input_ids: Tensor, mask: Tensor | None) -> Tensor:
+        """(R, T) text tokens -> (R, T, d_memory). No mask: nothing is padded."""
         return self.text(input_ids)
 
-    def embedding(self, states: Tensor | None, input_ids: Tensor, mask: Tensor) -> Tensor | None:
+    def embedding(self, states: Tensor | None, input_ids: Tensor, mask: Tensor | None) -> Tensor | None:
         """The unit embedding (R, d_code); sums do for means, as the number of tokens does not change a direction.
 
-        `mask` (R, T, 1). The states are looked at where the encoder is pooled.
+        `mask` (R, T); None where nothing is padded. The states are looked at where the encoder is pooled.
         """
-        pooled = F.normalize((states * mask).sum(1), dim=-1) if self.pooled and states is not None else None
-        bagged = None if self.bag is None else F.normalize((self.bag(input_ids) * mask).sum(1), dim=-1)
+        pooled = _direction(states, mask) if self.pooled and states is not None else None
+        bagged = None if self.bag is None else _direction(self.bag(input_ids), mask)
         if pooled is None or bagged is None:
             return bagged if pooled is None else pooled
         return torch.cat([(1 - self.bag_share) ** 0.5 * pooled, self.bag_share**0.5 * bagged], dim=-1)
+
+
+def _direction(x: Tensor, mask: Tensor | None) -> Tensor:
+    """(R, T, d) -> (R, d) of length one: that of the sum of what is not padding."""
+    return F.normalize((x if mask is None else x * mask.unsqueeze(-1)).sum(1), dim=-1)

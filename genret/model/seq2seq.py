@@ -119,9 +119,10 @@ class HubQueryEncoder(QueryEncoder):
         """
         return BaseModelOutputWithPooling(*self.encode(input_ids, attention_mask))
 
-    def states(self, input_ids: Tensor, mask: Tensor) -> Tensor:
+    def states(self, input_ids: Tensor, mask: Tensor | None) -> Tensor:
         if self.plain:  # nothing looks at the mask, which a transformer takes longer to prepare than this takes
             return self.text.embeddings(input_ids=input_ids)
+        mask = torch.ones_like(input_ids) if mask is None else mask
         return self.text(input_ids=input_ids, attention_mask=mask).last_hidden_state
 
 

@@ -20,8 +20,8 @@ from torch import Tensor
 from genret.model.prefix import products
 from genret.model.several_layers import SeveralLayers
 from genret.model.single import SingleModel
-from genret.model.single_worth import ranges
 from genret.model.values import REACH
+from genret.search.ranking import ranges
 from genret.search.single import Scored
 from genret.search.trie import Trie
 

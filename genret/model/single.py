@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -22,13 +23,15 @@ from torch import Tensor, nn
 from genret.model.decoder import CodewordDecoder
 from genret.model.prefix import Prefixes
 from genret.model.single_layers import Memory, SingleLayers
-from genret.model.single_worth import Vectors, Worth, ranges
+from genret.model.single_worth import Vectors, Worth
 from genret.model.values import PrefixValues
+from genret.search.ranking import ranges
 from genret.search.single import Scored
 from genret.search.trie import Trie
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+_VERSION = attrgetter("_version")
 
 
 class _Level(NamedTuple):
@@ -58,7 +61,8 @@ class SingleModel:
         self._compared: tuple[weakref.ref[Trie], bool] | None = None
         self._decoder, self._prefixes = decoder, prefixes
         self._held = _held(decoder, prefixes)
-        self._versions = _versions(self._held)
+        self._counted = [one for one in self._held if not one.is_inference()]  # the others never change
+        self._laid_out = self._places(), self._versions()
         # An untrained correction is zero whatever the states are, so that these need not be found.
         self.layers = SingleLayers(decoder) if correction.weight.any() else None
         self.biases = [head.bias.detach().numpy() for head in decoder.heads if isinstance(head, nn.Linear)]
@@ -78,7 +82,15 @@ class SingleModel:
     def fits(self, decoder: CodewordDecoder, prefixes: Prefixes | None) -> bool:
         """Whether this is of that decoder with those prefixes, as their weights are now."""
         same = decoder is self._decoder and prefixes is self._prefixes
-        return same and _versions(self._held) == self._versions
+        return same and (self._places(), self._versions()) == self._laid_out
+
+    def _places(self) -> list[int]:
+        """Where the weights lie."""
+        return list(map(Tensor.data_ptr, self._held))
+
+    def _versions(self) -> list[int]:
+        """How often each has changed there."""
+        return list(map(_VERSION, self._counted))
 
     def numbers_as(self, trie: Trie) -> bool:
         """Whether the prefixes are the trie's and have its numbers; found out once per trie."""
@@ -206,11 +218,6 @@ class _Children(NamedTuple):
 def _held(decoder: CodewordDecoder, prefixes: PrefixValues) -> list[Tensor]:
     held = [*decoder.parameters(), *decoder.buffers(), *prefixes.parameters(), *prefixes.buffers()]
     return list({id(one): one for one in held}.values())
-
-
-def _versions(held: Sequence[Tensor]) -> list[tuple[int, int]]:
-    """Where the weights lie, and how often each has changed there; those made for inference never do."""
-    return [(one.data_ptr(), -1 if one.is_inference() else one._version) for one in held]
 
 
 def _level(prefixes: PrefixValues, level: int, vectors: Vectors) -> _Level:

@@ -107,15 +107,15 @@ class Layer:
 
     def attend(self, x: Tensor, query: Tensor, seen: Tensor) -> Tensor:
         """Self-attention: x (B, d) -> (B, d), by its (B, d) queries of keys and values `seen` (L, B, 2d)."""
-        rows = len(x)
-        keys, values = seen.view(len(seen), rows, 2, self.heads, -1).unbind(2)  # (L, B, H, d / H)
+        rows, levels = x.shape[0], seen.shape[0]
+        keys, values = seen.view(levels, rows, 2, self.heads, -1).unbind(2)  # (L, B, H, d / H)
         weights = (keys * query.view(rows, self.heads, -1)).sum(-1).softmax(0)  # (L, B, H)
         mixed = (values * weights.unsqueeze(-1)).sum(0).view(rows, -1)
         return F.linear(mixed, *self.self_out).add_(x)
 
     def read(self, x: Tensor, memory: Memory) -> Tensor:
         """Cross-attention and feed-forward: x (B, d) -> (B, d)."""
-        rows = len(x)
+        rows = x.shape[0]
         asked = F.linear(torch.layer_norm(x, *self.cross_norm), memory.keys, memory.bias)
         weights = asked.view(rows, -1, self.heads).softmax(1).view(rows, -1)
         x = torch.addmm(x, weights, memory.values)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from genret.model.values import REACH, PrefixValues
+from genret.search.ranking import ranges
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -113,13 +114,6 @@ class Worth:
         masses = self._vectors.leaf_masses(leaves, self._query, self._shift)
         self._leaves = np.concatenate([self._leaves, masses]) if len(self._leaves) else masses
         return starts, starts - first
-
-
-def ranges(first: Ints, count: Ints) -> tuple[Ints, Ints]:
-    """The numbers first[r], first[r] + 1, ... of each of R ranges, one after the other, and where each range begins."""
-    ends = count.cumsum()
-    starts = ends - count
-    return np.arange(ends[-1]) + (first - starts).repeat(count), starts
 
 
 def _best(scores: Floats, count: int) -> Ints:

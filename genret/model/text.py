@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -30,9 +31,13 @@ class TextTokens:
         tokenizer.enable_padding(pad_id=tokenizer.token_to_id(pad_token), pad_token=pad_token)
         self._tokenizer = tokenizer
 
+    def of(self, text: str) -> Tensor:
+        """(1, T) the token ids of one text."""
+        return torch.from_numpy(np.array([self._tokenizer.encode(text).ids], np.int64))
+
     def __call__(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         if len(texts) == 1:
-            ids = torch.tensor([self._tokenizer.encode(texts[0]).ids])
+            ids = self.of(texts[0])
             return ids, torch.ones_like(ids)
         found = self._tokenizer.encode_batch(list(texts))
         return torch.tensor([one.ids for one in found]), torch.tensor([one.attention_mask for one in found])
@@ -43,6 +48,10 @@ class HubTokens:
 
     def __init__(self, tokenizer: Any, most: int) -> None:
         self._tokenizer, self._most = tokenizer, most
+
+    def of(self, text: str) -> Tensor:
+        """(1, T) the token ids of one text."""
+        return self([text])[0]
 
     def __call__(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         found = self._tokenizer(list(texts), return_tensors="pt", padding=True, truncation=True, max_length=self._most)

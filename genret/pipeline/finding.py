@@ -28,6 +28,8 @@ class Found(NamedTuple):
     """(Q, k), higher is better; what they are depends on the search."""
     certified: Bools
     """(Q,) True: the model scores no other product higher."""
+    ids: Ints | None = None
+    """(Q, k, L) their semantic IDs, where the search says them."""
 
 
 def by_words(texts: Sequence[str], k: int, index: Snapshot, allowed: Allowed | None) -> Found:
@@ -108,7 +110,8 @@ def top(found: Found, k: int, cap: int | None, ids_of: Callable[[Ints], Ints]) -
     `ids_of`: (n,) positions -> (n, L) semantic IDs.
     """
     if cap is None:
-        return Found(found.positions[:, :k], found.scores[:, :k], found.certified)
+        ids = None if found.ids is None else found.ids[:, :k]
+        return Found(found.positions[:, :k], found.scores[:, :k], found.certified, ids)
     rows = []
     for positions, scores in zip(found.positions, found.scores, strict=True):
         positions, scores = positions[positions >= 0], scores[positions >= 0]

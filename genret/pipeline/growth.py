@@ -75,7 +75,6 @@ class Growth:
         self.own = own
         self._last: _Last | None = None
 
-    @torch.no_grad()
     def over(self, index: Snapshot) -> Prefixes:
         """The model's prefixes with those of products that came since; its own where nothing came."""
         last = self._last  # read once: another thread may replace it
@@ -91,6 +90,7 @@ class Growth:
         self._last = _Last(seen, index.delta, new, prefixes)
         return prefixes
 
+    @torch.no_grad()
     def _grown(self, base: Base, parts: Sequence[_Part]) -> Prefixes:
         """The prefixes with those of products whose IDs the model does not know."""
         new = [part for part in parts if len(part.codes)]

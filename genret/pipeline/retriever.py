@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from genret.ground.checks import path, shown
@@ -193,7 +192,6 @@ class Retriever(Searcher):
             self._calibration = load_calibration(self._run)
         return self._calibration
 
-    @torch.inference_mode()
     def _beam(
         self,
         queries: Sequence[str],
@@ -235,14 +233,18 @@ class Retriever(Searcher):
     ) -> BeamResult | None:
         """The first pass of a search, the fast way; None where there is none."""
         prefixes = self._prefixes(index)
+        if len(queries) == 1:
+            with timed("tokenize"):
+                tokens = self._text_tokens.of(queries[0])
+            with timed("encode"):
+                single = self.model.single_for(tokens, prefixes)
+            with timed("decode"):
+                return None if single is None else search_single(single, index.trie, settings, allowed)
         with timed("tokenize"):
             tokens, mask = self.tokens(queries)
         with timed("encode"):
-            single = self.model.single_for(tokens, prefixes) if len(queries) == 1 else None
-            several = self.model.several_for(tokens, mask, prefixes) if len(queries) > 1 else None
+            several = self.model.several_for(tokens, mask, prefixes)
         with timed("decode"):
-            if single is not None:
-                return search_single(single, index.trie, settings, allowed)
             return None if several is None else search_several(several, index.trie, settings, allowed)
 
     def _tensors(self, trie: Trie) -> DeviceTrie | None:
@@ -281,7 +283,7 @@ class Retriever(Searcher):
             return by_words(texts, plan.beam.k, index, allowed)
         if plan.by == "beam":
             result = self._beam(texts, index, plan.beam, allowed)
-            own = Found(result.positions, result.scores, result.proven)
+            own = Found(result.positions, result.scores, result.proven, result.ids)
             if plan.cosine is None and plan.lexical is None:
                 return own
         with timed("rank"):
@@ -301,7 +303,8 @@ def _typed(queries: Sequence[str], read: Sequence[Spelling], found: Found, index
     some = found.positions >= 0
     with timed("rank"):
         positions = found.positions[some]
-        pairs = zip(index.products(positions), map(tuple, index.trie.id_of(positions).tolist()), strict=True)
+        ids = index.trie.id_of(positions) if found.ids is None else found.ids[some]
+        pairs = zip(index.products(positions), map(tuple, ids.tolist()), strict=True)
     for row, (query, spelling) in enumerate(zip(queries, read, strict=True)):
         scores = found.scores[row][some[row]].tolist()
         hits = tuple(

@@ -136,6 +136,13 @@ def best_rows(scores: Floats, k: int) -> Ints:
     return kept[np.argsort(-scores[kept], kind="stable")][:k].astype(np.int64)
 
 
+def ranges(first: Ints, count: Ints) -> tuple[Ints, Ints]:
+    """The numbers first[r], first[r] + 1, ... of each of R ranges, one after the other, and where each range begins."""
+    ends = count.cumsum()
+    starts = ends - count
+    return np.arange(ends[-1]) + (first - starts).repeat(count), starts
+
+
 def _group_order(groups: Ints) -> tuple[Ints, Ints]:
     """(order, first): a stable order (Q, B) that puts rows of one group side by side, and where each group starts."""
     order = np.argsort(groups, axis=1, kind="stable")

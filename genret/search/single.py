@@ -17,7 +17,7 @@ from genret.ground.errors import GenretError
 from genret.search.beam import BeamResult, BeamSettings
 from genret.search.bits import Ints
 from genret.search.pruning import NEVER, NOT_NUMBERS
-from genret.search.ranking import Floats, rank_products
+from genret.search.ranking import Floats, product_span, ranges
 from genret.search.trie import Allowed, Trie
 
 
@@ -78,14 +78,29 @@ def search_single(
         nodes, scores, kept = found.nodes[best], reached[best], best if same else place[best]
         if level < trie.levels - 1:  # of complete IDs, one that was dropped has k better ones before it
             bound = max(bound, lost)
-    none = np.full((1, len(nodes)), -1)
-    ranking = rank_products(trie, nodes[None], scores[None], none, settings.k, None, allowed)
-    hits = ranking.positions[0] >= 0
+    positions, reached = _ranked(trie, nodes, scores, settings.k, allowed)
     ids = np.full((1, settings.k, trie.levels), -1)
-    ids[0, hits] = trie.id_of(ranking.positions[0, hits])
-    proven = np.array([bound == NEVER or ranking.scores[0, -1] > np.float32(bound)])
+    hits = positions[positions >= 0]
+    ids[0, : len(hits)] = trie.id_of(hits)
+    proven = np.array([bound == NEVER or reached[-1] > np.float32(bound)])
     bounds, ended = np.array([bound], np.float32), np.zeros(1, np.bool_)
-    return BeamResult(ranking.positions, ranking.scores, ids, proven, bounds, np.array([rows]), ended)
+    return BeamResult(positions[None], reached[None], ids, proven, bounds, np.array([rows]), ended)
+
+
+def _ranked(trie: Trie, nodes: Ints, scores: Floats, k: int, allowed: Allowed | None) -> tuple[Ints, Floats]:
+    """(k,) positions and scores of the best products below (B,) complete IDs, each of which has an allowed one.
+
+    What `rank_products` says of one query.
+    """
+    order = np.argsort(-scores, kind="stable")[:k]
+    start, stop = product_span(trie, trie.levels, nodes[order], allowed)
+    counts = np.minimum(stop - start, k)
+    positions, best = np.full(k, -1), np.full(k, NEVER, np.float32)
+    if len(order):
+        nth = ranges(start, counts)[0][:k]
+        positions[: len(nth)] = nth if allowed is None else allowed.nth(nth)
+        best[: len(nth)] = scores[order].repeat(counts)[:k]
+    return positions, best
 
 
 def best_of(scores: Floats, width: int) -> tuple[Ints, float]:
@@ -94,11 +109,12 @@ def best_of(scores: Floats, width: int) -> tuple[Ints, float]:
     NEVER where there is no other; and none that is NEVER is among the best. A GenretError where a score is no number.
     """
     least = max(0, len(scores) - width)
-    ordered = np.partition(scores, (max(0, least - 1), least))  # NaN last
-    if np.isnan(ordered[least:]).any():
+    ordered = scores.copy()
+    ordered.partition((max(0, least - 1), least))  # NaN last
+    if np.isnan(ordered[least:].max()):
         raise GenretError(NOT_NUMBERS)
     lost, bar = float(ordered[least - 1]) if least else NEVER, ordered[least]
-    place = np.flatnonzero((scores >= bar) & (scores > NEVER))
+    place = (scores >= bar if bar > NEVER else scores > NEVER).nonzero()[0]
     if len(place) > width:
         tied = np.flatnonzero(scores[place] == bar)
         place = np.delete(place, tied[width - len(place) :])
