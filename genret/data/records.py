@@ -197,7 +197,7 @@ def _chunk_table(products: Sequence[Product]) -> pa.Table:
     columns: list[Sequence[Any]] = list(zip(*products, strict=True))
     for name in MAPS:
         place = PRODUCT_SCHEMA.get_field_index(name)
-        columns[place] = [list(pairs.items()) for pairs in columns[place]]
+        columns[place] = [tuple(pairs.items()) for pairs in columns[place]]  # tuples: no work for the collector
     arrays = [pa.array(column, field.type) for column, field in zip(columns, PRODUCT_SCHEMA, strict=True)]
     return pa.Table.from_arrays(arrays, schema=PRODUCT_SCHEMA)
 

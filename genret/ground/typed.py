@@ -111,6 +111,8 @@ def _fits_many(value: Any, origin: type, arguments: tuple[Any, ...]) -> bool:
         return True  # one that can be gone through only once, or that would take long
     if issubclass(origin, tuple) and arguments[-1] is not Ellipsis:
         return len(value) == len(arguments) and all(fits(one, hint) for one, hint in zip(value, arguments, strict=True))
+    if all(kind is arguments[0] for kind in set(map(type, value))):
+        return True  # thousands of products, say, at once
     return all(fits(one, arguments[0]) for one in value)
 
 

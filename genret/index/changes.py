@@ -113,31 +113,32 @@ def merged(changes: Iterable[Change]) -> list[Change]:
     changes = list(changes)
     if len(changes) < 2:
         return changes
+    puts = [change for change in changes if change.table is not None]
+    ids = [one for put in puts for one in put.ids]
+    if len(puts) == len(changes) and len(set(ids)) == len(ids):  # nothing went, nothing came twice
+        return [_joined(puts, ids, None)]
     last: dict[str, int] = {}  # id -> its row among all that came, -1 if it went
-    puts: list[Change] = []
     count = 0
     for change in changes:
         if change.table is None:
             last |= dict.fromkeys(change.ids, -1)
         else:
-            last |= {one: count + i for i, one in enumerate(change.ids)}
-            puts.append(change)
+            last.update(zip(change.ids, range(count, count + len(change.ids)), strict=True))
             count += len(change.ids)
     rows = np.fromiter(last.values(), np.int64, len(last))
     gone = [one for one, row in last.items() if row < 0] if (rows < 0).any() else []
     rows = np.sort(rows[rows >= 0])
     found = [Change(gone)] if gone else []
-    return [*found, _joined(puts, rows)] if len(rows) else found
+    return [*found, _joined(puts, ids, rows)] if len(rows) else found
 
 
-def _joined(puts: Sequence[Change], rows: Ints) -> Change:
-    """The given rows, ascending, of all that came."""
-    ids = [one for put in puts for one in put.ids]
+def _joined(puts: Sequence[Change], ids: Sequence[str], rows: Ints | None) -> Change:
+    """The given rows, ascending, of all that came, whose ids these are; all of them where `rows` is None."""
     table = pa.concat_tables([put.table for put in puts]).combine_chunks()
     codes, vectors = np.concatenate([put.codes for put in puts]), None
     if puts[0].embeddings is not None:
         vectors = np.concatenate([put.embeddings for put in puts if put.embeddings is not None])
-    if len(rows) == len(ids):
+    if rows is None or len(rows) == len(ids):
         return Change(ids, table, codes, vectors)
     kept = np.array(ids, object)[rows].tolist()
     return Change(kept, table.take(pa.array(rows)), codes[rows], None if vectors is None else vectors[rows])

@@ -28,8 +28,7 @@ class IdMap:
     @classmethod
     def build(cls, ids: Sequence[str], codes: npt.NDArray[np.integer]) -> IdMap:
         """The map of N product ids and their (N, L) codes. A GenretError for an id that holds the character NUL."""
-        for one in ids:
-            check_id(one)
+        check_ids(ids)
         rows = [tuple(row) for row in codes.tolist()]
         of_product = marisa_trie.RecordTrie(_record(codes.shape[1]), zip(ids, rows, strict=True))
         of_id = marisa_trie.BytesTrie((_key(row), one.encode()) for one, row in zip(ids, rows, strict=True))
@@ -79,10 +78,13 @@ class IdMap:
             raise GenretError(f"{folder}: cannot map its marisa tries ({error}); build the index again") from None
 
 
-def check_id(product_id: str) -> None:
-    """A GenretError unless marisa-trie can hold the id: its records are wrong for keys with the character NUL."""
-    if not isinstance(product_id, str) or not product_id or "\0" in product_id:
-        raise GenretError(f"product id {product_id!r}: expected text of at least one character, and no NUL")
+def check_ids(product_ids: Sequence[str]) -> None:
+    """A GenretError unless marisa-trie can hold the ids: its records are wrong for keys with the character NUL."""
+    if set(map(type, product_ids)) <= {str} and all(product_ids) and "\0" not in "".join(product_ids):
+        return  # all at once
+    for one in product_ids:
+        if not isinstance(one, str) or not one or "\0" in one:
+            raise GenretError(f"product id {one!r}: expected text of at least one character, and no NUL")
 
 
 def _can_be_asked(product_id: str) -> bool:

@@ -94,13 +94,18 @@ class Changing:
         """(n, D) their embeddings; None where the index holds none."""
         return self._pending.embeddings_of(list(ids))
 
+    @typed
+    def holds(self, ids: Iterable[str]) -> list[bool]:
+        """Whether the index holds each of these products, as this transaction found it."""
+        return list(self._pending.holds(list(ids)))
+
     def __contains__(self, product_id: object) -> bool:
         return product_id in self._pending
 
     def _add(self, change: Change, kind: Kind) -> None:
-        for one in change.ids:
-            if one in self._given:
-                raise GenretError(f"{kind}: product {one!r} is given twice; give each once")
+        if not self._given.isdisjoint(change.ids):
+            twice = next(one for one in change.ids if one in self._given)
+            raise GenretError(f"{kind}: product {twice!r} is given twice; give each once")
         self._given.update(change.ids)
         if change.ids:
             self.changes.append(change)

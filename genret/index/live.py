@@ -7,7 +7,6 @@ over the base.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -16,14 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from genret.data.records import Catalogue, product_table
+from genret.data.records import Catalogue
 from genret.ground.checks import shown
 from genret.ground.errors import GenretError
-from genret.ground.typed import check
 from genret.ground.types import Product
 from genret.index.changes import Change, merged, taken, whole
 from genret.index.filters import Condition
-from genret.index.idmap import check_id
+from genret.index.idmap import check_ids
+from genret.index.incoming import checked_table
 from genret.index.snapshot import (
     Base,
     Delta,
@@ -125,16 +124,23 @@ class Pending:
         return len(self._current) + len(self._dead)
 
     def __contains__(self, product_id: object) -> bool:
-        return isinstance(product_id, str) and bool(self._holds([product_id])[0])
+        return isinstance(product_id, str) and bool(self.holds([product_id])[0])
+
+    def holds(self, ids: Sequence[str]) -> Sequence[bool]:
+        """Whether each product is in the index as it now is."""
+        positions = self.base.positions_of(ids).tolist()
+        return [
+            one in self._current or (position >= 0 and position not in self._dead)
+            for one, position in zip(ids, positions, strict=True)
+        ]
 
     def check_ids(self, kind: Kind, ids: Sequence[str]) -> None:
         """A GenretError unless the ids are new ones (to insert), or known ones (to update or delete), each once."""
-        for one in ids:
-            check_id(one)
+        check_ids(ids)
         if len(set(ids)) != len(ids):
             twice = next(one for one, times in Counter(ids).items() if times > 1)
             raise GenretError(f"{kind}: product {twice!r} is given twice; give each once")
-        for one, held in zip(ids, self._holds(ids), strict=True):
+        for one, held in zip(ids, self.holds(ids), strict=True):
             if kind == "insert" and held:
                 raise GenretError(f"insert: product {one!r} is in the index already; use update to replace it")
             if kind != "insert" and not held:
@@ -144,8 +150,7 @@ class Pending:
         self, kind: Kind, products: list[Product], codes: npt.ArrayLike | None, embeddings: npt.ArrayLike | None
     ) -> Change:
         """The change, if it can be made as a whole; else a GenretError."""
-        for product in products:
-            _check_product(kind, product)
+        table = checked_table(kind, products)
         ids = [product.id for product in products]
         self.check_ids(kind, ids)
         if kind == "update" and codes is None:
@@ -156,12 +161,11 @@ class Pending:
                 f"{kind}: codes of shape {array.shape} for {len(ids)} products; expected one row per product"
             )
         check_codes(array, self.base.trie.codebook_sizes)
-        table = _table(kind, products)
         return Change(ids, table, array.astype(np.int64), self._checked_embeddings(kind, ids, embeddings))
 
     def apply(self, change: Change) -> None:
         """Make a change that was checked."""
-        old = [place for one in change.ids if (place := self._current.pop(one, None)) is not None]
+        old = [self._current.pop(one) for one in self._current.keys() & change.ids]
         if old:
             self._is_current.values[old] = False
             self._replaced = True
@@ -179,7 +183,7 @@ class Pending:
         self._popularity.extend(whole(change.table["popularity"]).to_numpy(zero_copy_only=False)[:, None])
         if self._embeddings is not None and change.embeddings is not None:
             self._embeddings.extend(change.embeddings)
-        self._current.update({one: place + i for i, one in enumerate(change.ids)})
+        self._current.update(zip(change.ids, range(place, place + len(change.ids)), strict=True))
 
     def replay(self, changes: Iterable[Change]) -> None:
         """Make changes that were made before: only what each product came to in the end."""
@@ -266,14 +270,6 @@ class Pending:
     def _taken(self, places: Ints) -> pa.Table:
         return taken(self._tables, places)
 
-    def _holds(self, ids: Sequence[str]) -> Sequence[bool]:
-        """Whether each product is in the index as it now is."""
-        positions = self.base.positions_of(ids).tolist()
-        return [
-            one in self._current or (position >= 0 and position not in self._dead)
-            for one, position in zip(ids, positions, strict=True)
-        ]
-
     def _code_row(self, product_id: str) -> Sequence[int]:
         place = self._current.get(product_id)
         return self.base.idmap.semantic_id(product_id) if place is None else self._codes.values[place].tolist()
@@ -304,31 +300,3 @@ def _array(name: str, values: npt.ArrayLike | None) -> npt.NDArray[Any]:
         return np.asarray(values)
     except (TypeError, ValueError) as error:
         raise GenretError(f"{name}={shown(values)}: not an array ({error})") from None
-
-
-def _table(kind: Kind, products: Sequence[Product]) -> pa.Table:
-    """The products as columns; a GenretError where a value is of the wrong kind, or half of a surrogate pair."""
-    try:
-        return product_table(products)
-    except (UnicodeEncodeError, TypeError, AttributeError, pa.ArrowException) as error:
-        for product in products if len(products) > 1 else ():
-            _table(kind, [product])
-        raise GenretError(f"{kind}: product {products[0].id!r} cannot be stored: {error}") from None
-
-
-def _check_product(kind: Kind, product: Product) -> None:
-    """What a catalogue's readers would have refused, and the order of products relies on."""
-    if not isinstance(product, Product):
-        raise GenretError(f"{kind}: {shown(product)} is not a Product")
-    check(f"{kind}: id", product.id, str)
-    check(f"{kind}: title of product {product.id!r}", product.title, str)
-    check(f"{kind}: popularity of product {product.id!r}", product.popularity, float)
-    check(f"{kind}: price of product {product.id!r}", product.price, float | None)
-    if not product.title.strip():
-        raise GenretError(f"{kind}: product {product.id!r} has no title")
-    if not (math.isfinite(product.popularity) and product.popularity > 0):
-        raise GenretError(
-            f"{kind}: product {product.id!r} has popularity {product.popularity}; expected a number above 0"
-        )
-    if product.price is not None and not math.isfinite(product.price):
-        raise GenretError(f"{kind}: product {product.id!r} has price {product.price}; expected a number, or None")

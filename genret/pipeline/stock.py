@@ -6,7 +6,7 @@ which other processes follow. RUN/data stays what the model was trained on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -92,7 +92,7 @@ class Stock:
         vectors = self.ids.embed(wanted)  # before the transaction: it takes longest, and needs nothing of the index
         with self.index.changing() as change:
             self.ids.check(self.index.artifact)
-            known = np.array([product.id in change for product in wanted])
+            known = np.array(change.holds([product.id for product in wanted]))
             new, old = np.flatnonzero(~known).tolist(), np.flatnonzero(known).tolist()
             before = change.products([wanted[row].id for row in old])
             other = [row for row, one in zip(old, before, strict=True) if wanted[row] != one]
@@ -127,7 +127,7 @@ class Stock:
         with self.index.changing() as change:
             if not missing_ok:
                 _check_known(wanted, change)
-            held = [one for one in wanted if one in change]
+            held = [one for one, there in zip(wanted, change.holds(wanted), strict=True) if there]
             change.delete(held)
         there = set(held)
         return Removed(held, [one for one in wanted if one not in there])
@@ -266,8 +266,8 @@ def compact(run: str | Path) -> Compacted:
         return stock.compact()
 
 
-def _check_known(ids: Iterable[str], change: Changing) -> None:
-    missing = [one for one in ids if one not in change]
+def _check_known(ids: Collection[str], change: Changing) -> None:
+    missing = [one for one, held in zip(ids, change.holds(ids), strict=True) if not held]
     if missing:
         others = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         raise GenretError(
