@@ -36,6 +36,8 @@ from genret.search.bits import Ints
 from genret.search.patched import inserted, removed
 from genret.search.trie import Allowed, Trie, check_codes, sort_rows
 
+PATCHED_FROM, BUILT_BELOW = 32768, 25
+"""A trie of fewer products than these, and than so many times as came, is built anew sooner than patched."""
 Kind: TypeAlias = Literal["insert", "update", "delete"]
 """What is asked of the ids of a change: to be new ones, or known ones."""
 
@@ -48,6 +50,10 @@ class Rows:
         self._count = 0
 
     def extend(self, rows: npt.NDArray[Any]) -> None:
+        """Add rows, which nobody changes any more: many at first are kept as they are."""
+        if not self._count and len(rows) > len(self._array):
+            self._array, self._count = rows.astype(self._array.dtype, copy=False), len(rows)
+            return
         end = self._count + len(rows)
         if end > len(self._array):
             larger = np.empty((max(end, 2 * len(self._array)), self._array.shape[1]), self._array.dtype)
@@ -235,23 +241,41 @@ class Pending:
         return Delta(self._trie, self._points, self._order, tuple(self._tables), vectors, self._text)
 
     def _sort(self) -> None:
-        """Bring `_order`, its points and its trie up to date: only what came and went since is looked at one by one."""
+        """Bring `_order`, its points and its trie up to date."""
         if self._replaced:
             gone = np.flatnonzero(~self._is_current.values[:, 0].take(self._order))
-            self._trie = removed(self._trie, gone)
             self._order, self._points = np.delete(self._order, gone), np.delete(self._points, gone)
+            self._trie = self._built(len(gone)) or removed(self._trie, gone)
             self._replaced = False
         fresh = np.flatnonzero(self._is_current.values[self._sorted :, 0]) + self._sorted
         self._sorted = len(self._ids)
         if not len(fresh):
             return
-        fresh = fresh[self._keys(fresh).order(len(fresh))]
-        fresh = fresh[sort_rows(self._codes.values[fresh], self.base.trie.codebook_sizes)]
+        fresh = self._in_order(fresh)
         codes, keys = self._codes.values[fresh], self._keys(fresh)
         before = bucket_points(self._trie, codes, keys, self._keys(self._order))
-        self._trie = inserted(self._trie, codes, before)
         self._order = np.insert(self._order, before, fresh)
+        self._trie = self._built(len(fresh)) or inserted(self._trie, codes, before)
         self._points = np.insert(self._points, before, self.base.points(codes, keys))
+
+    def _built(self, changed: int) -> Trie | None:
+        """The trie of `_order`, of which so many came or went; None where patching the one before costs less."""
+        if len(self._order) >= PATCHED_FROM + BUILT_BELOW * changed:
+            return None
+        return Trie.of_sorted(self._codes.values, self.base.trie.codebook_sizes, self._order)
+
+    def _in_order(self, places: Ints) -> Ints:
+        """These places by semantic ID, and those of one ID by rank."""
+        sizes = self.base.trie.codebook_sizes
+        places = places[sort_rows(self._codes.values[places], sizes)]
+        codes = self._codes.values[places]
+        same = (codes[1:] == codes[:-1]).all(1)
+        shared = np.flatnonzero(np.append(same, False) | np.append(False, same))
+        if len(shared):
+            some = places[shared]
+            some = some[self._keys(some).order(len(some))]
+            places[shared] = some[sort_rows(self._codes.values[some], sizes)]
+        return places
 
     def _keys(self, places: Ints) -> RankKeys:
         """What ranks the products at these places."""

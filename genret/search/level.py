@@ -105,7 +105,8 @@ class Level:
         if self.sets is None:
             return np.where(known, self._child_by_search(nodes, codes), -1)
         slots = self._slots(nodes)
-        child = self._child_by_rank(self.sets, slots, nodes, codes)
+        found, rank = self._ranked(slots, codes)
+        child = np.where(found, self.starts.take(nodes) + rank, -1)
         if self.sets.slots is not None:
             light = np.flatnonzero(slots == 0)
             child[light] = self._child_by_search(nodes[light], codes[light])
@@ -121,6 +122,8 @@ class Level:
         """The first child of each node whose code is not below the given one, and the end of the node's children."""
         low = self.starts.take(nodes).astype(np.int64)
         stop = high = self.starts.take(nodes + 1).astype(np.int64)
+        if self._has_sets_of_all and codes.min(initial=0) >= 0 and codes.max(initial=0) < self.size:
+            return low + self._ranked(nodes, codes)[1], stop
         for _ in range(int((high - low).max(initial=0)).bit_length()):  # halving search of all rows at once
             middle = (low + high) >> 1
             less = (low < high) & (self.codes.take(middle, mode="clip") < codes)
@@ -171,12 +174,17 @@ class Level:
         cells += self.codes.take(children)
         mask.reshape(-1)[cells] = True
 
-    def _child_by_rank(self, sets: ChildSets, slots: Ints, nodes: Ints, codes: Ints) -> Ints:
-        cell = slots * sets.masks.shape[1] + (codes >> 6)
-        word, bit = sets.masks.reshape(-1).take(cell), codes & 63
+    @property
+    def _has_sets_of_all(self) -> bool:
+        return self.sets is not None and self.sets.slots is None
+
+    def _ranked(self, slots: Ints, codes: Ints) -> tuple[Bools, Ints]:
+        """Whether each bit set holds the code, and how many smaller ones."""
+        assert self.sets is not None
+        cell = slots * self.sets.masks.shape[1] + (codes >> 6)
+        word, bit = self.sets.masks.reshape(-1).take(cell), codes & 63
         found = (word >> bit.astype(np.uint64)) & np.uint64(1) != 0
-        rank = sets.ranks.reshape(-1).take(cell) + bits.below(word, bit)
-        return np.where(found, self.starts.take(nodes) + rank, -1)
+        return found, self.sets.ranks.reshape(-1).take(cell) + bits.below(word, bit)
 
     def _child_by_search(self, nodes: Ints, codes: Ints) -> Ints:
         child, stop = self.lower_bound(nodes, codes)

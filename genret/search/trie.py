@@ -164,21 +164,19 @@ class Trie:
         """(n, L) codes -> (n,) start and (n,) stop: the positions of these IDs; both the insertion point of an ID that
         is not there."""
         columns = np.asarray(codes, dtype=np.int64).reshape(-1, self.levels).T
-        nodes = np.zeros(columns.shape[1], np.int64)
+        starts = np.zeros(columns.shape[1], np.int64)
         if not self.num_products:
-            return nodes, nodes
-        points = np.full(columns.shape[1], -1, np.int64)
+            return starts, starts
+        stops, rows, nodes = starts.copy(), np.arange(len(starts)), starts  # `rows`: whose prefix is there so far
         for depth, (level, column) in enumerate(zip(self._levels, columns, strict=True), start=1):
-            child, stop = level.lower_bound(nodes, column)
-            found = (child < stop) & (level.codes.take(child, mode="clip") == column)
-            ended = np.flatnonzero(~found & (points < 0))
-            if len(ended):
-                points[ended] = self.product_range(depth, child[ended] - 1)[1]  # where the node before it ends
-                if points.min() >= 0:
-                    return points, points
-            nodes = np.where(found, child, 0)
-        start, stop = self.product_range(self.levels, nodes)
-        return np.where(points < 0, start, points), np.where(points < 0, stop, points)
+            codes = column[rows]
+            child, stop = level.lower_bound(nodes, codes)
+            found = (child < stop) & (level.codes.take(child, mode="clip") == codes)
+            ended = rows[~found]
+            starts[ended] = stops[ended] = self.product_range(depth, child[~found] - 1)[1]  # where the one before ends
+            rows, nodes = rows[found], child[found]
+        starts[rows], stops[rows] = self.product_range(self.levels, nodes)
+        return starts, stops
 
     def save(self, folder: str | Path) -> None:
         """Write the arrays as .npy files, and `trie.json`, into `folder` (made if missing)."""
