@@ -260,3 +260,21 @@ def test_the_filter_cache_keeps_the_last_used() -> None:
     cache.put("c", one)
     assert cache.get("b") is None
     assert cache.get("a") is cache.get("c") is one
+
+
+def test_a_trie_that_is_built_anew_is_the_one_that_patching_gives(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever costs less is done; array by array they are the same."""
+    monkeypatch.setattr("genret.index.live.BUILT_BELOW", 0)
+    readers = {most: Index.open(shop.folder / "index") for most in (0, 1 << 30)}
+    for _ in range(25):
+        shop.do(str(shop.rng.choice(["insert", "insert", "update", "move", "delete"])), 3)
+        tries = []
+        for most, reader in readers.items():
+            monkeypatch.setattr("genret.index.live.PATCHED_FROM", most)
+            delta = reader.snapshot().delta
+            tries.append({} if delta is None else delta.trie._arrays())
+        patched, built = tries
+        assert patched.keys() == built.keys()
+        for name, array in patched.items():
+            assert array.dtype == built[name].dtype, name
+            assert np.array_equal(array, built[name]), name
