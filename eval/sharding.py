@@ -6,7 +6,9 @@
 The grocery catalogue is built with `lsa` embeddings below `--work` and its index cut by L1 range. Test queries then go
 to both: plain, filtered, exact and hybrid. Two answers are equal if their products, their certificates and what was
 read are, and their scores up to 1e-4; products whose scores differ by less may change places, which is counted apart.
-A shard counts as asked if it was asked for products: by the beam, by BM25, or by both.
+A shard counts as asked if it was asked for products: by the beam, by BM25, or by both. Beside that stands in how many
+shards lie the products that make an answer: its hits and, where two lists are fused, all of both lists, since every
+product of either is scored by both. Fewer can't be asked.
 """
 
 from __future__ import annotations
@@ -87,10 +89,23 @@ def measured(whole: Retriever, shards: ShardedRetriever, queries: list[str], opt
         "ties swapped": sum(one.swapped for one in pairs),
         "certified": sum(one.exact for one in found),
         "shards asked": round((after.asked - before.asked) / len(queries), 2),
+        "hold its products": round(float(np.mean(holding(whole, shards, queries, options))), 2),
         "of": after.of,
         "cpu ms, shards": round(1e3 * seconds / len(queries), 1),
         "cpu ms, whole": round(1e3 * alone / len(queries), 1),
     }
+
+
+def holding(whole: Retriever, shards: ShardedRetriever, queries: list[str], options: Mapping[str, Any]) -> list[int]:
+    """In how many shards the products lie of which each answer is made."""
+    lists = [whole.search(queries, **options)]
+    if options["hybrid"]:
+        width = options["beam_width"]  # each list is as long as the beam is wide
+        lists = [whole.search(queries, width, beam_width=width, **one) for one in ({"hybrid": False}, {"by": "bm25"})]
+    owners = shards.about.owners
+    return [
+        len({int(owners[hit.semantic_id[0]]) for found in some for hit in found}) for some in zip(*lists, strict=True)
+    ]
 
 
 def report(rows: list[dict[str, Any]], settings: Mapping[str, Any], machine: Mapping[str, Any]) -> str:
