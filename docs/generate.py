@@ -28,6 +28,7 @@ RESULTS = {
     "training": ROOT / "eval/results/training/demo-test/training.md",
     "training-homedepot": ROOT / "eval/results/training/homedepot-dev/training.md",
     "serving": ROOT / "eval/results/serving/serving.md",
+    "soak": ROOT / "eval/results/soak/serving.md",
     "explorer": ROOT / "eval/results/explorer/explorer.md",
     "changes": ROOT / "eval/results/changes/changes.md",
     "speed": ROOT / "eval/results/speed/speed.md",
