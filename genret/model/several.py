@@ -101,7 +101,9 @@ class SeveralQueries:
         if model.look_below:
             below = min(model.look_below, scores.shape[1])
             rest = scores.shape[1] - below
-            best = np.sort(np.argpartition(scores, rest)[:, rest:]) if rest else np.tile(np.arange(below), (count, 1))
+            best = np.tile(np.arange(below), (count, 1))
+            if rest:
+                best = np.sort(np.argpartition(model.promises(scores, self._query), rest)[:, rest:])
             owners = np.repeat(np.arange(count), below)
             mass[owners, best.ravel()] = self._leaf_masses(model.coarse_level, best.ravel(), owners, shift)
         masses = [mass]

@@ -30,6 +30,8 @@ class Vectors:
         self.coarse_level, self.look_below, self.starts = prefixes.coarse_level, prefixes.look_below, starts
         self.coarse, self.coarse_bias = prefixes.coarse.detach(), prefixes.coarse_bias.detach()
         self.leaves, self.leaf_bias = prefixes.leaves.detach(), prefixes.leaf_bias.detach().numpy()
+        spread = prefixes.spread()
+        self._spread = None if spread is None else spread.numpy()
         self._by_dimension = self.coarse.t().contiguous()
         """(D, n): one query reads the whole table, in half the time where each dimension is in one piece."""
 
@@ -37,6 +39,10 @@ class Vectors:
         """(n,) the scores of the coarse prefixes by their own vectors."""
         found: Floats = torch.addmv(self.coarse_bias, self._by_dimension.t(), query).numpy()
         return found
+
+    def promises(self, scores: Floats, query: Tensor) -> Floats:
+        """(..., n) by what the coarse prefixes to look below are chosen, of their (..., n) scores; query (..., D)."""
+        return scores if self._spread is None else scores + query.square().sum(-1, keepdim=True).numpy() * self._spread
 
     def leaf_range(self, level: int, nodes: Ints) -> tuple[Ints, Ints]:
         """(n,) the first leaf below each node of a level (-1: the root), and the first that is not."""
@@ -98,7 +104,7 @@ class Worth:
         self._shift = scores.max()
         mass = np.exp(np.maximum(scores - self._shift, np.float32(-REACH)))
         if vectors.look_below:
-            seen = _best(scores, vectors.look_below)
+            seen = _best(vectors.promises(scores, self._query), vectors.look_below)
             starts, offsets = self._look_below(vectors.coarse_level, seen)
             self._seen, self._offsets = seen, offsets
             mass[seen] = np.add.reduceat(self._leaves, starts)

@@ -24,6 +24,10 @@ from genret.search.first import first_levels
 
 REACH = 80.0
 """How far (nats) values may lie from a query's best before they are cut: exp of more leaves float32."""
+SPREAD_FROM = 1 << 17
+"""So many IDs make it worth knowing how far the IDs of a coarse prefix lie apart: `PrefixValues.spread`."""
+AT_ONCE = 1 << 16
+"""IDs that are looked at together to find that."""
 TINY = 1e-30
 NEVER = -1e9
 """As a logit: no probability. Not -inf, whose gradients are NaN."""
@@ -63,6 +67,7 @@ class PrefixValues(Prefixes):
         coarse = counts[self.coarse_level] if self.coarse_level >= 0 else 0
         self.coarse, self.leaves = (nn.Parameter(torch.zeros(count, width)) for count in (coarse, counts[-1]))
         self.coarse_bias, self.leaf_bias = (nn.Parameter(torch.zeros(count)) for count in (coarse, counts[-1]))
+        self._spread: tuple[tuple[int, int], Tensor] | None = None  # what `leaves` were when it was found
 
     @torch.no_grad()
     def start_from(self, codes: Tensor, vectors: Tensor) -> None:
@@ -87,12 +92,39 @@ class PrefixValues(Prefixes):
             shift = scores.detach().amax(1, keepdim=True)
             mass = (scores - shift).clamp_min_(-REACH).exp_()
             if self.look_below:
-                best = _best(scores.detach(), self.look_below)
+                best = _best(self._promise(scores.detach(), query), self.look_below)
                 mass = mass.scatter(1, best, self._seen(query, shift, best))
             masses = [mass]
             for level in range(self.coarse_level, 0, -1):
                 masses.insert(0, segment_sum(masses[0], self._starts(level)))
         return Worth(query, shift, masses)
+
+    @torch.no_grad()
+    def spread(self) -> Tensor | None:
+        """(n,) what a coarse prefix promises beside its own value, per squared length of a query. None where there are
+        fewer IDs than `SPREAD_FROM`.
+
+        The log of the mean of exp(score) exceeds the mean score by half the scores' variance, to second order; and
+        that is the mean squared distance of its IDs' vectors from its own, where these lie alike in all directions.
+        """
+        count, width = self.leaves.shape
+        if count < SPREAD_FROM or self.coarse_level < 0 or self.training:  # training changes the vectors all the time
+            return None
+        read = self.leaves.data_ptr(), 0 if self.leaves.is_inference() else self.leaves._version
+        if self._spread is None or self._spread[0] != read:
+            nodes = torch.arange(len(self.coarse) + 1, device=self.leaves.device)
+            for level in range(self.coarse_level + 1, self.levels):
+                nodes = self._starts(level)[nodes]
+            owner = torch.repeat_interleave(torch.arange(len(self.coarse), device=nodes.device), nodes.diff())
+            pairs = zip(self.leaves.split(AT_ONCE), owner.split(AT_ONCE), strict=True)
+            apart = torch.cat([(ids.float() - self.coarse[own].float()).square().sum(1) for ids, own in pairs])
+            self._spread = read, torch.segment_reduce(apart, "mean", lengths=nodes.diff()) / (2 * width)
+        return self._spread[1]
+
+    def _promise(self, scores: Tensor, query: Tensor) -> Tensor:
+        """(Q, n) by what the prefixes to look below are chosen, of their (Q, n) scores by their own vectors."""
+        spread = self.spread()
+        return scores if spread is None else scores + query.detach().square().sum(1, keepdim=True) * spread
 
     def log_probs(self, level: int, correction: Tensor, worth: Worth, queries: Tensor, nodes: Tensor) -> Tensor:
         """(R, K_level) float32 log-probabilities of the codes that follow `nodes` (R,), for the queries of `worth`.

@@ -12,6 +12,8 @@ from genret.ground.settings import check_ranges
 from genret.ground.typed import typed_fields
 
 Start = Literal["cold", "dense"]
+LARGE = 1 << 18
+"""Products from which on fewer prefixes do: they have `values.SPREAD_FROM` IDs, unless most share one."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class ModelSettings:
     products' mean; 1: to the prefixes of the first two levels, and from these to the IDs; 2: to the IDs below the
     `look_below` most promising of these prefixes as well."""
     look_below: int = 0
-    """0: one prefix for every 80 products, but at least 256 and at most 1,024 (`looks_below`)."""
+    """0: one prefix for every 80 products, but at least 256 and at most 1,024; 256 for the largest catalogues, where
+    these are chosen better (`looks_below`)."""
     beam_width: int = 50
     """How wide a search of this model is unless it is told otherwise."""
 
@@ -72,9 +75,10 @@ class ModelSettings:
         """How many prefixes a query looks below in so large a catalogue; None where prefixes have no own values.
 
         256 give what exact search finds among 20,000 products, and 1,024 among 55,000, where 256 lose a point of
-        recall@100 and 683 half of one, on dev (eval/EXPERIMENTS.md).
+        recall@100 and 683 half of one, on dev (eval/EXPERIMENTS.md). Among a million, where a prefix holds thirty IDs
+        and is chosen by how far apart these lie as well (`PrefixValues.spread`), 256 find nearly all that 1,024 do.
         """
-        below = self.look_below or min(max(products // 80, 256), 1024)
+        below = self.look_below or (min(max(products // 80, 256), 1024) if products < LARGE else 256)
         return {0: None, 1: 0, 2: below}[self.lookahead]
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_model import TEXT, assert_same, made, shapes
 
+from genret.model import values
 from genret.model.plain import Searched
 from genret.model.values import PrefixValues
 from genret.search.beam import BeamResult, BeamSettings, beam_search
 from genret.search.several import search_several
+from genret.search.single import search_single
 from genret.search.trie import Allowed, Trie
 
 
@@ -70,3 +73,21 @@ def test_models_of_other_kinds_are_left_to_the_other_way() -> None:
     model, _ = made((4, 3, 5), 30, 0)
     tokens = torch.tensor([[3, 4], [5, 6]])
     assert model.to(torch.bfloat16).several_for(tokens, torch.ones_like(tokens)) is None
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_all_ways_look_below_the_same_prefixes_by_how_far_their_ids_lie(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(values, "SPREAD_FROM", 1)
+    model, trie = made((4, 3, 5), 60, seed, look_below=3)
+    prefixes = model.decoder.prefixes
+    assert isinstance(prefixes, PrefixValues)
+    assert prefixes.spread() is not None
+    asked, tokens = BeamSettings(5, 10), torch.randint(1, TEXT, (1, 4))
+    assert_same(*answers(model, [4, 2, 3], trie, asked))
+    single = model.single_for(tokens)
+    assert single is not None
+    alone = search_single(single, trie, asked)
+    assert alone is not None
+    assert_same(alone, beam_search(model.decoder_for(tokens), trie, asked))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genret.model import values
 from genret.model.prefix import UNKNOWN
 from genret.model.values import PrefixValues, coarse_level, segment_sum
 
@@ -87,6 +90,33 @@ def test_looking_below_some_prefixes_is_exact_for_these_and_the_mean_for_others(
     expected = means.scatter(1, best, full.gather(1, best))
     torch.testing.assert_close(mass, expected, rtol=1e-4, atol=1e-6)
     assert (full >= means * (1 - 1e-4)).all()  # Jensen
+
+
+def test_of_two_prefixes_alike_that_whose_ids_lie_further_apart_is_looked_below(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    codes = torch.tensor([[0, 0, 0], [0, 0, 1], [1, 0, 0], [1, 0, 1]])
+    near, far = torch.tensor([0.1, -0.1]), torch.tensor([2.0, -2.0])
+    vectors = torch.zeros(4, WIDTH)
+    vectors[:, 0], vectors[:, 1] = 1.0, torch.cat([near, far])
+    made = started((2, 2, 2), codes, vectors, look_below=1).eval()
+    query = torch.zeros(1, WIDTH)
+    query[0, :2] = 1.0
+    assert made.spread() is None, "there are few IDs"
+    monkeypatch.setattr(values, "SPREAD_FROM", 4)
+    spread = made.spread()
+    assert spread is not None
+    torch.testing.assert_close(spread, torch.tensor([0.01, 4.0]) / (2 * WIDTH))
+    worth = made.worth(query)
+    found = worth.masses[-1].log() + worth.shift
+    wanted = torch.tensor([1 + math.log(2), torch.logsumexp(1 + far, 0).item()])
+    torch.testing.assert_close(found[0], wanted)
+    with torch.no_grad():
+        made.leaves.mul_(2.0)
+    changed = made.spread()
+    assert changed is not None
+    assert not torch.equal(changed, spread), "it follows the vectors"
+    assert made.train().spread() is None
 
 
 def test_codes_that_lead_nowhere_share_the_backoff_and_an_unknown_prefix_has_all_of_it() -> None:

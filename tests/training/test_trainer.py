@@ -253,14 +253,15 @@ def test_wrong_settings_are_one_clear_error(
         (ModelSettings(), 100, 256),
         (ModelSettings(), 20_000, 256),
         (ModelSettings(), 54_667, 683),
-        (ModelSettings(), 10**7, 1024),
+        (ModelSettings(), 250_000, 1024),
+        (ModelSettings(), 10**7, 256),
         (ModelSettings(look_below=64), 10**7, 64),
         (ModelSettings(lookahead=1), 100, 0),
         (ModelSettings(lookahead=0), 100, None),
     ],
-    ids=["small", "20,000", "55,000", "huge", "as told", "one step", "none"],
+    ids=["small", "20,000", "55,000", "250,000", "huge", "as told", "one step", "none"],
 )
-def test_a_query_looks_below_more_prefixes_where_there_are_more(
+def test_a_query_looks_below_as_many_prefixes_as_the_catalogue_wants(
     settings: ModelSettings, products: int, below: int | None
 ) -> None:
     assert settings.looks_below(products) == below
