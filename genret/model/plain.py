@@ -88,6 +88,8 @@ class Searched:
         single = self._laid_out(prefixes)
         if single is None:
             return None
+        if single.text is not None:
+            return single.begin_text(input_ids[0].numpy())
         query, states = self._read(single, input_ids, None)
         return None if query is None else single.begin(states, query)
 
@@ -106,7 +108,7 @@ class Searched:
         prefixes = prefixes or self.decoder.prefixes
         single = self._single  # read once: another thread may replace it
         if single is None or not single.fits(self.decoder, prefixes):
-            self._single = single = SingleModel.of(self.decoder, prefixes)
+            self._single = single = SingleModel.of(self.decoder, prefixes, self.encoder)
         return single
 
     def _read(self, single: SingleModel, input_ids: Tensor, mask: Tensor | None) -> tuple[Tensor | None, Tensor | None]:

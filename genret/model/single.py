@@ -22,7 +22,9 @@ from torch import Tensor, nn
 
 from genret.model.decoder import CodewordDecoder
 from genret.model.prefix import Prefixes
+from genret.model.query_encoder import QueryEncoder
 from genret.model.single_layers import Memory, SingleLayers
+from genret.model.single_text import SingleText
 from genret.model.single_worth import Vectors, Worth
 from genret.model.values import PrefixValues
 from genret.search.ranking import ranges
@@ -50,7 +52,8 @@ class _Level(NamedTuple):
 class SingleModel:
     """The weights of a decoder with prefix values, laid out for one query at a time. Safe to share between threads."""
 
-    def __init__(self, decoder: CodewordDecoder, prefixes: PrefixValues) -> None:
+    def __init__(self, decoder: CodewordDecoder, prefixes: PrefixValues, text: SingleText | None = None) -> None:
+        """`text`: the encoder, where its kind allows to read queries by that."""
         correction, scale = decoder.correction, decoder.value_scale
         assert correction is not None, "prefix values come with a dense start"
         assert scale is not None, "and are scaled"
@@ -60,24 +63,31 @@ class SingleModel:
         self.scale = float(scale.exp())
         self._compared: tuple[weakref.ref[Trie], bool] | None = None
         self._decoder, self._prefixes = decoder, prefixes
-        self._held = _held(decoder, prefixes)
+        self.text = text
+        self._held = [*_held(decoder, prefixes), *(() if text is None else text.held)]
         self._counted = [one for one in self._held if not one.is_inference()]  # the others never change
         self._laid_out = self._places(), self._versions()
         # An untrained correction is zero whatever the states are, so that these need not be found.
-        self.layers = SingleLayers(decoder) if correction.weight.any() else None
+        counts = [len(one.starts) - 1 for one in self.levels]
+        self.layers = SingleLayers(decoder, counts) if correction.weight.any() else None
         self.biases = [head.bias.detach().numpy() for head in decoder.heads if isinstance(head, nn.Linear)]
 
     @classmethod
     @torch.inference_mode()
-    def of(cls, decoder: CodewordDecoder, prefixes: Prefixes | None) -> SingleModel | None:
-        """The decoder with these prefixes; None where it is on a GPU, not in float32, or of another kind."""
+    def of(
+        cls, decoder: CodewordDecoder, prefixes: Prefixes | None, encoder: QueryEncoder | None = None
+    ) -> SingleModel | None:
+        """The decoder with these prefixes; None where it is on a GPU, not in float32, or of another kind.
+
+        With its `encoder`, if that allows it, queries are read in numpy (`begin_text`).
+        """
         if not isinstance(prefixes, PrefixValues) or decoder.value_scale is None:
             return None
         plain = all(isinstance(head, nn.Linear) for head in decoder.heads)
         held = _held(decoder, prefixes)
         if not plain or any(one.device.type != "cpu" or one.dtype not in (torch.float32, torch.int64) for one in held):
             return None
-        return cls(decoder, prefixes)
+        return cls(decoder, prefixes, None if encoder is None else SingleText.of(encoder))
 
     def fits(self, decoder: CodewordDecoder, prefixes: Prefixes | None) -> bool:
         """Whether this is of that decoder with those prefixes, as their weights are now."""
@@ -109,6 +119,15 @@ class SingleModel:
         """(1, T, d_memory) states, where they are read, and (1, D) embedding of a query -> its decoder."""
         memory = [] if self.layers is None or states is None else self.layers.memory(states[0])
         return SingleQuery(self, memory, query[0].float() * self.scale)
+
+    def begin_text(self, ids: Ints) -> SingleQuery | None:
+        """(T,) text tokens of a query -> its decoder; None where the encoder embeds no queries."""
+        assert self.text is not None, "asked only where there is one"
+        query, states = self.text.read(ids, self.reads_states)
+        if query is None:
+            return None
+        memory = [] if self.layers is None or states is None else self.layers.memory(torch.from_numpy(states))
+        return SingleQuery(self, memory, torch.from_numpy(query * np.float32(self.scale)))
 
 
 class _Beams(NamedTuple):
@@ -196,7 +215,7 @@ class SingleQuery:
             values += model.biases[level][asked.codes]
         else:
             path = beams.path[:, beams.alive]
-            found, past = model.layers.step(path, self._memory, beams.past)
+            found, past = model.layers.step(path, beams.nodes[beams.alive], self._memory, beams.past)
             self._beams = beams._replace(past=past)
             values += found.numpy()[rows, asked.codes]
         values -= np.maximum.reduceat(values, asked.starts)[rows]

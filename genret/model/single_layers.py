@@ -1,9 +1,9 @@
 """The decoder's transformer for the beams of one query: how it corrects what the query's embedding says.
 
 `SingleLayers` lays the weights out once, `memory` reads an encoded query, and `step` is a level. What is the same for
-all queries is looked up: the inputs of a level's codes, their projections, and what the first layer makes of first
-codes. What is the same for all levels (the query's keys times the weights that ask them) is multiplied once per query,
-by matrices that are multiplied together before; and the heads' two matrices are one.
+all queries is looked up: the inputs of a level's codes, their projections, and what the first layer made of a prefix
+the last time. What is the same for all levels (the query's keys times the weights that ask them) is multiplied once per
+query, by matrices that are multiplied together before; and the heads' two matrices are one.
 
 Letters: B beams, T text length, L levels so far, H heads, d model width, K codes of a level.
 """
@@ -23,6 +23,8 @@ from genret.model.decoder import CodewordDecoder, DecoderLayer
 from genret.search.vocab import START
 
 Ints = npt.NDArray[np.int64]
+MOST_MADE = 1 << 16
+"""Prefixes of one length of which what the first layer makes is kept, if there are no more."""
 
 
 class Memory(NamedTuple):
@@ -144,7 +146,8 @@ class Layer:
 class SingleLayers:
     """The transformer's weights, and the heads with the correction multiplied in."""
 
-    def __init__(self, decoder: CodewordDecoder) -> None:
+    def __init__(self, decoder: CodewordDecoder, counts: Sequence[int]) -> None:
+        """`counts`: how many prefixes of each length are known, from none on."""
         correction, scales = decoder.correction, decoder.log_scale
         assert correction is not None, "of a dense start"
         assert scales is not None, "of a dense start"
@@ -161,7 +164,7 @@ class SingleLayers:
         self._seen = torch.cat([projected[:, width:] for _, projected in self.inputs])  # of all levels' codes
         self._begins = np.cumsum([0, *map(len, inputs)])  # where each level's codes begin there
         self._asking = [torch.cat([x, projected[:, :width]], 1) for x, projected in self.inputs]  # (K, 2d)
-        self._made = [self.first[0]] + [self._second(first) for _ in self.inputs[1:2]]
+        self._made = [_Made(count, width) if count <= MOST_MADE else None for count in counts]
         self.heads = [
             ((head.weight @ correction.weight).t() * scale, head.bias)  # (d, K), (K,)
             for head, scale in zip(_linear(decoder.heads), scales.exp(), strict=True)
@@ -171,14 +174,16 @@ class SingleLayers:
         """(T, d_memory) the encoded query -> what each layer asks of it."""
         return [layer.memory(states) for layer in self.layers]
 
-    def step(self, codes: Ints, memory: Sequence[Memory], past: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """(L, B) the codes so far of the beams -> (B, K) what is added to the logits of the next level.
+    def step(
+        self, codes: Ints, nodes: Ints, memory: Sequence[Memory], past: Sequence[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """(L, B) the codes so far of the beams, and their (B,) numbers -> (B, K) what is added to the next logits.
 
         And each further layer's keys and values so far, (L + 1, B, 2d); `past` are those of the levels before, of these
         beams. The first layer's are looked up. Before the first code, there is one beam.
         """
         level = len(codes)
-        x, seen = self.layers[0].read(self._looked_back(codes), memory[0]), list[Tensor]()
+        x, seen = self.layers[0].read(self._looked_back(codes, nodes), memory[0]), list[Tensor]()
         for index, layer in enumerate(self.layers[1:]):
             x, own = layer.look_back(x, layer.project(x), past[index] if level else None)
             x = layer.read(x, memory[index + 1])
@@ -186,24 +191,35 @@ class SingleLayers:
         weight, bias = self.heads[level]
         return torch.addmm(bias, torch.layer_norm(x, *self.norm), weight), seen
 
-    def _looked_back(self, codes: Ints) -> Tensor:
-        """(L, B) -> (B, d) what the first layer's self-attention makes of the beams: of no or one code, looked up."""
+    def _looked_back(self, codes: Ints, nodes: Ints) -> Tensor:
+        """(L, B) codes of (B,) nodes -> (B, d) what the first layer's self-attention makes of them, found once each."""
+        made = self._made[len(codes)]
+        if made is None:
+            return self._look_back(codes)
+        new = np.flatnonzero(~made.known[nodes])
+        if len(new):
+            made.table[nodes[new]] = self._look_back(codes[:, new]).numpy()
+            made.known[nodes[new]] = True  # only now: another thread may look
+        return torch.from_numpy(made.table.take(nodes, 0))
+
+    def _look_back(self, codes: Ints) -> Tensor:
+        """(L, B) -> (B, d)."""
         level, rows = codes.shape
         if not level:
-            return self._made[0]
-        last = torch.from_numpy(codes[-1])
-        if level == 1:
-            return self._made[1].index_select(0, last)
+            return self.first[0]
         places = np.zeros((level + 1, rows), np.int64)
         places[1:] = codes + self._begins[1 : level + 1, None]
         seen = self._seen.index_select(0, torch.from_numpy(places.reshape(-1))).view(level + 1, rows, -1)
-        x, query = self._asking[level].index_select(0, last).chunk(2, 1)
+        x, query = self._asking[level].index_select(0, torch.from_numpy(codes[-1])).chunk(2, 1)
         return self.layers[0].attend(x, query, seen)
 
-    def _second(self, first: Layer) -> Tensor:
-        """(K, d) what the first layer's self-attention makes of each first code."""
-        x, projected = self.inputs[1]
-        return first.look_back(x, projected, self.first[1].expand(-1, len(x), -1))[0]
+
+class _Made:
+    """What the first layer's self-attention makes of prefixes of one length, whatever the query is."""
+
+    def __init__(self, count: int, width: int) -> None:
+        self.table = np.empty((count, width), np.float32)  # takes memory where it is filled
+        self.known = np.zeros(count, np.bool_)
 
 
 def _linear(layers: nn.ModuleList) -> list[nn.Linear]:
