@@ -1,7 +1,7 @@
 """The text of one query, read on a CPU: what `QueryEncoder` computes where its encoder is `TokenVectors`.
 
 In numpy: so few numbers take less time than torch takes to begin. `SingleText.of(encoder)` looks the weights up once.
-Knows the encoder's weights; no decoder. Letters: T text length, D width of the embedding.
+Letters: T text length, D width of the embedding.
 """
 
 from __future__ import annotations
