@@ -185,7 +185,8 @@ class Store:
                 state = patiently(lambda: _state(connection, self.path))
                 rows = _rows(connection, self.path, state, after(state))
             finally:
-                connection.execute("ROLLBACK")
+                if not _left_transaction(connection):
+                    self._reader = None
             self._seen = seen
             return Read(state, rows)
 
@@ -259,15 +260,7 @@ class Store:
 
     def _undo(self) -> None:
         """Back to before the transaction; where even that fails, with a new connection."""
-        connection = self._writer
-        if connection is None:
-            return
-        try:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            with suppress(sqlite3.Error):
-                connection.close()
+        if self._writer is not None and not _left_transaction(self._writer):
             self._writer = None
 
     def _reading(self) -> sqlite3.Connection:
@@ -318,6 +311,18 @@ class Store:
                 f"{self.path}: ends at change {last}, but change {int(number)} was made: its write-ahead log "
                 f"{self.path.name}-wal was cut or damaged; restore both from a copy, or delete {note} to go on without"
             )
+
+
+def _left_transaction(connection: sqlite3.Connection) -> bool:
+    """Whether the connection is in no transaction any more; closed where it could not leave its own."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        return True
+    except sqlite3.Error:
+        with suppress(sqlite3.Error):
+            connection.close()
+        return False
 
 
 def _fill(connection: sqlite3.Connection, state: State, rows: list[Row]) -> None:
