@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -31,7 +33,7 @@ ROWS = st.fixed_dictionaries(
 )
 
 
-def by_arrow(row: dict) -> Product:
+def by_arrow(row: dict[str, Any]) -> Product:
     for name in ("attributes", "numbers"):
         row[name] = dict(row[name] or ())
     for name in ("category", "stores"):
@@ -41,7 +43,7 @@ def by_arrow(row: dict) -> Product:
 
 @given(st.lists(ROWS, min_size=1, max_size=20), st.integers(0, 19), st.integers(1, 20), st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_products_are_read_as_arrow_reads_them(rows: list[dict], first: int, count: int, twice: bool) -> None:
+def test_products_are_read_as_arrow_reads_them(rows: list[dict[str, Any]], first: int, count: int, twice: bool) -> None:
     table = pa.Table.from_pylist(rows, PRODUCT_SCHEMA)
     table = table.slice(min(first, len(rows) - 1), count)
     if twice:
