@@ -1,4 +1,4 @@
-"""Single cells of Arrow columns as Python values, read from the columns' memory: `reader(column)(row)`.
+"""Some cells of Arrow columns as Python values, read from the columns' memory: `reader(column)(rows)`.
 
 `to_pylist` makes an object of Arrow for every value on the way, which for a few rows costs more than all the rest of a
 search. Knows the types that `PRODUCT_SCHEMA` is made of.
@@ -6,14 +6,14 @@ search. Knows the types that `PRODUCT_SCHEMA` is made of.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
 import pyarrow as pa
 
-Reader = Callable[[int], Any]
-"""Row -> its value as `to_pylist` has it; but a map is a dictionary."""
+Reader = Callable[[Sequence[int]], list[Any]]
+"""Rows -> their values as `to_pylist` has them; but a map is a dictionary."""
 Span = Callable[[int, int], list[Any]]
 """The first row of some, and the first that is not -> their values."""
 
@@ -21,17 +21,18 @@ Span = Callable[[int, int], list[Any]]
 def reader(column: pa.Array) -> Reader:
     """Of a column of texts, floats, flags, or lists and maps of texts and floats; a TypeError for others."""
     kind = column.type
+    if pa.types.is_string(kind):
+        ends, octets = _ends(column), _octets(column)
+        return _with_nulls(column, lambda rows: [str(octets[ends[row] : ends[row + 1]], "utf-8") for row in rows])
     if pa.types.is_boolean(kind):
         return _with_nulls(column, _flags(column.buffers()[1], column.offset))
     if pa.types.is_map(kind):
         return _with_nulls(column, _maps(column))
     if pa.types.is_list(kind):
-        return _with_nulls(column, _lists(column))
-    if pa.types.is_string(kind):
-        ends, octets = _ends(column), _octets(column)
-        return _with_nulls(column, lambda row: str(octets[ends[row] : ends[row + 1]], "utf-8"))
+        ends, items = _ends(column), _span(column.values)
+        return _with_nulls(column, lambda rows: [items(ends[row], ends[row + 1]) for row in rows])
     span = _span(column)
-    return lambda row: span(row, row + 1)[0]
+    return lambda rows: [span(row, row + 1)[0] for row in rows]
 
 
 def _span(column: pa.Array) -> Span:
@@ -45,16 +46,18 @@ def _span(column: pa.Array) -> Span:
     if not column.null_count:
         return found
     there = _flags(column.buffers()[0], column.offset)
-    return lambda first, stop: [
-        value if there(row) else None for row, value in enumerate(found(first, stop), start=first)
-    ]
+    return lambda first, stop: _where(there(range(first, stop)), found(first, stop))
 
 
 def _with_nulls(column: pa.Array, found: Reader) -> Reader:
     if not column.null_count:
         return found
     there = _flags(column.buffers()[0], column.offset)
-    return lambda row: found(row) if there(row) else None
+    return lambda rows: _where(there(rows), found(rows))
+
+
+def _where(there: Sequence[bool], values: Sequence[Any]) -> list[Any]:
+    return [value if known else None for known, value in zip(there, values, strict=True)]
 
 
 def _texts(column: pa.Array) -> Span:
@@ -71,30 +74,19 @@ def _texts(column: pa.Array) -> Span:
     return texts
 
 
-def _lists(column: pa.Array) -> Reader:
-    ends, items = _ends(column), _span(column.values)
-    return lambda row: items(ends[row], ends[row + 1])
-
-
 def _maps(column: pa.Array) -> Reader:
     ends = _ends(column)
     keys, items = (_span(column.values.field(place)) for place in (0, 1))
 
-    def pairs(row: int) -> dict[str, Any]:
-        first, stop = ends[row], ends[row + 1]
+    def pairs(first: int, stop: int) -> dict[str, Any]:
         return dict(zip(keys(first, stop), items(first, stop), strict=True)) if first < stop else {}
 
-    return pairs
+    return lambda rows: [pairs(ends[row], ends[row + 1]) for row in rows]
 
 
 def _flags(bitmap: pa.Buffer | None, offset: int) -> Reader:
     octets = memoryview(bitmap or b"").cast("B")
-
-    def flag(row: int) -> bool:
-        bit = row + offset
-        return bool(octets[bit >> 3] >> (bit & 7) & 1)
-
-    return flag
+    return lambda rows: [bool(octets[row + offset >> 3] >> (row + offset & 7) & 1) for row in rows]
 
 
 def _octets(column: pa.Array) -> memoryview:

@@ -78,11 +78,11 @@ class Catalogue(Sequence[Product]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         row = range(len(self))[index]
-        return self._product_at(row)
+        return self.at(np.array([row]))[0]
 
     def __iter__(self) -> Iterator[Product]:
         for batch in self.table.to_batches(max_chunksize=4096):
-            yield from (_product(list(row.values())) for row in batch.to_pylist())
+            yield from _products([column.to_pylist() for column in batch.columns])
 
     @cached_property
     def ids(self) -> list[str]:
@@ -113,13 +113,15 @@ class Catalogue(Sequence[Product]):
 
     def at(self, rows: npt.NDArray[np.int64]) -> list[Product]:
         """The products of some rows, in their order."""
-        return [self._product_at(row) for row in rows.tolist()]
-
-    def _product_at(self, row: int) -> Product:
         starts, readers = self._cells
-        piece = bisect_right(starts, row) - 1
-        row -= starts[piece]
-        return _product([cell(row) for cell in readers[piece]])
+        asked = rows.tolist()
+        if len(starts) == 1:
+            return _products([read(asked) for read in readers[0]])
+        pieces = [bisect_right(starts, row) - 1 for row in asked]
+        return [
+            _products([read([row - starts[piece]]) for read in readers[piece]])[0]
+            for row, piece in zip(asked, pieces, strict=True)
+        ]
 
     @cached_property
     def _cells(self) -> tuple[list[int], list[list[Reader]]]:
@@ -262,12 +264,26 @@ def dataset_with(artifact: Artifact, catalogue: Catalogue) -> Dataset:
     )
 
 
-def _product(cells: Sequence[Any]) -> Product:
-    """By the values of a row of `PRODUCT_SCHEMA`."""
-    id, title, category, brand, description, attributes, price, available, stores, popularity, numbers = cells
-    path, in_stores = tuple(category or ()), tuple(stores or ())
-    pairs, values = dict(attributes or ()), dict(numbers or ())
-    return Product(id, title, path, brand, description, pairs, price, available, in_stores, popularity, values)
+def _products(columns: Sequence[Sequence[Any]]) -> list[Product]:
+    """By the values of `PRODUCT_SCHEMA`'s columns."""
+    return [
+        Product(
+            id,
+            title,
+            tuple(category or ()),
+            brand,
+            description,
+            dict(attributes or ()),
+            price,
+            available,
+            tuple(stores or ()),
+            popularity,
+            dict(numbers or ()),
+        )
+        for id, title, category, brand, description, attributes, price, available, stores, popularity, numbers in zip(
+            *columns, strict=True
+        )
+    ]
 
 
 def _whole_schema(table: pa.Table) -> pa.Table:

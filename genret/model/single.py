@@ -68,8 +68,7 @@ class SingleModel:
         self._counted = [one for one in self._held if not one.is_inference()]  # the others never change
         self._laid_out = self._places(), self._versions()
         # An untrained correction is zero whatever the states are, so that these need not be found.
-        counts = [len(one.starts) - 1 for one in self.levels]
-        self.layers = SingleLayers(decoder, counts) if correction.weight.any() else None
+        self.layers = SingleLayers(decoder, _paths(self.levels)) if correction.weight.any() else None
         self.biases = [head.bias.detach().numpy() for head in decoder.heads if isinstance(head, nn.Linear)]
 
     @classmethod
@@ -244,3 +243,11 @@ def _level(prefixes: PrefixValues, level: int, vectors: Vectors) -> _Level:
     part = prefixes.backoff * (np.diff(starts) < prefixes.sizes[level])
     first, stop = vectors.leaf_range(level - 1, np.arange(len(starts) - 1))
     return _Level(keys % prefixes.sizes[level], starts, np.log1p(part).astype(np.float32), stop - first == 1)
+
+
+def _paths(levels: Sequence[_Level]) -> list[Ints]:
+    """Of each length but the last, from none on, the (L, n) codes of the prefixes."""
+    paths = [np.zeros((0, 1), np.int64)]
+    for level in levels[:-1]:
+        paths.append(np.concatenate([paths[-1].repeat(np.diff(level.starts), 1), level.codes[None]]))
+    return paths

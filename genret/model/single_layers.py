@@ -25,6 +25,8 @@ from genret.search.vocab import START
 Ints = npt.NDArray[np.int64]
 MOST_MADE = 1 << 16
 """Prefixes of one length of which what the first layer makes is kept, if there are no more."""
+AT_ONCE = 256
+"""How many more of these are found where one is not known yet: after some queries, all are."""
 
 
 class Memory(NamedTuple):
@@ -146,8 +148,8 @@ class Layer:
 class SingleLayers:
     """The transformer's weights, and the heads with the correction multiplied in."""
 
-    def __init__(self, decoder: CodewordDecoder, counts: Sequence[int]) -> None:
-        """`counts`: how many prefixes of each length are known, from none on."""
+    def __init__(self, decoder: CodewordDecoder, paths: Sequence[Ints]) -> None:
+        """`paths`: of each length from none on, the (L, n) codes of the prefixes that are known."""
         correction, scales = decoder.correction, decoder.log_scale
         assert correction is not None, "of a dense start"
         assert scales is not None, "of a dense start"
@@ -164,7 +166,7 @@ class SingleLayers:
         self._seen = torch.cat([projected[:, width:] for _, projected in self.inputs])  # of all levels' codes
         self._begins = np.cumsum([0, *map(len, inputs)])  # where each level's codes begin there
         self._asking = [torch.cat([x, projected[:, :width]], 1) for x, projected in self.inputs]  # (K, 2d)
-        self._made = [_Made(count, width) if count <= MOST_MADE else None for count in counts]
+        self._made = [_Made(path, width) if path.shape[1] <= MOST_MADE else None for path in paths]
         self.heads = [
             ((head.weight @ correction.weight).t() * scale, head.bias)  # (d, K), (K,)
             for head, scale in zip(_linear(decoder.heads), scales.exp(), strict=True)
@@ -196,10 +198,11 @@ class SingleLayers:
         made = self._made[len(codes)]
         if made is None:
             return self._look_back(codes)
-        new = np.flatnonzero(~made.known[nodes])
+        new = nodes[~made.known[nodes]]
         if len(new):
-            made.table[nodes[new]] = self._look_back(codes[:, new]).numpy()
-            made.known[nodes[new]] = True  # only now: another thread may look
+            new = np.concatenate([new, np.flatnonzero(~made.known)[:AT_ONCE]])
+            made.table[new] = self._look_back(made.path[:, new]).numpy()
+            made.known[new] = True  # only now: another thread may look
         return torch.from_numpy(made.table.take(nodes, 0))
 
     def _look_back(self, codes: Ints) -> Tensor:
@@ -217,7 +220,8 @@ class SingleLayers:
 class _Made:
     """What the first layer's self-attention makes of prefixes of one length, whatever the query is."""
 
-    def __init__(self, count: int, width: int) -> None:
+    def __init__(self, path: Ints, width: int) -> None:
+        self.path, count = path, path.shape[1]
         self.table = np.empty((count, width), np.float32)  # takes memory where it is filled
         self.known = np.zeros(count, np.bool_)
 
