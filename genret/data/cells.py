@@ -1,7 +1,7 @@
 """Some cells of Arrow columns as Python values, read from the columns' memory: `reader(column)(rows)`.
 
 `to_pylist` makes an object of Arrow for every value on the way, which for a few rows costs more than all the rest of a
-search. Knows the types that `PRODUCT_SCHEMA` is made of.
+search. The types are those that `PRODUCT_SCHEMA` is made of.
 """
 
 from __future__ import annotations

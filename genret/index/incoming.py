@@ -1,7 +1,4 @@
-"""Products that are to come into an index, checked, as columns. Thousands are checked at once, column by column.
-
-Knows products; nothing of IDs or of what an index holds.
-"""
+"""Products that are to come into an index, checked, as columns. Thousands are checked at once, column by column."""
 
 from __future__ import annotations
 

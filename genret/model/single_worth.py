@@ -1,7 +1,7 @@
 """What prefixes are worth to one query on a CPU, as `PrefixValues` says it, found once for all levels of a search.
 
 `Vectors` lays the two tables out once; a `Worth` is of one query, and keeps what the leaves that it looked at are
-worth, so that what lies between is read there. Knows vectors and where the children of prefixes begin, no codes.
+worth, so that what lies between is read there.
 
 Letters: C children, D width of the query's embedding, n nodes of a level.
 """

@@ -7,10 +7,10 @@ Every request names the version that it wants an answer of, and gets it of that 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import numpy as np
@@ -28,6 +28,7 @@ from genret.search.ranking import Floats
 from genret.server import views
 from genret.server.arrays import packed, unpacked
 
+T = TypeVar("T")
 ROUTE = "/v1/shard"
 REST_SECONDS = 2.0
 """How long a server that did not answer is left alone."""
@@ -47,48 +48,55 @@ class RemoteShard:
         """Whether some replica answered last that it holds other versions only, and none that it holds this one."""
 
     def codes(self, where: str | None) -> Codes:
-        told = self._asked("codes", where=where)
-        return Codes(unpacked(told["prefixes"], "int64", 1), tuple(map(str, told["problems"])))
+        def read(told: Any) -> Codes:
+            return Codes(unpacked(told["prefixes"], "int64", 1), tuple(map(str, told["problems"])))
+
+        return self._told(read, "codes", where=where)
 
     def beam(self, texts: Sequence[str], where: str | None, prefixes: Ints, width: int, k: int) -> PartBeam:
-        told = self._asked("beam", texts=list(texts), where=where, prefixes=packed(prefixes), width=width, k=k)
-        scores = [unpacked(one, "float32", 2) for one in told["scores"]]
-        parents = [unpacked(one, "int64", 2) for one in told["parents"]]
-        dropped, counts = unpacked(told["dropped"], "float32", 2), unpacked(told["counts"], "int64", 2)
-        return PartBeam(scores, parents, dropped, counts, _rows(told["positions"], "int64"))
+        asked = packed(prefixes)
+        return self._told(_part_beam, "beam", texts=list(texts), where=where, prefixes=asked, width=width, k=k)
 
     def above(self, texts: Sequence[str], where: str | None, floors: Floats, settings: BeamSettings) -> Listed:
-        floors = np.asarray(floors, np.float32)
-        return _listed(
-            self._asked("above", texts=list(texts), where=where, floors=packed(floors), beam=asdict(settings))
-        )
+        asked = packed(np.asarray(floors, np.float32))
+        return self._told(_listed, "above", texts=list(texts), where=where, floors=asked, beam=asdict(settings))
 
     def alone(self, texts: Sequence[str], where: str | None, settings: BeamSettings) -> Listed:
-        return _listed(self._asked("alone", texts=list(texts), where=where, beam=asdict(settings)))
+        return self._told(_listed, "alone", texts=list(texts), where=where, beam=asdict(settings))
 
     def ceilings(self) -> Ceilings:
-        told = self._asked("ceilings")
-        words, most = tuple(map(str, told["words"])), unpacked(told["most"], "float32", 1)
-        starts, prefixes = unpacked(told["starts"], "int64", 1), unpacked(told["prefixes"], "int64", 1)
-        if not (len(words) == len(starts) - 1 and starts[-1] == len(most) == len(prefixes)):
-            raise ShardDown(f"{self.name} says {len(words)} words and {len(most)} ceilings, which do not fit together")
-        return Ceilings(words, starts, prefixes, most)
+        return self._told(_ceilings, "ceilings")
 
     def words(self, texts: Sequence[str], where: str | None, k: int) -> Listed:
-        return _listed(self._asked("words", texts=list(texts), where=where, k=k))
+        return self._told(_listed, "words", texts=list(texts), where=where, k=k)
 
     def neighbours(self, vectors: Floats, where: str | None, k: int) -> Listed:
-        vectors = np.asarray(vectors, np.float32)
-        return _listed(self._asked("neighbours", vectors=packed(vectors), where=where, k=k))
+        asked = packed(np.asarray(vectors, np.float32))
+        return self._told(_listed, "neighbours", vectors=asked, where=where, k=k)
 
     def weights(self, texts: Sequence[str], vectors: Floats, positions: Sequence[Ints]) -> Weights:
+        def read(told: Any) -> Weights:
+            return Weights(_rows(told["cosines"], "float32"), _rows(told["bm25"], "float32"))
+
         asked, places = packed(np.asarray(vectors, np.float32)), [packed(one) for one in positions]
-        told = self._asked("weights", texts=list(texts), vectors=asked, positions=places)
-        return Weights(_rows(told["cosines"], "float32"), _rows(told["bm25"], "float32"))
+        return self._told(read, "weights", texts=list(texts), vectors=asked, positions=places)
 
     def products(self, positions: Ints) -> tuple[list[Product], Ints]:
-        told = self._asked("products", positions=packed(positions))
-        return [_product(one) for one in told["products"]], unpacked(told["ids"], "int64", 2)
+        def read(told: Any) -> tuple[list[Product], Ints]:
+            return [_product(one) for one in told["products"]], unpacked(told["ids"], "int64", 2)
+
+        return self._told(read, "products", positions=packed(positions))
+
+    def _told(self, read: Callable[[Any], T], call: str, **values: Any) -> T:
+        """What `read` makes of the answer; a shard of another genret, whose answers have another form, is down."""
+        told = self._asked(call, **values)
+        try:
+            return read(told)
+        except (GenretError, KeyError, TypeError, ValueError, IndexError) as error:
+            raise ShardDown(
+                f"{self.name} answers {call!r} in a form that is not known here ({type(error).__name__}: {error}); "
+                "run coordinator and shards on one version of genret"
+            ) from None
 
     def _asked(self, call: str, **values: Any) -> Any:
         """What the first replica that can answers; by turns, those that did not answer lately last."""
@@ -165,6 +173,21 @@ def _query(body: Mapping[str, Any]) -> tuple[list[str], str | None]:
 def _beam(body: Mapping[str, Any]) -> BeamSettings:
     known = {one.name for one in fields(BeamSettings)}
     return BeamSettings(**{name: value for name, value in body["beam"].items() if name in known})
+
+
+def _part_beam(told: Any) -> PartBeam:
+    scores = [unpacked(one, "float32", 2) for one in told["scores"]]
+    parents = [unpacked(one, "int64", 2) for one in told["parents"]]
+    dropped, counts = unpacked(told["dropped"], "float32", 2), unpacked(told["counts"], "int64", 2)
+    return PartBeam(scores, parents, dropped, counts, _rows(told["positions"], "int64"))
+
+
+def _ceilings(told: Any) -> Ceilings:
+    words, most = tuple(map(str, told["words"])), unpacked(told["most"], "float32", 1)
+    starts, prefixes = unpacked(told["starts"], "int64", 1), unpacked(told["prefixes"], "int64", 1)
+    if not (len(words) == len(starts) - 1 and starts[-1] == len(most) == len(prefixes)):
+        raise ValueError(f"{len(words)} words and {len(most)} ceilings do not fit together")
+    return Ceilings(words, starts, prefixes, most)
 
 
 def _codes_json(codes: Codes) -> dict[str, Any]:

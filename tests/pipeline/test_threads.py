@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -67,6 +68,16 @@ def change(run: Path, rng: random.Random, number: int) -> None:
         )
 
 
+class Answer(NamedTuple):
+    """What a search said, of which snapshot, and what it was asked."""
+
+    said: Any
+    snapshot: Snapshot
+    query: str
+    way: dict[str, Any]
+    where: str | None
+
+
 def together(run: Path, seconds: float) -> dict[str, int]:
     """8 threads search beside a writer and a compactor. How many answers of each way were replayed."""
     folder = RunFolder(run)
@@ -74,8 +85,7 @@ def together(run: Path, seconds: float) -> dict[str, int]:
     watched = Watched(index)
     shared: Any = watched  # Retriever asks of an index no more than this
     retriever = Retriever(model, tokens, shared, folder, width)
-    done, failures = threading.Event(), []
-    answers: list[tuple[Any, Snapshot, str, dict[str, Any], str | None]] = []
+    done, answers = threading.Event(), list[Answer]()
 
     def search(seed: int) -> None:
         rng = random.Random(seed)
@@ -83,7 +93,7 @@ def together(run: Path, seconds: float) -> dict[str, int]:
             query, way, where = rng.choice(QUERIES), rng.choice(WAYS), rng.choice(FILTERS)
             answer = said(retriever.search(query, k=5, where=where, **way))
             if len(answers) < 150 or rng.random() < 0.1:
-                answers.append((answer, watched.last, query, way, where))
+                answers.append(Answer(answer, watched.last, query, way, where))
 
     def compact() -> None:
         while not done.wait(0.3):
@@ -96,18 +106,30 @@ def together(run: Path, seconds: float) -> dict[str, int]:
             number += 1
             change(run, rng, number)
 
-    def guarded(call: Callable[[], None]) -> Callable[[], None]:
-        def guard() -> None:
-            try:
-                call()
-            except BaseException as error:
-                failures.append(error)
-                done.set()
+    run_all([*(lambda seed=seed: search(seed) for seed in range(8)), compact, write], done, seconds)
+    replayed: Counter[str] = Counter()
+    for one in answers:
+        still: Any = one.snapshot
+        alone = Retriever(model, tokens, still, folder, width)
+        alone._embedder = retriever.embedder
+        assert said(alone.search(one.query, k=5, where=one.where, **one.way)) == one.said
+        replayed[str(one.way)] += 1
+    generations = {one.snapshot.base.number for one in answers}
+    return {**replayed, "snapshots": len({id(one.snapshot) for one in answers}), "generations": len(generations)}
 
-        return guard
 
-    calls = [lambda seed=seed: search(seed) for seed in range(8)]
-    threads = [threading.Thread(target=guarded(call)) for call in [*calls, compact, write]]
+def run_all(calls: Sequence[Callable[[], None]], done: threading.Event, seconds: float) -> None:
+    """Every call in a thread of its own, until they have gone on for so long; no call may fail."""
+    failures = list[BaseException]()
+
+    def guarded(call: Callable[[], None]) -> None:
+        try:
+            call()
+        except BaseException as error:
+            failures.append(error)
+            done.set()
+
+    threads = [threading.Thread(target=guarded, args=(call,)) for call in calls]
     for one in threads:
         one.start()
     done.wait(seconds)
@@ -115,15 +137,6 @@ def together(run: Path, seconds: float) -> dict[str, int]:
     for one in threads:
         one.join()
     assert not failures
-    replayed: dict[str, int] = {}
-    for answer, snapshot, query, way, where in answers:
-        still: Any = snapshot
-        alone = Retriever(model, tokens, still, folder, width)
-        alone._embedder = retriever.embedder
-        assert said(alone.search(query, k=5, where=where, **way)) == answer
-        replayed[str(way)] = replayed.get(str(way), 0) + 1
-    generations = {snapshot.base.number for _, snapshot, *_ in answers}
-    return {**replayed, "snapshots": len({id(one[1]) for one in answers}), "generations": len(generations)}
 
 
 def test_threads_search_in_every_way_while_products_change(run_copy: Path) -> None:

@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,11 @@ from forked_servers import PATIENCE, Forked, Servers
 from genret.ground.errors import GenretError
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
+from genret.pipeline.shard import ShardDown
 from genret.pipeline.split import split
+from genret.search.beam import BeamSettings
 from genret.server.arrays import packed, unpacked
+from genret.server.remote import RemoteShard
 from genret.server.settings import ServeSettings
 from genret.server.shard_runs import ShardRuns
 
@@ -199,6 +203,54 @@ def _ids(answer: dict[str, Any]) -> list[list[str]]:
 def test_addresses_that_are_none_are_refused(at: tuple[str, ...]) -> None:
     with pytest.raises(GenretError, match="expected NAME=URL"):
         ShardRuns(Path("nowhere"), at, "error", None, lambda event, fields: None)  # type: ignore[arg-type]
+
+
+CALLS: dict[str, Callable[[RemoteShard], object]] = {
+    "codes": lambda shard: shard.codes(None),
+    "beam": lambda shard: shard.beam(["oat"], None, np.zeros((1, 1), np.int64), 5, 5),
+    "above": lambda shard: shard.above(["oat"], None, np.zeros(1, np.float32), BeamSettings()),
+    "alone": lambda shard: shard.alone(["oat"], None, BeamSettings()),
+    "ceilings": lambda shard: shard.ceilings(),
+    "words": lambda shard: shard.words(["oat"], None, 5),
+    "neighbours": lambda shard: shard.neighbours(np.zeros((1, 4), np.float32), None, 5),
+    "weights": lambda shard: shard.weights(["oat"], np.zeros((1, 4), np.float32), [np.zeros(1, np.int64)]),
+    "products": lambda shard: shard.products(np.zeros(1, np.int64)),
+}
+OTHER_FORMS: dict[str, dict[str, Any]] = {
+    "the former": {
+        "mask": packed(np.zeros(3, np.bool_)),
+        "problems": [],
+        "words": ["oat"],
+        "most": packed(np.ones(1, np.float32)),
+    },
+    "another kind": dict.fromkeys(("prefixes", "starts", "scores", "positions", "cosines", "products", "ids"), 7),
+    "too few": {"words": ["a", "b"], "starts": packed(np.zeros(1, np.int64)), "prefixes": packed(np.zeros(0, np.int64))}
+    | {"most": packed(np.zeros(0, np.float32)), "problems": 5, "products": [{}]},
+}
+
+
+@pytest.mark.parametrize("form", OTHER_FORMS)
+def test_a_shard_of_another_genret_is_down_in_one_line(form: str) -> None:
+    """Whose answers have the right version of the run, and another form."""
+
+    class Other(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.dumps({"version": "v", **OTHER_FORMS[form]}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Other) as server, httpx.Client(trust_env=False) as client:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        shard = RemoteShard("shard-00", "v", [f"http://127.0.0.1:{server.server_port}"], client)
+        for name, call in CALLS.items():
+            with pytest.raises(ShardDown, match=f"^shard-00 answers '{name}' in a form that .* one version of genret$"):
+                call(shard)
+        server.shutdown()
 
 
 def test_a_coordinator_serves_nothing_else() -> None:
