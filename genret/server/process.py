@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
@@ -28,8 +29,8 @@ from genret.server.metrics import MULTIPROCESS
 from genret.server.settings import VARIABLE, ServeSettings
 
 KEEP_ALIVE_SECONDS = 30
-LAST_CALL_SECONDS = 0.5
-"""How long open connections may still ask, once the server is to end."""
+LAST_CALL_SECONDS = 3.0
+"""How long open connections may still ask, once the server is to end; it ends before where none is left."""
 GRACE_SECONDS = 60
 """How long requests that were accepted may still take once the server is to end."""
 
@@ -81,13 +82,34 @@ class _Server(uvicorn.Server):
     """Ends in two steps: nobody new is let in, and who has a connection is told that it closes with the next answer."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        self.server_state.default_headers.append((b"connection", b"close"))
+        connected = [taken for one in sockets or [] for taken in _waiting(one)]  # closing would cut these off
         for server in self.servers:
             server.close()
-        for one in sockets or []:
-            one.close()
-        self.server_state.default_headers.append((b"connection", b"close"))
-        await asyncio.sleep(LAST_CALL_SECONDS)
+        for taken in connected:
+            await loop.connect_accepted_socket(self._protocol, taken)
+        end = loop.time() + LAST_CALL_SECONDS
+        while self.server_state.connections and loop.time() < end:
+            await asyncio.sleep(0.02)
         await super().shutdown(sockets)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """As uvicorn makes one for each connection."""
+        kind: Any = self.config.http_protocol_class
+        made: asyncio.Protocol = kind(self.config, self.server_state, self.lifespan.state)
+        return made
+
+
+def _waiting(listening: socket.socket) -> list[socket.socket]:
+    """The connections that clients have made and nobody has accepted yet."""
+    taken: list[socket.socket] = []
+    listening.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            taken.append(listening.accept()[0])
+            taken[-1].setblocking(False)
+    return taken
 
 
 def _config(app: FastAPI | str, settings: ServeSettings) -> uvicorn.Config:

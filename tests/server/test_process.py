@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -115,6 +118,29 @@ def test_sigterm_answers_what_was_accepted(built_run: Path, tmp_path: Path) -> N
         answered = [line for line in server.log() if line["event"] == "request" and line["method"] == "POST"]
         assert len(answered) == len(clients.statuses)  # nobody was answered who did not get it, and none was lost
         assert all("ConnectError" in failure for failure in clients.failures), clients.failures
+
+
+def test_who_was_connected_before_sigterm_is_answered_though_nobody_had_accepted_yet(
+    built_run: Path, tmp_path: Path
+) -> None:
+    body = json.dumps({"query": "oat milk", "k": 3}).encode()
+    head = (
+        f"POST /v1/search HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
+    )
+    with serving(built_run, tmp_path) as server:
+        url = urlsplit(server.url)
+        server.process.send_signal(signal.SIGSTOP)
+        waiting = [socket.create_connection((url.hostname, url.port), PATIENCE) for _ in range(12)]
+        for one in waiting[:6]:
+            one.sendall(f"{head}\r\n\r\n".encode() + body)
+        server.process.terminate()
+        server.process.send_signal(signal.SIGCONT)
+        for one in waiting[6:]:
+            one.sendall(f"{head}\r\n\r\n".encode() + body)
+        for one in waiting:
+            with one, one.makefile("rb") as answer:
+                assert answer.read().startswith(b"HTTP/1.1 200 ")
+        assert server.stop() == 0
 
 
 def test_a_newer_model_is_taken_up_under_load_and_rolled_back_and_a_broken_one_left(
