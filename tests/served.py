@@ -33,7 +33,7 @@ class Server:
 
     def log(self) -> list[dict[str, Any]]:
         """The lines of its log, each a JSON object; its greeting left out."""
-        lines = self.log_file.read_text(encoding="utf-8").splitlines()
+        *lines, _ = self.log_file.read_text(encoding="utf-8").split("\n")  # the last may be half written
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def stop(self) -> int:

@@ -15,6 +15,8 @@ from time import perf_counter
 
 from tqdm import tqdm
 
+from genret.ground.stderr import write_line
+
 QUIET, NORMAL, VERBOSE = -1, 0, 1
 FIRST_LINE, NEXT_LINE, VERBOSE_LINE = 10.0, 30.0, 10.0
 """Seconds until a log gets its first line on a stage, and between two lines."""
@@ -36,7 +38,7 @@ def log(name: str, figures: Mapping[str, float]) -> None:
     """A line of figures, where more is to be told and stderr is a log."""
     if _level.get() == VERBOSE and not sys.stderr.isatty():
         said = ", ".join(f"{what} {value:.5g}" for what, value in figures.items())
-        print(f"{name:9s} {said}", file=sys.stderr, flush=True)
+        write_line(f"{name:9s} {said}")
 
 
 class Whole:
@@ -122,7 +124,7 @@ class Bar:
         if now - self._told >= wait:
             self._told, self._spoken = now, True
             share = f"{self._place:,}/{self._total:,} {self._place / max(self._total, 1):4.0%}"
-            print(f"{self._name:9s} {share}  {self._state()}".rstrip(), file=sys.stderr, flush=True)
+            write_line(f"{self._name:9s} {share}  {self._state()}".rstrip())
 
     def _state(self) -> str:
         """What is left, and the figures."""

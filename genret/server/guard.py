@@ -8,7 +8,6 @@ from __future__ import annotations
 import hmac
 import json
 import re
-import sys
 from collections.abc import Callable, Mapping
 from time import perf_counter, time
 from traceback import format_exc
@@ -18,6 +17,7 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from genret.ground.stderr import write_line
 from genret.server.metrics import Metrics
 from genret.server.problem import Problem
 from genret.server.settings import LOOPBACK, ServeSettings
@@ -47,8 +47,7 @@ Log = Callable[[str, Mapping[str, Any]], None]
 
 def log_line(event: str, fields: Mapping[str, Any]) -> None:
     """One JSON object on stderr: the time, what happened, and the rest. Never a query's text, never a token."""
-    line = json.dumps({"time": round(time(), 3), "event": event, **fields}, default=str)
-    print(line, file=sys.stderr, flush=True)
+    write_line(json.dumps({"time": round(time(), 3), "event": event, **fields}, default=str))
 
 
 class Guard:
