@@ -19,7 +19,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors import multiprocess
 
 from genret.ground.errors import GenretError
 from genret.ground.hardware import cores
@@ -53,7 +53,8 @@ def serve(settings: ServeSettings, started: Callable[[int], None]) -> None:
             counters = Path(folder) / "metrics"
             counters.mkdir()
             os.environ[MULTIPROCESS] = str(counters)
-            Multiprocess(_config("genret.server.process:from_environment", settings), sockets=[sock]).run()
+            multiprocess.Process = _Worker  # type: ignore[misc]  # by this name the supervisor makes its workers
+            _Workers(_config("genret.server.process:from_environment", settings), sockets=[sock]).run()
 
 
 def from_environment() -> FastAPI:
@@ -99,6 +100,25 @@ class _Server(uvicorn.Server):
         kind: Any = self.config.http_protocol_class
         made: asyncio.Protocol = kind(self.config, self.server_state, self.lifespan.state)
         return made
+
+
+class _Worker(multiprocess.Process):
+    """A worker process that ends as a single server does."""
+
+    @property
+    def server(self) -> uvicorn.Server:
+        if self._server is None:
+            self._server = _Server(self.config)
+        return self._server
+
+
+class _Workers(multiprocess.Multiprocess):
+    """The supervisor. At the end it lets go of the socket first: the last worker to close it refuses who comes later."""
+
+    def terminate_all(self) -> None:
+        for sock in self.sockets:
+            sock.close()
+        super().terminate_all()
 
 
 def _waiting(listening: socket.socket) -> list[socket.socket]:

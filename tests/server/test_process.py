@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -106,35 +107,64 @@ def test_a_named_origin_may_call_and_no_other(tmp_path: Path) -> None:
     assert asyncio.run(allowed("https://evil.example")) is None
 
 
-def test_sigterm_answers_what_was_accepted(built_run: Path, tmp_path: Path) -> None:
-    with serving(built_run, tmp_path) as server:
+def family(server: Server) -> list[int]:
+    """The server's process, and those that it has started."""
+    pid = server.process.pid
+    return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+
+
+def wait_for_workers(server: Server, count: int) -> None:
+    """Until each of them has answered."""
+    processes: set[int] = set()
+
+    def all_of_them() -> bool:
+        with server.client() as client:  # a connection of its own, to whichever worker takes it
+            answer = client.get("/info")
+            if answer.status_code == 200:
+                processes.add(answer.json()["process"])
+        return len(processes) == count
+
+    eventually(all_of_them)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_answers_what_was_accepted(workers: int, built_run: Path, tmp_path: Path) -> None:
+    with serving(built_run, tmp_path, "--workers", str(workers)) as server:
+        wait_for_workers(server, workers)
         clients = Clients(server)
         eventually(lambda: len(clients.statuses) > 20)
         assert server.stop() == 0
         clients.stop()
-        (stopped,) = [line for line in server.log() if line["event"] == "stopped"]
-        assert stopped["accepted"] == stopped["answered"]
+        stopped = [line for line in server.log() if line["event"] == "stopped"]
+        assert len(stopped) == workers
+        assert all(one["accepted"] == one["answered"] for one in stopped)
         assert set(clients.statuses) == {200}
         answered = [line for line in server.log() if line["event"] == "request" and line["method"] == "POST"]
         assert len(answered) == len(clients.statuses)  # nobody was answered who did not get it, and none was lost
         assert all("ConnectError" in failure for failure in clients.failures), clients.failures
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="a server's workers are looked up in /proc")
+@pytest.mark.parametrize("workers", [1, 2])
 def test_who_was_connected_before_sigterm_is_answered_though_nobody_had_accepted_yet(
-    built_run: Path, tmp_path: Path
+    workers: int, built_run: Path, tmp_path: Path
 ) -> None:
     body = json.dumps({"query": "oat milk", "k": 3}).encode()
     head = (
         f"POST /v1/search HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
     )
-    with serving(built_run, tmp_path) as server:
+    with serving(built_run, tmp_path, "--workers", str(workers)) as server:
+        wait_for_workers(server, workers)
         url = urlsplit(server.url)
-        server.process.send_signal(signal.SIGSTOP)
+        for pid in family(server):
+            os.kill(pid, signal.SIGSTOP)
         waiting = [socket.create_connection((url.hostname, url.port), PATIENCE) for _ in range(12)]
         for one in waiting[:6]:
             one.sendall(f"{head}\r\n\r\n".encode() + body)
         server.process.terminate()
-        server.process.send_signal(signal.SIGCONT)
+        for pid in family(server):
+            os.kill(pid, signal.SIGCONT)
+            time.sleep(1)  # a supervisor tells its workers to end, before they accept again
         for one in waiting[6:]:
             one.sendall(f"{head}\r\n\r\n".encode() + body)
         for one in waiting:
@@ -183,19 +213,7 @@ def test_a_newer_model_is_taken_up_under_load_and_rolled_back_and_a_broken_one_l
 
 def test_several_workers_answer_follow_changes_and_add_up_their_metrics(run_copy: Path, tmp_path: Path) -> None:
     with serving(run_copy, tmp_path, "--workers", "2", "--changes") as server:
-        processes: set[int] = set()
-
-        def ask() -> None:
-            with server.client() as client:  # a connection of its own, to whichever worker takes it
-                answer = client.get("/info")
-                if answer.status_code == 200:
-                    processes.add(answer.json()["process"])
-
-        def both() -> bool:
-            ask()
-            return len(processes) == 2
-
-        eventually(both)
+        wait_for_workers(server, 2)
         with server.client() as client:
             put = client.put("/v1/products", json={"products": [{"id": "w1", "title": "Worker milk"}]})
             assert put.status_code == 200
