@@ -113,7 +113,7 @@ class _Worker(multiprocess.Process):
 
 
 class _Workers(multiprocess.Multiprocess):
-    """The supervisor. At the end it lets go of the socket first: the last worker to close it refuses who comes later."""
+    """The supervisor. At the end it lets go of the socket first, so that the last worker closes it for good."""
 
     def terminate_all(self) -> None:
         for sock in self.sockets:
