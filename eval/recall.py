@@ -25,7 +25,15 @@ from genret.embed.fine_tuning import make_recipe
 from genret.embed.settings import EmbedSettings
 from genret.eval.evaluation import answerable, evaluate_bench, own_grading
 from genret.eval.result import EvalResult, Grading
-from genret.eval.systems.bench import SYSTEMS, Bench, System, SystemSettings, bm25_system, parts_of
+from genret.eval.systems.bench import (
+    SYSTEMS,
+    WITHOUT_A_RUN,
+    Bench,
+    System,
+    SystemSettings,
+    bm25_system,
+    parts_of,
+)
 from genret.eval.systems.encoders import encoder_system, two_tower_system
 from genret.ground.errors import GenretError
 from genret.ground.settings import make_settings, read_preset
@@ -33,7 +41,7 @@ from genret.ground.types import SPLITS, Split
 from genret.index.lexical import BM25Settings
 from genret.pipeline.folder import RunFolder
 
-NEED_A_RUN = {name for name in SYSTEMS if not name.startswith("bm25")}
+NEED_A_RUN = SYSTEMS.keys() - WITHOUT_A_RUN.keys()
 RESULT_FILES = ("results.json", "results.md", "timings.json")
 """What is fit to be checked in. Runs and qrels hold ids and judgements of data that may not be passed on, and stay in
 the work folder."""

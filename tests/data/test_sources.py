@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from genret.data import Dataset, ReadReport, load_dataset, read_dataset, read_files_dataset, save_dataset
 from genret.data.judged import PAIRS_PER_QUERY, split_queries, substitute_pairs
+from genret.data.sources import SOURCES
 from genret.ground.errors import GenretError
 from genret.ground.types import Judgement, Product, Query, Split
 
@@ -239,7 +240,7 @@ def test_beir_as_published(tmp_path: Path) -> None:
     assert [report.left_out for report in reports if report.file.endswith("train.tsv")] == [1]
 
 
-@pytest.mark.parametrize("name", ["homedepot", "chorus", "instacart", "grocerydb", "esci", "wands", "beir", "files"])
+@pytest.mark.parametrize("name", SOURCES)
 def test_a_folder_without_the_files_says_what_it_wants(tmp_path: Path, name: str) -> None:
     write(tmp_path, {"other.txt": ""})
     with pytest.raises(GenretError, match=r"no \S+\.\w+.* in it \(it holds: other.txt\)"):

@@ -92,7 +92,7 @@ def test_what_cannot_be_judged_is_an_error(built_run: Path) -> None:
 @pytest.mark.parametrize("name", ["magic", "bm25+magic", "bm25~dense+magic", "bm25+", ""])
 def test_a_system_that_there_is_not_is_refused_before_any_is_asked(built_run: Path, name: str) -> None:
     told: list[str] = []
-    with pytest.raises(GenretError, match=f"no system {re.escape(repr(name))}; known: bm25, "):
+    with pytest.raises(GenretError, match=f"no system {re.escape(repr(name))}; known: .*bm25, "):
         evaluate_run(built_run, systems=("bm25", name), progress=told.append)
     assert told == []
 
@@ -227,4 +227,4 @@ def test_the_presets_that_ship_are_whole(preset: Path) -> None:
     known = {*recall.SYSTEMS, *recall.encoders(tables, Path("work"))}
     assert {part for name in settings.systems for part in parts_of(name)} <= known
     assert set(settings.baselines) <= set(settings.systems)
-    make_settings(SystemSettings, tables["search"])
+    make_settings(SystemSettings, tables.get("search", {}))

@@ -255,9 +255,10 @@ def hybrid_spelled(bench: Bench) -> Prepared:
     return _generative(bench, hybrid=True, spell=True)
 
 
+WITHOUT_A_RUN: Mapping[str, System] = {"bm25": bm25, "bm25-tuned": bm25_tuned}
+"""Systems that need the data set alone."""
 SYSTEMS: Mapping[str, System] = {
-    "bm25": bm25,
-    "bm25-tuned": bm25_tuned,
+    **WITHOUT_A_RUN,
     "dense": dense,
     "generative": generative,
     "generative-rescored": generative_rescored,

@@ -6,6 +6,8 @@ codewords are zero outside of block l, so coding level after level equals coding
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -29,13 +31,15 @@ def fit_baseline(embeddings: Floats, settings: TokenizerSettings) -> Tokenizer:
     points = torch.from_numpy(embeddings)
     model.start_from(points)
     standardised = model.standardise(points).numpy()
-    if settings.objective == "pq":
-        books = product_codebooks(standardised, settings.codebook_sizes, settings.seed)
-    else:
-        books = residual_kmeans(standardised, settings.codebook_sizes, settings.seed, iterations=40, spread=True)
+    books = CODEBOOKS[settings.objective](standardised, settings.codebook_sizes, settings.seed)
     model.quantizer.load_codebooks([torch.from_numpy(book) for book in books])
     refit = separate_products(model, points, settings)
     return Tokenizer(model, settings, [{"step": 0, **refit}] if refit else [])
+
+
+def residual_codebooks(points: Floats, sizes: tuple[int, ...], seed: int) -> list[Floats]:
+    """L codebooks (K, D), each the k-means of what those before it leave."""
+    return residual_kmeans(points, sizes, seed, iterations=40, spread=True)
 
 
 def product_codebooks(points: Floats, sizes: tuple[int, ...], seed: int) -> list[Floats]:
@@ -55,3 +59,10 @@ def product_codebooks(points: Floats, sizes: tuple[int, ...], seed: int) -> list
         book[count:, block] = trainer.centroids[:1]  # fewer products than codes: copies of the first, never nearest
         books.append(book)
     return books
+
+
+CODEBOOKS: Mapping[str, Callable[[Floats, tuple[int, ...], int], list[Floats]]] = {
+    "rkmeans": residual_codebooks,
+    "pq": product_codebooks,
+}
+"""Objective without a loss -> its L codebooks (K, D), of (N, D) standardised embeddings, codebook sizes and a seed."""

@@ -8,7 +8,7 @@ codebook.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +19,20 @@ from genret.ground.errors import GenretError
 from genret.ground.progress import progress as telling
 from genret.ground.settings import settings_dict
 from genret.ground.types import CategoryPath
+from genret.tokenizer.learning.baselines import CODEBOOKS, fit_baseline
 from genret.tokenizer.learning.checkpoint import load_checkpoint, save_checkpoint, training_key
+from genret.tokenizer.learning.family import FAMILY
 from genret.tokenizer.learning.gates import check_codebooks
 from genret.tokenizer.learning.objectives import Objective, RQObjective, Terms, TrainingData
 from genret.tokenizer.learning.sampler import HierarchicalSampler
 from genret.tokenizer.learning.start import separate_products, start_model
-from genret.tokenizer.rqvae import RQVAE
 from genret.tokenizer.settings import TokenizerSettings
 from genret.tokenizer.tokenizer import Tokenizer, check_embeddings
 
 LOG_EVERY = 100
 WARMUP = 50
+OBJECTIVES: Mapping[str, type[Objective]] = {"rqvae": RQObjective, **FAMILY}
+"""What an encoder can be trained for, by its name in the settings."""
 
 
 def train_tokenizer(
@@ -54,9 +57,7 @@ def train_tokenizer(
     if len(categories) != len(array):
         raise GenretError(f"{len(categories)} categories for {len(array)} embeddings; expected one category path each")
     data = TrainingData(torch.from_numpy(array), [tuple(path) for path in categories], _check_pairs(pairs, len(array)))
-    if settings.objective in ("rkmeans", "pq"):
-        from genret.tokenizer.learning.baselines import fit_baseline
-
+    if settings.objective in CODEBOOKS:
         tokenizer = fit_baseline(array, settings)
     else:
         tokenizer = _train(data, settings, progress, checkpoint)
@@ -73,17 +74,8 @@ def _check_pairs(pairs: npt.ArrayLike | None, size: int) -> npt.NDArray[np.int64
     return array
 
 
-def make_objective(model: RQVAE, data: TrainingData, settings: TokenizerSettings) -> Objective:
-    """What `settings.objective` names, over `model`."""
-    if settings.objective == "rqvae":
-        return RQObjective(model, data, settings)
-    from genret.tokenizer.learning.family import FAMILY
-
-    return FAMILY[settings.objective](model, data, settings)
-
-
 def _train(data: TrainingData, settings: TokenizerSettings, progress: bool, checkpoint: Path | None) -> Tokenizer:
-    objective = make_objective(start_model(data.embeddings, settings), data, settings)
+    objective = OBJECTIVES[settings.objective](start_model(data.embeddings, settings), data, settings)
     trained = [parameter for parameter in objective.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=settings.lr, weight_decay=0.0, fused=True)
     key = training_key(settings_dict(settings), data.embeddings.numpy(), data.categories, data.pairs)
