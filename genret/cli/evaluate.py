@@ -153,6 +153,7 @@ def _given(
     from genret.data import attach_judgements
     from genret.data.columns import columns_for
     from genret.data.rows import Layout
+    from genret.data.validate import BadRows
     from genret.eval.evaluation import GradedQueries
     from genret.eval.result import Grading
 
@@ -164,7 +165,7 @@ def _given(
         queries=queries,
         columns={**columns_for(named, "product"), **columns_for(named, "judgement")},
         layout=Layout(layout["delimiter"], layout["encoding"]),
-        on_bad_row=layout["on_bad_row"],
+        bad=BadRows(layout["on_bad_row"]),
     )
     left_out = found.unknown_products + found.unknown_queries
     if left_out:

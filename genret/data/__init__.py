@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from genret.data.clean import clean_text as clean_text
     from genret.data.files import read_judgements as read_judgements
     from genret.data.files import read_queries as read_queries
-    from genret.data.folders import FilesSettings as FilesSettings
     from genret.data.folders import read_files_dataset as read_files_dataset
     from genret.data.products import read_catalogue as read_catalogue
     from genret.data.records import Catalogue as Catalogue
@@ -33,7 +32,6 @@ __getattr__, __dir__, __all__ = lazy(
         "Attached": "genret.data.sources",
         "Catalogue": "genret.data.records",
         "Dataset": "genret.data.records",
-        "FilesSettings": "genret.data.folders",
         "JUDGEMENT_FORMATS": "genret.data.sources",
         "ReadReport": "genret.data.validate",
         "SOURCES": "genret.data.sources",

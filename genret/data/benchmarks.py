@@ -17,11 +17,13 @@ from genret.data.judged import Judged, gather, split_if_whole, split_queries, su
 from genret.data.overlaps import without_own
 from genret.data.products import product_rows
 from genret.data.records import Catalogue, Dataset
+from genret.data.rows import Layout
 from genret.data.scales import SCALES, read_scale
 from genret.data.validate import BadRows
 from genret.ground.errors import GenretError
 from genret.ground.types import SPLITS, Split
 
+AS_PANDAS = Layout(strict=False)
 TITLE_WORDS = 12
 """Words of its text that stand for the title of a document without one."""
 
@@ -66,7 +68,7 @@ def read_wands(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
     names = {"id": "product_id", "title": "product_name", "description": "product_description"}
     products = need_file(folder, "product", extensions=(".csv",))
     catalogue = read_products(
-        product_rows(products, bad, format="tsv", columns=names, adapt=_wands_product, strict=False), settings
+        product_rows(products, bad, format="tsv", columns=names, adapt=_wands_product, layout=AS_PANDAS), settings
     )
     asked = query_rows(need_file(folder, "query", extensions=(".csv",)), bad, format="tsv", columns={"text": "query"})
     rows = read_scale(need_file(folder, "label", extensions=(".csv",)), scale, bad)

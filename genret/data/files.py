@@ -124,14 +124,13 @@ def judgement_rows(
     columns: Mapping[str, str] | None = None,
     grades: Mapping[str, float] | None = None,
     adapt: Adapt | None = None,
-    strict: bool = True,
     layout: Layout | None = None,
 ) -> list[JudgementRow]:
     """The judgements of a file with what else their rows say; bad rows go to `bad`.
 
     grades: label -> grade, for files that grade in words; a label it lacks is a bad row.
     """
-    table = open_table(path, bad, format, strict=strict, layout=layout)
+    table = open_table(path, bad, format, layout=layout)
     assign = Columns(JUDGEMENT_ALIASES, columns)
     assign.check(table.file, table.columns, ("product_id", "grade"))
     if table.columns is not None and not {"query_id", "query"} & assign.plan(table.columns).fields.keys():

@@ -16,7 +16,7 @@ from genret.data.products import ProductFile
 from genret.data.records import Catalogue, Dataset
 from genret.data.rows import Layout, format_of, open_table
 from genret.data.survey import Reading, Understanding
-from genret.data.validate import BadField, BadRows, OnBadRow, ReadReport
+from genret.data.validate import BadField, BadRows, OnBadRow
 from genret.ground.errors import GenretError
 from genret.ground.typed import typed
 from genret.ground.types import SPLITS, Product, Query, Split
@@ -84,7 +84,6 @@ def read_files_dataset(
     reading: Reading | None = None,
     on_bad_row: OnBadRow = "repair",
     rejects: str | Path | None = None,
-    reports: list[ReadReport] | None = None,
 ) -> Dataset:
     """A data set from a user's own files, each CSV, TSV, JSONL or Parquet (judgements also TREC qrels), plain or .gz.
 
@@ -103,16 +102,13 @@ def read_files_dataset(
     layout, reading: delimiter and encoding; how the products' columns are read, where that is not found out.
     The splits are those of a column `split` in queries or judgements, and a query without one is for train; where no
     row has one they are drawn: 80 % train, 10 % dev, 10 % test (`split_queries`).
-    Raises GenretError as `read_catalogue` does.
+    The data set's `reports` say what was read of each file. Raises GenretError as `read_catalogue` does.
     """
     bad = BadRows(on_bad_row, rejects)
     settings = FilesSettings(
         columns or {}, relevant_at, irrelevant_grade, limit, seed, layout or Layout(), reading or Reading(), format
     )
-    dataset = _read_files(Path(products), queries, judgements, settings, bad)
-    if reports is not None:
-        reports.extend(bad.reports)
-    return dataset
+    return _read_files(Path(products), queries, judgements, settings, bad)
 
 
 def read_folder(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:

@@ -125,11 +125,10 @@ def product_rows(
     format: str | None = None,
     columns: Mapping[str, str] | None = None,
     adapt: Adapt | None = None,
-    strict: bool = True,
     layout: Layout | None = None,
 ) -> Iterator[Product]:
     """The products of a public set's file, whose columns are known: those that no field claims are text attributes."""
-    table = open_table(path, bad, no_trec(path, format), strict=strict, layout=layout)
+    table = open_table(path, bad, no_trec(path, format), layout=layout)
     assign = Columns(PRODUCT_ALIASES, columns)
     assign.check(table.file, table.columns, ("id", "title"))
 

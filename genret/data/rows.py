@@ -66,6 +66,8 @@ class Layout:
     """One character, or comma, semicolon, tab or pipe. None: found in the first lines."""
     encoding: str | None = None
     """None: by the byte order mark, else UTF-8, else Windows-1252."""
+    strict: bool = True
+    """False takes CSV as pandas does: text after a closing quote is kept instead of being a bad row."""
 
     def __post_init__(self) -> None:
         if self.delimiter is not None:
@@ -115,12 +117,9 @@ def format_of(file: str | Path, format: str | None = None) -> Format:
     return _SUFFIXES[suffix]
 
 
-def open_table(
-    file: str | Path, bad: BadRows, format: str | None = None, *, strict: bool = True, layout: Layout | None = None
-) -> Table:
+def open_table(file: str | Path, bad: BadRows, format: str | None = None, *, layout: Layout | None = None) -> Table:
     """The rows of `file`, read as they are asked for; bad ones go to `bad`.
 
-    strict=False takes CSV as pandas does: text after a closing quote is kept instead of being a bad row.
     Raises GenretError if the file is missing, empty, not the format or not the compression that it claims.
     """
     layout = layout or Layout()
@@ -138,7 +137,7 @@ def open_table(
         return Table(name, None, _counted(name, _document_rows(name, encoding, bad), bad))
     lines = Lines(name, encoding)
     if kind in ("csv", "tsv"):
-        return _delimited(lines, layout.delimiter or ("," if kind == "csv" else "\t"), bad, strict, layout)
+        return _delimited(lines, layout.delimiter or ("," if kind == "csv" else "\t"), bad, layout)
     bad.reading(name, f"{'JSON lines' if kind == 'jsonl' else 'TREC'}, {encoding_said(encoding)}")
     if kind == "jsonl":
         return Table(name, None, _counted(name, _json_rows(name, lines, bad), bad))
@@ -172,12 +171,12 @@ class _Said(str):
 # Lines -> rows.
 
 
-def _delimited(lines: Lines, delimiter: str, bad: BadRows, strict: bool, layout: Layout) -> Table:
+def _delimited(lines: Lines, delimiter: str, bad: BadRows, layout: Layout) -> Table:
     if layout.delimiter is None:
         delimiter = sniff_delimiter(lines.peek(SNIFFED_LINES), delimiter)
     name = lines.name
     bad.reading(name, f"{delimiter_said(delimiter)} between columns, {encoding_said(lines.encoding)}")
-    reader = csv.reader(lines, delimiter=delimiter, strict=strict)
+    reader = csv.reader(lines, delimiter=delimiter, strict=layout.strict)
     header = _header(name, reader, lines)
     columns = tuple(filter(None, header))
     return Table(name, columns, _counted(name, _csv_rows(name, header, reader, lines, bad), bad), delimiter)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from genret.data.files import Adapt, JudgementRow, judgement_rows
@@ -23,6 +23,7 @@ class Scale:
     grades: Mapping[str, float] | None = None
     """Label -> grade where the file grades in words."""
     strict: bool = True
+    """As of a `Layout`."""
 
 
 ESCI_GRADES = {
@@ -84,6 +85,5 @@ def read_scale(
         columns=columns,
         grades=scale.grades,
         adapt=adapt,
-        strict=scale.strict,
-        layout=layout,
+        layout=replace(layout or Layout(), strict=scale.strict),
     )

@@ -45,11 +45,10 @@ def read_dataset(
     limit: int | None = None,
     locale: str = "us",
     seed: int = 0,
-    reports: list[ReadReport] | None = None,
 ) -> Dataset:
     """The data set in the folder `path`, read as the set called `name` (a key of `SOURCES`) is published.
 
-    on_bad_row, rejects, reports: as in `read_catalogue`, over all of its files.
+    on_bad_row, rejects: as in `read_catalogue`, over all of its files; the data set's `reports` say what was read.
     limit: products to read at most, the first ones; judgements on others are left out.
     locale: esci only: the market whose products, queries and judgements are read (us, es, jp).
     seed: draws the splits of the sets that are published without (esci's CSV, wands, files).
@@ -62,10 +61,7 @@ def read_dataset(
     if not folder.exists():
         raise GenretError(f"{folder}: no such folder; give the folder that holds the {name} files")
     bad = BadRows(on_bad_row, rejects)
-    dataset = replace(SOURCES[name](folder, settings, bad), reports=bad.reports)
-    if reports is not None:
-        reports.extend(bad.reports)
-    return dataset
+    return replace(SOURCES[name](folder, settings, bad), reports=bad.reports)
 
 
 def read_more(settings: Mapping[str, Any], file: ProductFile, bad: BadRows) -> list[Product]:
@@ -111,8 +107,7 @@ def attach_judgements(
     queries: str | Path | None = None,
     columns: Mapping[str, str] | None = None,
     layout: Layout | None = None,
-    on_bad_row: OnBadRow = "repair",
-    rejects: str | Path | None = None,
+    bad: BadRows | None = None,
 ) -> Attached:
     """The queries and judgements of the file `path` that the data set's catalogue can answer.
 
@@ -122,12 +117,13 @@ def attach_judgements(
     queries: a file with the texts of the queries, where the judgement file names ids only; by default the file that
         the format keeps beside it (wands' query.csv, beir's queries.jsonl), else the data set's own queries.
     columns: field -> column for csv, tsv, jsonl, json and parquet. layout: delimiter and encoding, where not found out.
+    bad: what becomes of rows that can't be read; by default `BadRows()`.
     Raises GenretError if nothing is left, saying which side does not match.
     """
     format = format_of(path) if format is None else format
     if format not in JUDGEMENT_FORMATS:
         raise GenretError(f"format={format!r} for judgements, expected one of {', '.join(JUDGEMENT_FORMATS)}")
-    path, bad = Path(path), BadRows(on_bad_row, rejects)
+    path, bad = Path(path), bad or BadRows()
     scale = SCALES.get(format) or Scale(dataset.relevant_at, dataset.irrelevant_grade, _as_format(format))
     rows = read_scale(path, scale, bad, columns, layout=layout)
     known = _known_queries(dataset, path, format, queries, bad)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genret.data import Catalogue, Dataset, attach_judgements
+from genret.data.validate import BadRows
 from genret.ground.errors import GenretError
 from genret.ground.types import Judgement, Product, Query
 
@@ -103,7 +104,7 @@ def test_bad_rows_and_formats(tmp_path: Path) -> None:
     path.write_text("query,product_id,grade\ncola,1,4\ncola,2,good\n")
     with pytest.raises(GenretError, match=r"j.csv, line 3, field grade: got 'good', expected a number"):
         attach_judgements(DATASET, path, "csv")
-    skipped = attach_judgements(DATASET, path, "csv", on_bad_row="skip", rejects=tmp_path / "r.jsonl")
+    skipped = attach_judgements(DATASET, path, "csv", bad=BadRows("skip", tmp_path / "r.jsonl"))
     assert (len(skipped.judgements), skipped.reports[0].skipped) == (1, 1)
     with pytest.raises(GenretError, match="format='instacart' for judgements, expected one of homedepot, chorus"):
         attach_judgements(DATASET, path, "instacart")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genret.data import Dataset, ReadReport, load_dataset, read_dataset, read_files_dataset, save_dataset
+from genret.data import Dataset, load_dataset, read_dataset, read_files_dataset, save_dataset
 from genret.data.judged import PAIRS_PER_QUERY, split_queries, substitute_pairs
 from genret.data.sources import SOURCES
 from genret.ground.errors import GenretError
@@ -56,11 +56,10 @@ def test_homedepot(tmp_path: Path) -> None:
 
 
 def test_limit_leaves_out_what_is_judged_beyond_it(tmp_path: Path) -> None:
-    reports: list[ReadReport] = []
-    dataset = read_dataset("homedepot", write(tmp_path, HOMEDEPOT), limit=2, reports=reports)
+    dataset = read_dataset("homedepot", write(tmp_path, HOMEDEPOT), limit=2)
     assert len(dataset.catalogue) == 2
     assert texts(dataset, "dev") == []
-    assert {Path(report.file).name: report.left_out for report in reports} == {
+    assert {Path(report.file).name: report.left_out for report in dataset.reports} == {
         "products.csv.gz": 0,
         "train.csv.gz": 1,
         "dev.csv": 1,
@@ -231,13 +230,12 @@ def beir_files() -> dict[str, str]:
 
 
 def test_beir_as_published(tmp_path: Path) -> None:
-    reports: list[ReadReport] = []
-    dataset = read_dataset("beir", write(tmp_path, beir_files()), reports=reports)
+    dataset = read_dataset("beir", write(tmp_path, beir_files()))
     assert dataset.catalogue[0] == Product("d1", "Soda", description="A fizzy drink.", attributes={"url": "x"})
     assert dataset.catalogue[1].title == " ".join(f"w{i}" for i in range(12))
     assert [texts(dataset, split) for split in ("train", "dev", "test")] == [["pop"], [], ["words"]]
     assert grades(dataset) == {("pop", "d1"): 1, ("words", "d2"): 2, ("words", "d1"): 0}
-    assert [report.left_out for report in reports if report.file.endswith("train.tsv")] == [1]
+    assert [report.left_out for report in dataset.reports if report.file.endswith("train.tsv")] == [1]
 
 
 @pytest.mark.parametrize("name", SOURCES)
@@ -314,10 +312,9 @@ def test_a_judgement_that_points_nowhere_is_a_bad_row(tmp_path: Path, row: str, 
     folder = write(tmp_path, {**OWN, "judgements.jsonl": good + row})
     with pytest.raises(GenretError, match=f"judgements.jsonl, line 2, {expected}"):
         read_files_dataset(folder)
-    reports: list[ReadReport] = []
-    dataset = read_files_dataset(folder, on_bad_row="skip", rejects=tmp_path / "r.jsonl", reports=reports)
+    dataset = read_files_dataset(folder, on_bad_row="skip", rejects=tmp_path / "r.jsonl")
     assert len(dataset.judgements) == 1
-    assert [report.skipped for report in reports] == [0, 0, 1]
+    assert [report.skipped for report in dataset.reports] == [0, 0, 1]
     assert len((tmp_path / "r.jsonl").read_text().splitlines()) == 1
 
 
