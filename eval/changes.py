@@ -34,7 +34,8 @@ from speed_systems import SIZES, TEXT_TOKENS, Shape, make_model, skewed_codes
 
 from genret.data.records import Catalogue
 from genret.ground.types import Product
-from genret.index.index import Index, build_index
+from genret.index.build import Contents, build_index
+from genret.index.index import Index
 from genret.model.seq2seq import GenretForConditionalGeneration
 from genret.search.beam import BeamSettings, beam_search
 
@@ -204,7 +205,7 @@ def measure(root: Path, count: int, turns: int, seconds: float, inserts: int) ->
         "turns": turns,
         "disk": [durable_writes(root)],
     }
-    build_index(Catalogue.from_products(products(0, count)), skewed_codes(count, 0), SIZES, path, {}, vectors)
+    build_index(Contents(Catalogue.from_products(products(0, count)), skewed_codes(count, 0), vectors), SIZES, path)
     searcher = Searcher(model, 1, 50)
     results["follow"] = following(path, turns)
     results["compact"] = [compaction(path, searcher)]
@@ -229,7 +230,7 @@ def measure(root: Path, count: int, turns: int, seconds: float, inserts: int) ->
 def build_like(index: Index, path: Path) -> Path:
     """An index of the same products in a place of its own."""
     catalogue, codes, vectors = index.contents()
-    build_index(catalogue, codes, SIZES, path, {}, vectors)
+    build_index(Contents(catalogue, codes, vectors), SIZES, path)
     return path
 
 

@@ -30,7 +30,8 @@ import numpy as np
 
 from genret.data.records import Catalogue
 from genret.ground.types import Product
-from genret.index.index import Changing, Index, build_index
+from genret.index.build import Contents, build_index
+from genret.index.index import Changing, Index
 from genret.index.snapshot import Snapshot
 
 SIZES, WIDTH, GROUP = (8, 8, 8), 4, 3
@@ -65,7 +66,8 @@ def parts(versions: Versions) -> tuple[list[Product], list[list[int]], np.ndarra
 
 def build(folder: Path, versions: Versions) -> None:
     products, codes, vectors = parts(versions)
-    build_index(Catalogue.from_products(products), np.array(codes).reshape(-1, len(SIZES)), SIZES, folder, {}, vectors)
+    contents = Contents(Catalogue.from_products(products), np.array(codes).reshape(-1, len(SIZES)), vectors)
+    build_index(contents, SIZES, folder)
 
 
 def make(change: Changing, op: Versions, known: Versions) -> None:

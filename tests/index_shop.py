@@ -16,7 +16,8 @@ from genret.data.records import Catalogue
 from genret.ground.errors import GenretError
 from genret.ground.types import Product
 from genret.index import generations
-from genret.index.index import Index, build_index
+from genret.index.build import Contents, build_index
+from genret.index.index import Index
 from genret.index.snapshot import Snapshot
 from genret.index.store import ACKNOWLEDGED, STORE
 from genret.search.trie import Allowed
@@ -84,7 +85,7 @@ class Shop:
         codes = np.array([value[1] for value in values], np.int64).reshape(-1, len(SIZES))
         vectors = np.array([value[2] for value in values], np.float32).reshape(-1, WIDTH)
         catalogue = Catalogue.from_products([value[0] for value in values])
-        build_index(catalogue, codes, SIZES, path, {"tokenizer": "t"}, vectors if self.embedded else None)
+        build_index(Contents(catalogue, codes, vectors if self.embedded else None), SIZES, path, {"tokenizer": "t"})
         return path
 
     def do(self, what: str, count: int) -> None:
@@ -207,6 +208,5 @@ def rebuild(shop: Shop, path: Path, **options: Any) -> None:
     from genret.data.records import Catalogue
 
     catalogue = Catalogue.from_products([Product("only", "t")])
-    build_index(
-        catalogue, [[0, 0, 0]], (3, 2, 3), path, {"tokenizer": "other"}, np.zeros((1, 4), np.float32), **options
-    )
+    contents = Contents(catalogue, np.zeros((1, 3), np.int64), np.zeros((1, 4), np.float32))
+    build_index(contents, (3, 2, 3), path, {"tokenizer": "other"}, **options)

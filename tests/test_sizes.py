@@ -24,7 +24,6 @@ PROTOCOLS = {
 """Whose parameters are given by what calls them. So are those of click's commands."""
 KNOBS = {
     "genret/pipeline/searcher.py:Searcher.search": "all that can be asked of one search, by name",
-    "genret/index/build.py:build_index": "all that an index is made of, by name",
     "genret/data/folders.py:read_files_dataset": "all that a reader can be told of a user's own files",
     "genret/data/sources.py:read_dataset": "the same of a public set's",
     "genret/data/sources.py:attach_judgements": "the same of judgements",

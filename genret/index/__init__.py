@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 from genret.ground.lazy import lazy
 
 if TYPE_CHECKING:
+    from genret.index.build import Contents as Contents
+    from genret.index.build import build_index as build_index
     from genret.index.filters import Condition as Condition
     from genret.index.index import Index as Index
-    from genret.index.index import build_index as build_index
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "Condition": "genret.index.filters",
+        "Contents": "genret.index.build",
         "Index": "genret.index.index",
-        "build_index": "genret.index.index",
+        "build_index": "genret.index.build",
     },
 )

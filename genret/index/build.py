@@ -37,12 +37,26 @@ class Contents(NamedTuple):
     catalogue: Catalogue
     codes: npt.NDArray[Any]
     """(N, L)"""
-    embeddings: Floats | None
-    """(N, D)"""
+    embeddings: Floats | None = None
+    """(N, D) float32 or float16"""
     live: Sequence[Change] = ()
     """What came and went since the index was built from its data; part of the products above."""
     text: IndexText = IndexText()
     """How the words of products count, and what is known of the query log's."""
+
+    def checked(self) -> Contents:
+        """The same; a GenretError where codes or embeddings are not of as many rows as there are products."""
+        count, codes = len(self.catalogue), np.asarray(self.codes)
+        if codes.ndim != 2 or len(codes) != count:
+            raise GenretError(f"codes of shape {codes.shape} for {count} products; expected one row per product")
+        if self.embeddings is None:
+            return self._replace(codes=codes)
+        vectors = np.asarray(self.embeddings)
+        if vectors.dtype not in (np.float16, np.float32):
+            vectors = vectors.astype(np.float32)
+        if vectors.ndim != 2 or len(vectors) != count:
+            raise GenretError(f"embeddings of shape {vectors.shape} for {count} products; expected one row per product")
+        return self._replace(codes=codes, embeddings=vectors)
 
 
 class Written(NamedTuple):
@@ -83,38 +97,30 @@ class Live(NamedTuple):
 
 
 def build_index(
-    catalogue: Catalogue,
-    codes: npt.ArrayLike,
+    contents: Contents,
     codebook_sizes: Sequence[int],
     path: str | Path,
     inputs: Mapping[str, str] | None = None,
-    embeddings: npt.ArrayLike | None = None,
     *,
-    text: IndexText | None = None,
     changes: Carry | Literal["forget"] | None = None,
 ) -> Artifact:
-    """Write the index of a catalogue's N products, with their (N, L) codes, at `path`, and return its generation.
+    """Write the index of N products, with their codes, at `path`, and return its generation.
 
     Products lie in the order of their IDs; those that share an ID by popularity, the highest first, then by product
-    id. `embeddings` (N, D) float32 or float16 are kept in the same order. A catalogue of no products makes an index
-    that finds nothing. `text`: how the words of products count, and what is known of the query log's.
+    id; embeddings are kept in the same order. A catalogue of no products makes an index that finds nothing.
 
     In place of an index that is there; where products came or went since that was built, `changes` takes them over, or
     drops them if it is "forget": without it, that is a GenretError.
     """
     forget = changes == "forget"
     carry = None if changes == "forget" else changes
-    array, folder = np.asarray(codes), Path(path)
-    if array.ndim != 2 or len(array) != len(catalogue):
-        raise GenretError(f"codes of shape {array.shape} for {len(catalogue)} products; expected one row per product")
-    vectors = None if embeddings is None else _checked_embeddings(embeddings, len(catalogue))
-    trie, _ = Trie.build(array, codebook_sizes)  # what does not fit is refused before anything is written
+    folder, contents = Path(path), contents.checked()
+    trie, _ = Trie.build(contents.codes, codebook_sizes)  # what does not fit is refused before anything is written
     _make(folder)
     with generations.written_alone(folder, wait=True):
         store = _existing_store(folder, forget)
         state = None if store is None else store.state()
         number = max([0 if state is None else state.allocated, *generations.numbers(folder)]) + 1
-        contents = Contents(catalogue, array, vectors, text=text or IndexText())
         written = written_generation(folder, number, contents, trie.codebook_sizes, inputs or {})
         if store is None:
             Store.create(folder / STORE, written.current(None, 0), [])
@@ -332,12 +338,3 @@ def _make(folder: Path) -> None:
 def _is_index(folder: Path) -> bool:
     names = {path.name for path in folder.iterdir()}
     return not names or bool(names & {STORE, MANIFEST, generations.LOCK}) or bool(generations.numbers(folder))
-
-
-def _checked_embeddings(embeddings: npt.ArrayLike, count: int) -> Floats:
-    vectors = np.asarray(embeddings)
-    if vectors.dtype not in (np.float16, np.float32):
-        vectors = vectors.astype(np.float32)
-    if vectors.ndim != 2 or len(vectors) != count:
-        raise GenretError(f"embeddings of shape {vectors.shape} for {count} products; expected one row per product")
-    return vectors

@@ -23,7 +23,7 @@ from genret.ground.manifests import as_described
 from genret.ground.typed import typed
 from genret.ground.types import Product, SemanticId
 from genret.index import generations
-from genret.index.build import Contents, allocated, build_index, opened, written_generation
+from genret.index.build import Contents, allocated, opened, written_generation
 from genret.index.changes import Change, Ints, decoded, encoded
 from genret.index.filter_text import as_condition
 from genret.index.filters import Condition
@@ -32,7 +32,7 @@ from genret.index.snapshot import Base, Embeddings, Floats, Snapshot
 from genret.index.store import Read, Store, Transaction
 from genret.search.trie import Allowed, Trie
 
-__all__ = ["Changing", "Compacted", "Index", "build_index"]
+__all__ = ["Changing", "Compacted", "Index"]
 
 
 Outcome: TypeAlias = Literal["written", "nothing to do", "another process is writing"]

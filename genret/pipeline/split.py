@@ -68,10 +68,10 @@ class Splitter(NamedTuple):
     def _indexed(self, run: RunFolder, codes: str, contents: Contents) -> RunFolder:
         model = run.artifact("model").fingerprint  # half of a new generation is none: see `RunFolder.searchable`
         inputs = {**self.inputs, "shards": self.digest, "L1": codes, "model": model}
-        made, (catalogue, rows, vectors, *_) = run.whole("index"), contents
+        made = run.whole("index")
         if made is None or dict(made.inputs) != inputs:
-            path, sizes = run.folder("index"), self.codebook_sizes
-            build_index(catalogue, rows, sizes, path, inputs, vectors, text=self.text, changes="forget")
+            contents = contents._replace(text=self.text)
+            build_index(contents, self.codebook_sizes, run.folder("index"), inputs, changes="forget")
         return run
 
 

@@ -208,7 +208,7 @@ def index_stage(run: Path, changes: OnChanges | None = None, bm25: TuneSettings 
     Where it has to be built again, products that were put or removed since are carried over if RUN/data is still what
     it was; if not, `changes` says whether to "keep" or to "drop" them, and without it that is a GenretError.
     """
-    from genret.index.build import build_index
+    from genret.index.build import Contents, build_index
     from genret.index.tuning import TuneSettings, index_text
     from genret.pipeline.stock import carried
     from genret.tokenizer.tokenizer import id_sizes
@@ -223,8 +223,8 @@ def index_stage(run: Path, changes: OnChanges | None = None, bm25: TuneSettings 
         carry = before and carried(folder, before)
         sizes = id_sizes(codes, tokenizer.codebook_sizes)
         taken: Carry | Literal["forget"] | None = "forget" if changes == "drop" else carry
-        text = index_text(dataset, tuning)
-        build_index(dataset.catalogue, codes, sizes, out, inputs, vectors, text=text, changes=taken)
+        contents = Contents(dataset.catalogue, codes, vectors, text=index_text(dataset, tuning))
+        build_index(contents, sizes, out, inputs, changes=taken)
 
     return stage(folder, "index", fingerprints, {"bm25": settings_dict(tuning)}, make)
 

@@ -18,10 +18,10 @@ from table_decoder import TableDecoder
 from genret.data.records import Catalogue
 from genret.ground.errors import GenretError
 from genret.ground.types import Product
-from genret.index.build import current
+from genret.index.build import Contents, build_index, current
 from genret.index.filter_cache import FilterCache
 from genret.index.filters import column
-from genret.index.index import Index, build_index
+from genret.index.index import Index
 from genret.search.beam import BeamSettings, beam_search
 from genret.search.trie import Allowed, Trie
 
@@ -103,7 +103,7 @@ def shop(tmp_path: Path) -> Shop:
 
 def test_products_of_one_id_stand_by_popularity_then_id(tmp_path: Path) -> None:
     shelf = [Product(name, "t", popularity=rank) for name, rank in [("b", 1), ("a", 1), ("c", 5), ("d", 0.5)]]
-    build_index(Catalogue.from_products(shelf), np.ones((4, 2), int), (2, 2), tmp_path / "index")
+    build_index(Contents(Catalogue.from_products(shelf), np.ones((4, 2), int)), (2, 2), tmp_path / "index")
     index = Index.open(tmp_path / "index")
     assert [one.id for one in index.products(range(4))] == ["c", "a", "b", "d"]
     index.insert([Product("aa", "t", popularity=1), Product("z", "t", popularity=9)], [[1, 1], [1, 1]])
@@ -197,7 +197,7 @@ def test_building_from_parts_that_disagree_is_refused(
 ) -> None:
     catalogue = Catalogue.from_products([Product(name, "t") for name in "abc"])
     with pytest.raises(GenretError, match=message):
-        build_index(catalogue, codes, SIZES, tmp_path / "index", {}, embeddings)
+        build_index(Contents(catalogue, codes, embeddings), SIZES, tmp_path / "index")
     assert not (tmp_path / "index").exists()
 
 

@@ -13,7 +13,8 @@ from genret.data.records import Catalogue, Dataset
 from genret.ground.artifacts import MANIFEST, read_artifact
 from genret.ground.errors import GenretError
 from genret.ground.types import Judgement, Product, Query
-from genret.index.index import Index, build_index
+from genret.index.build import Contents, build_index
+from genret.index.index import Index
 from genret.index.lexical import BM25Settings, IndexText, Lexical, added_words, product_words, words_of
 from genret.index.tuning import BM25Grid, TuneSettings, index_text, tune
 
@@ -35,7 +36,7 @@ def codes(count: int, seed: int = 0) -> np.ndarray:
 @pytest.fixture
 def index(tmp_path: Path) -> Index:
     about = IndexText(TITLES, {"mlik": 1, "milk": 40}, judged=3)
-    build_index(Catalogue.from_products(shelf(40)), codes(40), SIZES, tmp_path / "index", text=about)
+    build_index(Contents(Catalogue.from_products(shelf(40)), codes(40), text=about), SIZES, tmp_path / "index")
     return Index.open(tmp_path / "index")
 
 
@@ -89,7 +90,7 @@ def test_compaction_counts_anew_and_keeps_what_is_known_of_the_log(index: Index)
 
 
 def test_an_index_of_no_words_finds_nothing_and_can_be_filled(tmp_path: Path) -> None:
-    build_index(Catalogue.from_products([Product("a", "!!!")]), codes(1), SIZES, tmp_path / "index")
+    build_index(Contents(Catalogue.from_products([Product("a", "!!!")]), codes(1)), SIZES, tmp_path / "index")
     index = Index.open(tmp_path / "index")
     assert by_id(index, ["milk"]) == {"a": -np.inf}
     index.insert([Product("b", "milk milk"), Product("c", "milk soap")], codes(2, 5))
@@ -234,7 +235,8 @@ def test_a_part_of_a_catalogue_scores_as_the_whole_to_the_bit(tmp_path: Path) ->
 
 def test_a_part_stays_one_when_it_is_compacted(tmp_path: Path) -> None:
     words = words_of(shelf(90), TITLES)
-    build_index(Catalogue.from_products(shelf(40)), codes(40), SIZES, tmp_path, text=IndexText(TITLES, whole=words))
+    about = IndexText(TITLES, whole=words)
+    build_index(Contents(Catalogue.from_products(shelf(40)), codes(40), text=about), SIZES, tmp_path)
     index = Index.open(tmp_path)
     before = index.snapshot().text
     index.insert(shelf(1, first=90), [[0, 0]])

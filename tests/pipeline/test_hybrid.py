@@ -15,8 +15,7 @@ from genret.cli.search import search
 from genret.data import load_dataset
 from genret.eval.systems.bm25 import BM25
 from genret.ground.types import Product, Query
-from genret.index.build import build_index
-from genret.index.lexical import IndexText
+from genret.index.build import Contents, build_index
 from genret.pipeline.options import LEXICAL_WEIGHT, LIKELIHOOD_WEIGHT
 from genret.pipeline.stock import put_products, remove_products
 from genret.tokenizer import load_tokenizer
@@ -120,7 +119,7 @@ def test_hybrid_is_the_default_where_the_run_had_no_query_log(run_copy: Path, re
     vectors = np.load(run_copy / "embeddings" / "embeddings.npy")
     inputs = {"tokenizer": tokens.fingerprint}
     sizes = retriever.index.trie.codebook_sizes
-    build_index(dataset.catalogue, codes, sizes, run_copy / "index", inputs, vectors, text=IndexText())
+    build_index(Contents(dataset.catalogue, codes, vectors), sizes, run_copy / "index", inputs)
     bare = Retriever.load(run_copy)
     assert bare.search(QUERIES) == bare.search(QUERIES, hybrid=True)
     assert bare.search(QUERIES, hybrid=False) != bare.search(QUERIES)
