@@ -27,7 +27,7 @@ from scale_vectors import VECTORS, _opened
 from script import RESULTS, rows_table, run_script, write_results
 
 from genret.ground.hardware import processor
-from genret.model.decoder import CodewordDecoder, StepDecoder
+from genret.model.decoder import CodewordDecoder, DecoderShape, StepDecoder
 from genret.model.single import SingleModel
 from genret.model.values import PrefixValues
 from genret.pipeline.folder import RunFolder
@@ -96,7 +96,18 @@ def beams(known: PrefixValues, trie: Trie, widths: Sequence[int]) -> Iterator[tu
     """The beam by width: one query alone the way that a search takes for one, several together."""
     dim = known.leaves.shape[1]
     counts = [trie.num_nodes(depth) for depth in range(1, trie.levels + 1)]
-    decoder = CodewordDecoder(known.sizes, 8, 1, 1, 8, 8, dim, 0.0, counts, known.backoff, known.look_below).eval()
+    shape = DecoderShape(
+        codebook_sizes=known.sizes,
+        d_model=8,
+        layers=1,
+        heads=1,
+        ffn=8,
+        d_code=dim,
+        prefixes=counts,
+        backoff=known.backoff,
+        look_below=known.look_below,
+    )
+    decoder = CodewordDecoder(shape, 8).eval()
     with torch.no_grad():
         for parameter in decoder.parameters():
             parameter.zero_()

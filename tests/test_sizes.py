@@ -23,15 +23,15 @@ PROTOCOLS = {
 }
 """Whose parameters are given by what calls them. So are those of click's commands."""
 KNOBS = {
-    "genret/pipeline/searcher.py:Searcher.search": "all that can be asked of one search, by name",
-    "genret/data/folders.py:read_files_dataset": "all that a reader can be told of a user's own files",
-    "genret/data/sources.py:read_dataset": "the same of a public set's",
-    "genret/data/sources.py:attach_judgements": "the same of judgements",
-    "genret/data/products.py:read_catalogue": "the same of products",
-    "genret/data/files.py:judgement_rows": "the same of judgements' rows",
-    "genret/model/decoder.py:CodewordDecoder.__init__": "a block's flat constructor, as torch has them",
+    "genret/pipeline/searcher.py:Searcher.search": "one call asks all: `search(text, k=5, where=..., hybrid=True)`",
+    "genret/data/folders.py:read_files_dataset": "a user's first call: `read_files_dataset(path, columns=...)`",
+    "genret/data/products.py:read_catalogue": "the same of products alone",
 }
-"""What a caller sets by name, one at a time."""
+"""Entry points that users type, each option by its name and most of them left out, as in `pandas.read_csv`.
+
+A settings object would be one more import and name in every such call, and say nothing that the keywords do not. Inside,
+each makes one of its options at once (`SearchOptions`, `FilesSettings`, `ProductFile`), and hands that on.
+"""
 
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
 

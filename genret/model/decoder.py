@@ -10,8 +10,9 @@ Letters: R rows, Q queries, B beams, T text length, L levels, K codes of a level
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -121,6 +122,32 @@ class Asked(NamedTuple):
     """(R,)"""
 
 
+S = TypeVar("S", bound="DecoderShape")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecoderShape:
+    """What a decoder is made of; see `CodewordDecoder`."""
+
+    codebook_sizes: Sequence[int]
+    d_model: int
+    layers: int
+    heads: int
+    ffn: int
+    dropout: float = 0.0
+    d_code: int | None = None
+    prefixes: Sequence[int] | None = None
+    """Per depth: of the catalogue's prefixes that the decoder knows."""
+    backoff: float = 0.1
+    look_below: int | None = None
+
+    @classmethod
+    def read(cls: type[S], config: Mapping[str, Any]) -> S:
+        """Of a saved configuration."""
+        own = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in config.items() if name in own})
+
+
 class CodewordDecoder(nn.Module):
     """Logits of each level's codes given the encoded query and the codes before.
 
@@ -134,27 +161,18 @@ class CodewordDecoder(nn.Module):
     are what the children are worth to q, and r corrects them by `scale * <r, C_l>`.
     """
 
-    def __init__(
-        self,
-        codebook_sizes: Sequence[int],
-        d_model: int,
-        layers: int,
-        heads: int,
-        ffn: int,
-        d_memory: int,
-        d_code: int | None = None,
-        dropout: float = 0.0,
-        prefixes: Sequence[int] | None = None,
-        backoff: float = 0.1,
-        look_below: int | None = None,
-    ) -> None:
+    def __init__(self, shape: DecoderShape, d_memory: int) -> None:
+        """`d_memory`: width of the encoded query."""
         super().__init__()
+        d_model, heads, d_code = shape.d_model, shape.heads, shape.d_code
         if d_model % heads:
             raise GenretError(f"d_model={d_model} is not a multiple of heads={heads}; choose a multiple")
-        self.vocab = Vocab(codebook_sizes)
+        self.vocab = Vocab(shape.codebook_sizes)
         self.tokens = nn.Embedding(len(self.vocab), d_model)
         self.levels = nn.Embedding(self.vocab.levels, d_model)
-        self.layers = nn.ModuleList(DecoderLayer(d_model, heads, ffn, d_memory, dropout) for _ in range(layers))
+        self.layers = nn.ModuleList(
+            DecoderLayer(d_model, heads, shape.ffn, d_memory, shape.dropout) for _ in range(shape.layers)
+        )
         self.norm = nn.LayerNorm(d_model)
         width = d_model if d_code is None else d_code
         self.heads = nn.ModuleList(nn.Linear(width, size) for size in self.vocab.codebook_sizes)
@@ -162,11 +180,12 @@ class CodewordDecoder(nn.Module):
         self.log_scale = None if d_code is None else nn.Parameter(torch.zeros(self.vocab.levels))
         self.prefixes: Prefixes | None = None
         self.value_scale: nn.Parameter | None = None
+        sizes, prefixes, look_below = shape.codebook_sizes, shape.prefixes, shape.look_below
         if prefixes is not None and look_below is not None and d_code is not None:
-            self.prefixes = PrefixValues(codebook_sizes, prefixes, d_code, backoff, look_below)
+            self.prefixes = PrefixValues(sizes, prefixes, d_code, shape.backoff, look_below)
             self.value_scale = nn.Parameter(torch.zeros(()))
         elif prefixes is not None:
-            self.prefixes = PrefixTable(codebook_sizes, prefixes, width, backoff)
+            self.prefixes = PrefixTable(sizes, prefixes, width, shape.backoff)
         self._entries: dict[int, tuple[Versions, Tensor, Tensor]] = {}
 
     @property

@@ -7,7 +7,7 @@ without layers, which is what a model trained from scratch has. `Searched` is wh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from genret.ground.artifacts import read_json
 from genret.ground.errors import GenretError
-from genret.model.decoder import CodewordDecoder, StepDecoder
+from genret.model.decoder import CodewordDecoder, DecoderShape, StepDecoder
 from genret.model.prefix import Prefixes
 from genret.model.query_encoder import QueryEncoder, TokenVectors
 from genret.model.several import SeveralQueries, begin_several
@@ -28,30 +28,14 @@ from genret.search.vocab import Vocab
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 
 
-@dataclass(frozen=True)
-class Shape:
+@dataclass(frozen=True, kw_only=True)
+class Shape(DecoderShape):
     """What `GenretConfig` says of a model, but for what training and `generate` alone want to know."""
 
-    codebook_sizes: Sequence[int]
-    d_model: int
-    layers: int
-    heads: int
-    ffn: int
     encoder: Mapping[str, Any]
-    d_code: int | None = None
     pooling: str = "encoder"
     max_text_tokens: int = 32
-    prefixes: Sequence[int] | None = None
-    backoff: float = 0.1
     bag_share: float = 0.5
-    look_below: int | None = None
-    dropout: float = 0.0
-
-    @classmethod
-    def read(cls, config: Mapping[str, Any]) -> Shape:
-        """Of a saved configuration."""
-        own = {one.name for one in fields(cls)}
-        return cls(**{name: value for name, value in config.items() if name in own})
 
 
 class Searched:
@@ -134,28 +118,11 @@ class SearchModel(Searched, nn.Module):
         )
         sizes = text["hidden_size"], text["vocab_size"]
         self.encoder = QueryEncoder(vectors, *sizes, shape.d_code, shape.pooling, shape.bag_share)
-        self.decoder = make_decoder(shape, text["hidden_size"])
+        self.decoder = CodewordDecoder(shape, text["hidden_size"])
 
     @property
     def device(self) -> torch.device:
         return self.decoder.tokens.weight.device
-
-
-def make_decoder(shape: Any, d_memory: int) -> CodewordDecoder:
-    """The decoder of a `Shape`, or of a configuration with the same fields."""
-    return CodewordDecoder(
-        shape.codebook_sizes,
-        shape.d_model,
-        shape.layers,
-        shape.heads,
-        shape.ffn,
-        d_memory,
-        shape.d_code,
-        shape.dropout,
-        shape.prefixes,
-        shape.backoff,
-        shape.look_below,
-    )
 
 
 def load_plain(folder: Path) -> SearchModel | None:

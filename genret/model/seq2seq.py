@@ -28,9 +28,9 @@ from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutputWithPooling, Seq2SeqLMOutput
 
 from genret.ground.errors import GenretError
-from genret.model.decoder import Asked, CodewordDecoder, KeyValue
+from genret.model.decoder import Asked, CodewordDecoder, DecoderShape, KeyValue
 from genret.model.encoders import load_encoder, own_config, without_pooler
-from genret.model.plain import Searched, make_decoder, memory_mask
+from genret.model.plain import Searched, memory_mask
 from genret.model.prefix import PrefixTable
 from genret.model.query_encoder import QueryEncoder
 from genret.model.values import PrefixValues
@@ -139,7 +139,7 @@ class GenretForConditionalGeneration(Searched, PreTrainedModel, GenerationMixin)
     def __init__(self, config: GenretConfig) -> None:
         super().__init__(config)
         self.encoder = HubQueryEncoder(config)
-        self.decoder = make_decoder(config, config.encoder.hidden_size)
+        self.decoder = CodewordDecoder(DecoderShape.read(config.to_dict()), config.encoder.hidden_size)
         self.post_init()
         self.generation_config = _generation_config(len(config.codebook_sizes))
 
