@@ -29,8 +29,8 @@ KNOBS = {
 }
 """Entry points that users type, each option by its name and most of them left out, as in `pandas.read_csv`.
 
-A settings object would be one more import and name in every such call, and say nothing that the keywords do not. Inside,
-each makes one of its options at once (`SearchOptions`, `FilesSettings`, `ProductFile`), and hands that on.
+A settings object would be one more import and name in every such call, and say nothing that the keywords do not. Each
+makes one of its options at once (`SearchOptions`, `FilesSettings`, `ProductFile`), and hands that on.
 """
 
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef"
