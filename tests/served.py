@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+GENRET = (sys.executable, "-m", "genret")
 PATIENCE = 120
 """Seconds that a server may take to be ready, on a machine that others use as well."""
 
@@ -44,10 +45,12 @@ class Server:
 
 
 @contextmanager
-def serving(run: Path, folder: Path, *flags: str, env: Mapping[str, str] | None = None) -> Iterator[Server]:
+def serving(
+    run: Path, folder: Path, *flags: str, env: Mapping[str, str] | None = None, genret: Sequence[str] = GENRET
+) -> Iterator[Server]:
     """`genret serve RUN` on a free port of loopback, ready to search; stopped at the end."""
     log = folder / "server.log"
-    command = [sys.executable, "-m", "genret", "serve", str(run), "--port", "0", *flags]
+    command = [*genret, "serve", str(run), "--port", "0", *flags]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", **(env or {})}
     with open(log, "wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from genret.server.settings import Batching
 
@@ -35,7 +35,8 @@ class Late(Exception):
     """The deadline passed before there was an answer."""
 
 
-class Answer(NamedTuple, Generic[R]):
+@dataclass(frozen=True)
+class Answer(Generic[R]):
     """What came back for one text, and how many seconds it waited to be decoded."""
 
     value: R
