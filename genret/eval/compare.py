@@ -65,16 +65,12 @@ def mean_intervals(rows: Array, seed: int = 0, rounds: int = ROUNDS) -> list[Int
     return [Interval(*triple) for triple in triples]
 
 
-def randomization_p(differences: Sequence[float] | Array, seed: int = 0, rounds: int = ROUNDS) -> float:
-    """Two-sided p of a mean difference this large if each query's sign were a coin's: (1 + hits) / (1 + rounds).
-
-    (Fisher's randomization test, recommended for retrieval by Smucker, Allan and Carterette, CIKM 2007.)
-    """
-    return randomization_ps(np.asarray(differences, np.float64)[None], seed, rounds)[0]
-
-
 def randomization_ps(rows: Array, seed: int = 0, rounds: int = ROUNDS) -> list[float]:
-    """`randomization_p` of each row of (M, Q) differences, over the same coins."""
+    """Two-sided p of each row of (M, Q) differences: of a mean this large if each query's sign were a coin's.
+
+    (1 + hits) / (1 + rounds), all rows over the same coins: Fisher's randomization test, recommended for retrieval by
+    Smucker, Allan and Carterette (CIKM 2007).
+    """
     rng = np.random.default_rng(seed)
     # Sums that equal the observed one count as hits, rounding errors aside.
     bars = np.abs(rows.sum(axis=1)) - 1e-9 * np.abs(rows).sum(axis=1)

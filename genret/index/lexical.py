@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -280,17 +279,6 @@ def words_of(products: Sequence[Product], settings: BM25Settings) -> WholeWords:
     found = _Postings.of(product_words(products, settings))
     held = count_words(product_text(product, TEXT_FIELDS) for product in products)
     return WholeWords(len(products), int(found.lengths.sum()), found.holding(), dict(held))
-
-
-def added_words(parts: Iterable[WholeWords]) -> WholeWords:
-    """The words of a whole, by those of its parts."""
-    documents, total = 0, 0
-    holding, held = Counter[str](), Counter[str]()
-    for part in parts:
-        documents, total = documents + part.documents, total + part.total
-        holding.update(part.holding)
-        held.update(part.held)
-    return WholeWords(documents, total, dict(sorted(holding.items())), dict(sorted(held.items())))
 
 
 class LexicalView:

@@ -24,7 +24,7 @@ from transformers import (
     PreTrainedModel,
 )
 from transformers import initialization as init
-from transformers.cache_utils import DynamicCache, EncoderDecoderCache
+from transformers.cache_utils import EncoderDecoderCache
 from transformers.modeling_outputs import BaseModelOutputWithPooling, Seq2SeqLMOutput
 
 from genret.ground.errors import GenretError
@@ -323,11 +323,6 @@ def _read_cache(cache: EncoderDecoderCache | None) -> list[KeyValue] | None:
     if cache is None or cache.get_seq_length() == 0:
         return None
     return [(layer.keys, layer.values) for layer in cache.self_attention_cache.layers]
-
-
-def empty_cache() -> EncoderDecoderCache:
-    """A cache to pass as `past_key_values` when stepping through `forward` by hand."""
-    return EncoderDecoderCache(DynamicCache(), DynamicCache())
 
 
 AutoConfig.register(GenretConfig.model_type, GenretConfig)

@@ -156,13 +156,11 @@ class Trie:
         start, _ = self.product_range(self.levels, np.arange(self.num_ids))
         return self.id_of(start)
 
-    def insertion_point(self, codes: npt.ArrayLike) -> Ints:
-        """(n, L) codes -> (n,) the first position whose ID is not below these; N where all are."""
-        return self.bucket(codes)[0]
-
     def bucket(self, codes: npt.ArrayLike) -> tuple[Ints, Ints]:
-        """(n, L) codes -> (n,) start and (n,) stop: the positions of these IDs; both the insertion point of an ID that
-        is not there."""
+        """(n, L) codes -> (n,) start and (n,) stop: the positions of these IDs.
+
+        For an ID that is not there both are the first position whose ID is not below it; N where all are.
+        """
         columns = np.asarray(codes, dtype=np.int64).reshape(-1, self.levels).T
         starts = np.zeros(columns.shape[1], np.int64)
         if not self.num_products:

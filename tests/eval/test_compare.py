@@ -5,10 +5,15 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from genret.eval.compare import compare, holm, mean_interval, mean_intervals, randomization_p, randomization_ps
+from genret.eval.compare import compare, holm, mean_interval, mean_intervals, randomization_ps
 from genret.ground.errors import GenretError
+
+
+def randomization_p(differences: npt.ArrayLike, rounds: int = 10_000) -> float:
+    return randomization_ps(np.asarray(differences, np.float64)[None], rounds=rounds)[0]
 
 
 def exact_p(differences: list[float]) -> float:

@@ -15,7 +15,7 @@ from genret.ground.errors import GenretError
 from genret.ground.types import Judgement, Product, Query
 from genret.index.build import Contents, build_index
 from genret.index.index import Index
-from genret.index.lexical import BM25Settings, IndexText, Lexical, added_words, product_words, words_of
+from genret.index.lexical import BM25Settings, IndexText, Lexical, product_words, words_of
 from genret.index.tuning import BM25Grid, TuneSettings, index_text, tune
 
 WORDS = ["oat", "milk", "sauce", "tomato", "soap", "mint", "toothpaste", "organic"]
@@ -221,7 +221,7 @@ def test_a_part_of_a_catalogue_scores_as_the_whole_to_the_bit(tmp_path: Path) ->
     products[70] = Product("rare", "rare soap")
     whole = Lexical.build(product_words(products, TITLES), TITLES)
     parts: list[list[Product]] = [products[:50], products[50:], []]
-    words = added_words(words_of(part, TITLES) for part in parts)
+    words = words_of(products, TITLES)
     scores = []
     for number, part in enumerate(parts):
         Lexical.build(product_words(part, TITLES), TITLES, words).save(tmp_path / str(number))

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 from transformers import AutoConfig, AutoModel, AutoModelForSeq2SeqLM
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from genret.ground.errors import GenretError
 from genret.model.encoders import encoder_config
 from genret.model.prefix import PrefixTable
-from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration, Pooling, empty_cache, warm_start
+from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration, Pooling, warm_start
 from genret.search.decoder import Decoder
 from genret.search.vocab import PAD, START, Vocab
 
@@ -277,7 +278,7 @@ def test_cached_forward_equals_uncached(
 ) -> None:
     tokens = torch.tensor([[START, 3, 8]] * 3)
     whole = model(*text, decoder_input_ids=tokens).logits
-    cache = empty_cache()
+    cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
     parts = [
         model(*text, decoder_input_ids=tokens[:, :length], past_key_values=cache, use_cache=True).logits
         for length in (2, 3)

@@ -23,8 +23,7 @@ def test_an_overlay_equals_the_trie_of_both(counts: tuple[int, int], seed: int) 
     delta, order = Trie.build(both[counts[0] :], SIZES)
     whole, whole_order = Trie.build(both, SIZES)
     ids = both[counts[0] :][order]
-    start, stop = base.product_range(3, base.find(ids))
-    overlay = OverlayTrie(base, delta, np.where(stop > start, stop, base.insertion_point(ids)))
+    overlay = OverlayTrie(base, delta, base.bucket(ids)[1])
     mask = rng.random(sum(counts)) < 0.5
     allowed, merged = Allowed.from_positions(whole, mask), OverlayAllowed.from_positions(overlay, mask)
     assert overlay.num_products == whole.num_products
@@ -49,7 +48,7 @@ def test_an_overlay_equals_the_trie_of_both(counts: tuple[int, int], seed: int) 
         assert overlay.num_nodes(level + 1) == whole.num_nodes(level + 1)
     assert np.array_equal(overlay.find(both) >= 0, np.ones(len(both), bool))
     probe = np.stack([rng.integers(0, size, 30) for size in SIZES], 1)
-    assert np.array_equal(overlay.insertion_point(probe), whole.insertion_point(probe))
+    assert np.array_equal(overlay.bucket(probe), whole.bucket(probe))
     with pytest.raises(GenretError, match="compact"):
         overlay.save("nowhere")
     with pytest.raises(GenretError, match="another trie"):

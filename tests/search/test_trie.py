@@ -95,7 +95,7 @@ def test_ids_match_marisa(case: Case) -> None:
     found = trie.find(asked)
     assert [node >= 0 for node in found] == [row.astype(">u2").tobytes() in reference for row in asked]
     start, stop = trie.product_range(trie.levels, found)
-    points = trie.insertion_point(asked)
+    points = trie.bucket(asked)[0]
     ordered = [tuple(row) for row in codes[order].tolist()]
     for row, first, last, point in zip(map(tuple, asked.tolist()), start, stop, points, strict=True):
         assert ordered[first:last] == [one for one in ordered if one == row]
@@ -291,9 +291,8 @@ def test_a_patched_trie_is_the_trie_built_anew(case: Case) -> None:
     kept = np.delete(codes[~came][order], gone, axis=0)
     assert arrays(fewer) == arrays(Trie.build(kept, sizes).trie)
     new = codes[came][sort_rows(codes[came], sizes)]
-    low = fewer.insertion_point(new)
-    start, stop = fewer.product_range(len(sizes), fewer.find(new))
-    points = np.sort(low + rng.integers(0, stop - start + 1))  # anywhere among those of the same ID
+    start, stop = fewer.bucket(new)
+    points = np.sort(start + rng.integers(0, stop - start + 1))  # anywhere among those of the same ID
     more = inserted(fewer, new, points)
     everything = np.concatenate([kept, new])
     assert arrays(more) == arrays(Trie.build(everything, sizes).trie)

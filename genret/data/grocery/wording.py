@@ -45,7 +45,6 @@ class House(NamedTuple):
     order: str
     size_style: int
     abbreviates: bool
-    claims_first: bool
 
 
 class Writer:
@@ -103,7 +102,7 @@ class Writer:
             rng = Random(f"{self.settings.seed}/house/{brand}")
             order = rng.choices(_ORDERS, (5, 4, 3, 3, 1, 1))[0]
             abbreviates = rng.random() < 0.08 or (brand in self._value_labels and rng.random() < 0.8)
-            self._houses[brand] = House(order, rng.choice((0, 0, 1, 2)), abbreviates, rng.random() < 0.5)
+            self._houses[brand] = House(order, rng.choice((0, 0, 1, 2)), abbreviates)
         return self._houses[brand]
 
     def _name(self, brand: str, concept: int) -> str:

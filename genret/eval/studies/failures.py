@@ -30,7 +30,6 @@ from genret.index.lexical import BM25Settings, product_words, word_splitter
 if TYPE_CHECKING:
     from genret.pipeline.retriever import Retriever
 
-EXAMPLES = 10
 RARE = 10
 """A word in fewer products than this is rare."""
 SYSTEM, BASELINE = "generative", "bm25-tuned"

@@ -15,7 +15,6 @@ from genret.ground.errors import GenretError
 from genret.ground.settings import check_range
 from genret.ground.types import Judgement, Query
 
-LABEL = "known items"
 NOTE = (
     "known-item test: the run has no judged queries, so products were asked for by parts of their own titles. "
     "It shows whether products can be found, not whether the order is right, and it favours systems that match words; "
