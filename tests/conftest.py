@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from small_run import SMALL
+from small_run import build_small
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -22,20 +22,7 @@ settings.load_profile("genret")
 @pytest.fixture(scope="session")
 def built_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder of 600 products with every artifact. Read it; copy it (`run_copy`) before changing it."""
-    from genret.data.grocery import GrocerySettings, make_grocery
-    from genret.embed.settings import EmbedSettings
-    from genret.pipeline.stages import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
-    from genret.tokenizer.settings import TokenizerSettings
-    from genret.training.settings import ModelSettings, TrainSettings
-
-    run = tmp_path_factory.mktemp("small") / "run"
-    grocery = GrocerySettings(**SMALL["grocery"])
-    data_stage(run, lambda: make_grocery(grocery), {"format": "grocery"})
-    embed_stage(run, EmbedSettings(**SMALL["embed"]), progress=False)
-    tokenize_stage(run, TokenizerSettings(**SMALL["tokenizer"]), progress=False)
-    train_stage(run, ModelSettings(**SMALL["model"]), TrainSettings(**SMALL["train"]))
-    index_stage(run)
-    return run
+    return build_small(tmp_path_factory.mktemp("small") / "run")
 
 
 @pytest.fixture

@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-
-PATIENCE = int(os.environ.get("GENRET_TEST_PATIENCE", "120"))
-"""Seconds that a server may take to be ready, on a machine that others use as well."""
+from served import PATIENCE
 
 
 class Forked:

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,15 @@ from typing import Any
 import httpx
 
 GENRET = (sys.executable, "-m", "genret")
-PATIENCE = 120
+PATIENCE = int(os.environ.get("GENRET_TEST_PATIENCE", "120"))
 """Seconds that a server may take to be ready, on a machine that others use as well."""
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -18,3 +19,20 @@ SMALL: dict[str, dict[str, Any]] = {
     "model": {"d_model": 64, "ffn": 128, "text_vocab": 2048},
     "train": {"max_steps": 60, "batch_size": 64, "lr": 5e-3},
 }
+
+
+def build_small(run: Path) -> Path:
+    """The small run at `run`, built by the real stages."""
+    from genret.data.grocery import GrocerySettings, make_grocery
+    from genret.embed.settings import EmbedSettings
+    from genret.pipeline.stages import data_stage, embed_stage, index_stage, tokenize_stage, train_stage
+    from genret.tokenizer.settings import TokenizerSettings
+    from genret.training.settings import ModelSettings, TrainSettings
+
+    grocery = GrocerySettings(**SMALL["grocery"])
+    data_stage(run, lambda: make_grocery(grocery), {"format": "grocery"})
+    embed_stage(run, EmbedSettings(**SMALL["embed"]), progress=False)
+    tokenize_stage(run, TokenizerSettings(**SMALL["tokenizer"]), progress=False)
+    train_stage(run, ModelSettings(**SMALL["model"]), TrainSettings(**SMALL["train"]))
+    index_stage(run)
+    return run

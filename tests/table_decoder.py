@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from hypothesis import strategies as st
 from torch import Tensor
+
+from genret.search.trie import Allowed, Trie
 
 
 class TableDecoder:
@@ -46,3 +49,25 @@ class TableDecoder:
         else:
             self._state = (self._state.gather(1, parents) * 31_337 + codes * 101 + level) % 1_000_003
         return self._tables[level][self._state % 997].clone()  # (Q, B, K)
+
+
+SHARES = st.sampled_from([None, 0.0, 0.1, 0.5, 1.0])
+"""Of the products that a filter allows; None: no filter."""
+GRAINS = st.sampled_from([0.0, 0.5, 2.0])
+
+
+@st.composite
+def known_cases(
+    draw: st.DrawFn, asked: st.SearchStrategy[list[int]]
+) -> tuple[Trie, Trie, TableDecoder, Allowed | None]:
+    """A trie, one that knows all its prefixes and perhaps more, a decoder of the queries `asked`, and a filter."""
+    sizes = draw(st.lists(st.integers(1, 7), min_size=1, max_size=4))
+    seed = draw(st.integers(0, 10_000))
+    rng = np.random.default_rng(seed)
+    count, more = draw(st.integers(1, 60)), draw(st.sampled_from([0, 20]))
+    codes = np.stack([rng.integers(0, size, count + more) for size in sizes], 1)
+    known = Trie.build(codes, sizes).trie
+    trie = known if not more and draw(st.booleans()) else Trie.build(codes[:count], sizes).trie
+    share = draw(SHARES)
+    allowed = None if share is None else Allowed.from_positions(trie, rng.random(count) < share)
+    return trie, known, TableDecoder(draw(asked), sizes, seed, draw(GRAINS)), allowed

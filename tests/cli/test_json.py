@@ -12,7 +12,6 @@ from click.testing import CliRunner
 
 from genret.cli import NO_VALUE, cli
 from genret.data import load_dataset
-from genret.ground.percent import percent
 
 
 def verbs(group: click.Group = cli, before: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -81,11 +80,3 @@ def test_quiet_leaves_results_alone(run_copy: Path, tmp_path: Path) -> None:
     assert (quiet.exit_code, quiet.stdout) == (0, "")
     told = CliRunner().invoke(cli, ["data", str(new), "--out", str(tmp_path / "q")])
     assert "taken for" in told.stdout
-
-
-@pytest.mark.parametrize(
-    ("share", "said"),
-    [(0, "0.0 %"), (1e-9, "< 0.1 %"), (0.0004, "< 0.1 %"), (0.125, "12.5 %"), (0.9999, "> 99.9 %"), (1, "100.0 %")],
-)
-def test_a_share_that_is_not_zero_never_prints_as_zero(share: float, said: str) -> None:
-    assert percent(share) == said

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from genret.data import load_dataset
 from genret.eval.evaluation import answerable
 from genret.eval.reports.plots import Point, scatter
 from genret.eval.result import Grading
-from genret.eval.studies.cost import Cost, CostSettings, measure_cost, one_thread
+from genret.eval.studies.cost import Cost, CostSettings, measure_cost
 from genret.eval.systems.bench import Bench, SystemSettings
 from genret.ground.errors import GenretError
 from genret.index.index import Index
@@ -56,13 +55,6 @@ def test_table_and_plot_name_every_system(cost: Cost) -> None:
     assert all(f"| {name} |" in text for name in NAMES)
     assert all(name in picture for name in NAMES)
     assert picture.startswith("<svg")
-
-
-def test_one_thread_is_given_back() -> None:
-    before = torch.get_num_threads()
-    with one_thread():
-        assert torch.get_num_threads() == 1
-    assert torch.get_num_threads() == before
 
 
 def test_the_plot_repeats_byte_for_byte() -> None:

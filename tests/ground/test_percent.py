@@ -7,7 +7,7 @@ from genret.ground.percent import change, percent
 
 @pytest.mark.parametrize(
     ("share", "said"),
-    [(0, "0.0 %"), (0.125, "12.5 %"), (0.0001, "< 0.1 %"), (0.9999, "> 99.9 %"), (1, "100.0 %")],
+    [(0, "0.0 %"), (1e-9, "< 0.1 %"), (0.0004, "< 0.1 %"), (0.125, "12.5 %"), (0.9999, "> 99.9 %"), (1, "100.0 %")],
 )
 def test_a_share_that_is_not_zero_never_prints_as_zero(share: float, said: str) -> None:
     assert percent(share) == said

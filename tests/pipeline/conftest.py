@@ -10,6 +10,8 @@ import pytest
 from forked import Commands
 from tiny_shop import build_arguments, write_shop
 
+from genret.pipeline.retriever import Retriever
+
 
 @pytest.fixture(scope="session")
 def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
@@ -18,6 +20,12 @@ def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
     commands = Commands(tmp_path_factory.mktemp("log") / "log")
     yield commands
     commands.close()
+
+
+@pytest.fixture(scope="module")
+def retriever(built_run: Path) -> Retriever:
+    """Of the small run, which is read alone."""
+    return Retriever.load(built_run)
 
 
 @pytest.fixture(scope="session")

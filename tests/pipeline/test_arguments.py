@@ -19,11 +19,6 @@ HOSTILE = ["milk \ud800", "a" * 200_000, "\u202emilk", "\0milk", "cafe\u0301", "
 """As in the cases: half a character, 200,000 letters, a direction mark, NUL, a combining character, an emoji."""
 
 
-@pytest.fixture(scope="module")
-def retriever(built_run: Path) -> Retriever:
-    return Retriever.load(built_run)
-
-
 WRONG: list[tuple[str, Any]] = [
     *(("k", value) for value in ("3", None, 0, -1, 2.0, True, [3], float("nan"), np.float32(3))),
     *(("beam_width", value) for value in ("3", 0, -1, 50.0, True, [3])),

@@ -23,11 +23,6 @@ from genret.tokenizer import load_tokenizer
 QUERIES = ["marinara sauce", "oat milk", "gluten free pasta", "paper towels", "qwzx"]
 
 
-@pytest.fixture(scope="module")
-def retriever(built_run: Path) -> Retriever:
-    return Retriever.load(built_run)
-
-
 def scaled(scores: dict[str, float], own: list[float]) -> dict[str, float]:
     low, high = min(own), max(scores.values())
     return {one: min(1.0, max(0.0, (score - low) / (high - low))) for one, score in scores.items()}

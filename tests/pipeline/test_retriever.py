@@ -25,11 +25,6 @@ from genret.tokenizer import load_tokenizer
 QUERIES = ["marinara sauce", "oat milk", "gluten free pasta", "paper towels"]
 
 
-@pytest.fixture(scope="module")
-def retriever(built_run: Path) -> Retriever:
-    return Retriever.load(built_run)
-
-
 def test_a_string_gives_one_result_and_a_list_a_list(retriever: Retriever) -> None:
     one = retriever.search("oat milk", k=3)
     many = retriever.search(["oat milk"], k=3)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from table_decoder import TableDecoder
+from table_decoder import TableDecoder, known_cases
 
 from genret.ground.errors import GenretError
 from genret.search.beam import BeamSettings, beam_search
@@ -37,22 +37,7 @@ class Sparse:
         return trie is self.known
 
 
-@st.composite
-def cases(draw: st.DrawFn) -> tuple[Trie, Trie, TableDecoder, Allowed | None]:
-    """A trie, one that knows all its prefixes and perhaps more, a decoder, and a filter."""
-    sizes = draw(st.lists(st.integers(1, 7), min_size=1, max_size=4))
-    seed = draw(st.integers(0, 10_000))
-    rng = np.random.default_rng(seed)
-    count, more = draw(st.integers(1, 60)), draw(st.sampled_from([0, 20]))
-    codes = np.stack([rng.integers(0, size, count + more) for size in sizes], 1)
-    known = Trie.build(codes, sizes).trie
-    trie = known if not more and draw(st.booleans()) else Trie.build(codes[:count], sizes).trie
-    share = draw(st.sampled_from([None, 0.0, 0.1, 0.5, 1.0]))
-    allowed = None if share is None else Allowed.from_positions(trie, rng.random(count) < share)
-    return trie, known, TableDecoder([3], sizes, seed, draw(st.sampled_from([0.0, 0.5, 2.0]))), allowed
-
-
-@given(cases(), st.integers(1, 12), st.integers(1, 30))
+@given(known_cases(st.just([3])), st.integers(1, 12), st.integers(1, 30))
 @settings(max_examples=200, deadline=None)
 def test_one_query_alone_is_answered_as_among_others(
     case: tuple[Trie, Trie, TableDecoder, Allowed | None], k: int, wider: int

@@ -11,14 +11,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from click.testing import CliRunner
-from served import PATIENCE, Server, serving
+from served import PATIENCE, Server, eventually, serving
 from small_run import SMALL
 
 from genret.cli import cli
@@ -31,13 +30,6 @@ from genret.server.settings import Access, Limits, ServeSettings, tokens
 from genret.training.settings import ModelSettings, TrainSettings
 
 TOKENS = {"GENRET_TOKEN": "reading-1234", "GENRET_CHANGE_TOKEN": "changing-1234"}
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 class Clients:

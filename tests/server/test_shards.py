@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,7 +15,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from forked_servers import PATIENCE, Forked, Servers
+from forked_servers import Forked, Servers
+from served import eventually
 
 from genret.ground.errors import GenretError
 from genret.pipeline.folder import RunFolder
@@ -71,13 +71,6 @@ def cluster(built_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield Cluster(servers, built_run, folder)
     finally:
         servers.close()
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def ask(client: httpx.Client, **body: Any) -> dict[str, Any]:
