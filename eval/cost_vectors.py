@@ -26,7 +26,7 @@ from scale_stages import Facts, K, Plan, nearest
 from scale_vectors import VECTORS, _opened
 from script import RESULTS, rows_table, run_script, write_results
 
-from genret.ground.hardware import processor
+from genret.ground.hardware import processor, threads_within
 from genret.model.decoder import CodewordDecoder, DecoderShape, StepDecoder
 from genret.model.single import SingleModel
 from genret.model.values import PrefixValues
@@ -170,15 +170,14 @@ def systems(made: Made, known: PrefixValues, trie: Trie, widths: Sequence[int]) 
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """torch and faiss on so many threads."""
-    before = torch.get_num_threads(), faiss.omp_get_max_threads()
-    torch.set_num_threads(count)
-    faiss.omp_set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        faiss.omp_set_num_threads(before[1])
+    """torch, numpy and faiss on so many threads."""
+    before = faiss.omp_get_max_threads()
+    with threads_within(count):
+        faiss.omp_set_num_threads(count)
+        try:
+            yield
+        finally:
+            faiss.omp_set_num_threads(before)
 
 
 def timed(found: Sequence[System], parts: Sequence[Floats]) -> Mapping[System, tuple[float, float]]:

@@ -178,11 +178,10 @@ def batched(run: Path, queries: Sequence[str], seconds: float, turns: int) -> di
 
 def offline(run: Path, queries: Sequence[str]) -> dict[str, float]:
     """Milliseconds of processor per query, one thread, by how many queries are searched together."""
-    import torch
-
     from genret import Retriever
+    from genret.ground.hardware import use_threads
 
-    torch.set_num_threads(1)
+    use_threads(1)
     retriever, found = Retriever.load(run), dict[str, float]()
     retriever.search(list(queries[:64]))
     for size in (1, 8, 16, 32):

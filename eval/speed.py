@@ -43,6 +43,7 @@ from transformers import GenerationConfig, PrefixConstrainedLogitsProcessor
 
 from genret.eval.result import table
 from genret.ground.artifacts import write_json
+from genret.ground.hardware import use_threads
 from genret.model.seq2seq import GenretForConditionalGeneration
 from genret.search.logits import TrieLogitsProcessor
 from genret.search.trie import Allowed, Trie
@@ -309,7 +310,7 @@ def main(
 ) -> None:
     """Measure constrained beam search against its alternatives."""
     if threads:
-        torch.set_num_threads(threads)
+        use_threads(threads)
     shape = Shape(d_model, layers, Shape.heads, ffn)
     if is_quick:
         results = quick(shape, turns)

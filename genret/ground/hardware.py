@@ -13,7 +13,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -100,17 +100,33 @@ def prepare_threads() -> None:
         sys.modules["torch"].set_num_threads(int(text))
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One thread for many small steps: a second gains little, and on a busy machine the two wait for each other."""
+def use_threads(count: int) -> None:
+    """So many threads from now on, of torch and of what multiplies numpy's matrices."""
     import torch
+    from threadpoolctl import threadpool_limits
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(count)
+    threadpool_limits(count, user_api="blas")
+
+
+@contextmanager
+def threads_within(count: int) -> Iterator[None]:
+    """The same within a block."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    before = torch.get_num_threads()
+    with threadpool_limits(count, user_api="blas"):
+        torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+
+
+def one_thread() -> AbstractContextManager[None]:
+    """One thread for many small steps: a second gains little, and on a busy machine the two wait for each other."""
+    return threads_within(1)
 
 
 def record(device: str = "cpu", precision: Arithmetic = "fp32") -> dict[str, Any]:

@@ -63,7 +63,6 @@ class Searched:
         mask = memory_mask(states, attention_mask)
         return StepDecoder(self.decoder, memory, mask, self.decoder.asked(encoded.pooler_output, prefixes), prefixes)
 
-    @torch.inference_mode()
     def single_for(self, input_ids: Tensor, prefixes: Prefixes | None = None) -> SingleQuery | None:
         """The same for (1, T) text tokens of one query, a `genret.search.single.SingleDecoder`; faster.
 
@@ -73,7 +72,7 @@ class Searched:
         if single is None:
             return None
         if single.text is not None:
-            return single.begin_text(input_ids[0].numpy())
+            return single.begin_text(input_ids.numpy()[0])
         query, states = self._read(single, input_ids, None)
         return None if query is None else single.begin(states, query)
 
@@ -95,6 +94,7 @@ class Searched:
             self._single = single = SingleModel.of(self.decoder, prefixes, self.encoder)
         return single
 
+    @torch.inference_mode()
     def _read(self, single: SingleModel, input_ids: Tensor, mask: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         """The queries' embeddings, and what the decoder reads of their text, if it does. No mask: nothing is padded."""
         encoder = self.encoder

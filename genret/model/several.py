@@ -103,7 +103,7 @@ class SeveralQueries:
             rest = scores.shape[1] - below
             best = np.tile(np.arange(below), (count, 1))
             if rest:
-                best = np.sort(np.argpartition(model.promises(scores, self._query), rest)[:, rest:])
+                best = np.sort(np.argpartition(model.promises(scores, self._query.numpy()), rest)[:, rest:])
             owners = np.repeat(np.arange(count), below)
             mass[owners, best.ravel()] = self._leaf_masses(model.coarse_level, best.ravel(), owners, shift)
         masses = [mass]

@@ -1,9 +1,8 @@
 """One query decoded alone on a CPU: what `StepDecoder` computes, for the children that exist and for no other code.
 
 `SingleModel.of(decoder, prefixes)` lays a decoder's weights out once, `begin` an encoded query; the `SingleQuery` is a
-`genret.search.single.SingleDecoder`. Matrices are multiplied by torch, on as many threads as it has; what is counted
-and looked up is in numpy, whose operations on some hundred numbers take a fraction of the time. Scores are those of
-`StepDecoder` but for rounding.
+`genret.search.single.SingleDecoder`. All of it is numpy, whose operations on so few numbers take a fraction of the time
+that torch's take, on as many threads as its BLAS has. Scores are those of `StepDecoder` but for rounding.
 
 Letters: B rows, C children, T text length, D width of the query's embedding, K codes of a level.
 """
@@ -23,7 +22,9 @@ from torch import Tensor, nn
 from genret.model.decoder import CodewordDecoder
 from genret.model.prefix import Prefixes
 from genret.model.query_encoder import QueryEncoder
-from genret.model.single_layers import Memory, SingleLayers
+from genret.model.single_layers import SingleLayers
+from genret.model.single_reads import Memory
+from genret.model.single_steps import SingleSteps
 from genret.model.single_text import SingleText
 from genret.model.single_worth import Vectors, Worth
 from genret.model.values import PrefixValues
@@ -43,10 +44,14 @@ class _Level(NamedTuple):
     """(n,) the last code of each."""
     starts: Ints
     """(parents + 1,) where the children of each parent begin."""
+    counts: Ints
+    """(parents,) how many each has."""
     rest: Floats
     """(parents,) log(1 + what the codes without a prefix have of the probability beside 1 for those with one)."""
-    lone: npt.NDArray[np.bool_]
-    """(parents,) whether a single ID lies below each."""
+    many: npt.NDArray[np.bool_]
+    """(parents,) whether several IDs lie below each."""
+    all_many: bool
+    """Whether that is so of all."""
 
 
 class SingleModel:
@@ -68,7 +73,8 @@ class SingleModel:
         self._counted = [one for one in self._held if not one.is_inference()]  # the others never change
         self._laid_out = self._places(), self._versions()
         # An untrained correction is zero whatever the states are, so that these need not be found.
-        self.layers = SingleLayers(decoder, _paths(self.levels)) if correction.weight.any() else None
+        self.layers = SingleLayers(decoder) if correction.weight.any() else None
+        self.steps = None if self.layers is None else SingleSteps(self.layers, _paths(self.levels))
         self.biases = [head.bias.detach().numpy() for head in decoder.heads if isinstance(head, nn.Linear)]
 
     @classmethod
@@ -116,8 +122,8 @@ class SingleModel:
 
     def begin(self, states: Tensor | None, query: Tensor) -> SingleQuery:
         """(1, T, d_memory) states, where they are read, and (1, D) embedding of a query -> its decoder."""
-        memory = [] if self.layers is None or states is None else self.layers.memory(states[0])
-        return SingleQuery(self, memory, query[0].float() * self.scale)
+        memory = [] if self.steps is None or states is None else self.steps.memory(states[0].float().numpy())
+        return SingleQuery(self, memory, query[0].float().numpy() * np.float32(self.scale))
 
     def begin_text(self, ids: Ints) -> SingleQuery | None:
         """(T,) text tokens of a query -> its decoder; None where the encoder embeds no queries."""
@@ -125,8 +131,8 @@ class SingleModel:
         query, states = self.text.read(ids, self.reads_states)
         if query is None:
             return None
-        memory = [] if self.layers is None or states is None else self.layers.memory(torch.from_numpy(states))
-        return SingleQuery(self, memory, torch.from_numpy(query * np.float32(self.scale)))
+        memory = [] if self.steps is None or states is None else self.steps.memory(states)
+        return SingleQuery(self, memory, query * np.float32(self.scale))
 
 
 class _Beams(NamedTuple):
@@ -137,47 +143,55 @@ class _Beams(NamedTuple):
 
     nodes: Ints
     """(B,)"""
-    path: Ints
-    """(L, B) their codes."""
     alive: Ints
     """(A,)"""
-    place: Ints
-    """(B,) where each row stands among the alive."""
+    place: Ints | None
+    """(B,) where each row stands among the alive; None where all are alive."""
     offsets: Ints | None
     """(A,) see `Worth.offsets`; None down to the coarse level."""
-    past: list[Tensor]
+    past: Sequence[Tensor]
     """Each further layer's keys and values, (L + 1, A, 2d)."""
+
+
+class _Children(NamedTuple):
+    """All C children of the rows of a level."""
+
+    rows: Ints
+    codes: Ints
+    nodes: Ints
+    kept: Ints | None = None
+    """(B,) which of them are the rows of the next level."""
+
+
+_ROOT = np.zeros(1, np.int64)
 
 
 class SingleQuery:
     """One query, decoded level by level: a `genret.search.single.SingleDecoder`."""
 
-    def __init__(self, model: SingleModel, memory: Sequence[Memory], query: Tensor) -> None:
+    def __init__(self, model: SingleModel, memory: Sequence[Memory], query: Floats) -> None:
         """`memory`: what each layer asks of the text, if that is read; `query` (D,) what vectors are multiplied by."""
         self._model, self._memory = model, memory
         self._worth = Worth(model.vectors, query)
-        root = np.zeros(1, np.int64)
-        self._beams = _Beams(root, np.zeros((0, 1), np.int64), root, root, None, [])
-        self._rows = self._codes = self._nodes = root  # the children of the last call
+        self._beams = _Beams(_ROOT, _ROOT, None, None, ())
+        self._trail: list[_Children] = []  # of each level so far
 
     def step(self, level: int, kept: Ints | None) -> Scored:
         """All known children of the rows; see `genret.search.single.SingleDecoder`."""
         beams = self._beams = self._go_on(level, kept)
-        own, nodes, alive = self._model.levels[level], beams.nodes, beams.alive
-        first = own.starts[nodes]
-        counts = own.starts[nodes + 1] - first
-        children, starts = ranges(first, counts)
+        own, nodes = self._model.levels[level], beams.nodes
+        counts = own.counts.take(nodes)
+        children, starts = ranges(own.starts.take(nodes), counts)
         rows = np.arange(len(nodes)).repeat(counts)
-        codes, scores = own.codes[children], -own.rest[nodes][rows]
-        if len(alive) == len(nodes):
-            scores += self._log_shares(level, _Children(rows, codes, children, starts))
-        elif len(alive):
-            some = np.flatnonzero(~own.lone[nodes][rows])
-            counts = counts[alive]
-            asked = _Children(beams.place[rows[some]], codes[some], children[some], counts.cumsum() - counts)
-            scores[some] += self._log_shares(level, asked)
-        self._rows, self._codes, self._nodes = rows, codes, children
-        return Scored(rows, codes, children, scores)
+        asked = _Children(rows, own.codes.take(children), children)
+        self._trail.append(asked)
+        scores = self._values(level, asked)
+        scores -= np.maximum.reduceat(scores, starts).take(rows)
+        whole = np.add.reduceat(np.exp(scores), starts)
+        np.log(whole, out=whole)
+        whole += own.rest.take(nodes)
+        scores -= whole.take(rows)
+        return Scored(rows, asked.codes, children, scores)
 
     def numbers_as(self, trie: Trie) -> bool:
         """Whether the prefixes are the trie's and have its numbers."""
@@ -185,52 +199,65 @@ class SingleQuery:
 
     def _go_on(self, level: int, kept: Ints | None) -> _Beams:
         """The rows at these places of the children of the last call; the root, if None."""
-        model, last, past = self._model, self._beams, list[Tensor]()
+        model, last = self._model, self._beams
         if kept is None:
-            nodes = above = np.zeros(1, np.int64)
-            path = np.zeros((0, 1), np.int64)
+            self._trail, nodes, above = [], _ROOT, _ROOT
         else:
-            nodes, parents = self._nodes[kept], self._rows[kept]
-            path = np.concatenate([last.path[:, parents], self._codes[kept][None]])
-            above = last.place[parents]
-        many = ~model.levels[level].lone[nodes]
-        alive, place = np.flatnonzero(many), many.cumsum() - 1
-        offsets = None
+            before = self._trail[-1] = self._trail[-1]._replace(kept=kept)
+            nodes, above = before.nodes.take(kept), before.rows.take(kept)
+        own, place = model.levels[level], None
+        alive = np.arange(len(nodes))
+        if not own.all_many:
+            many = own.many.take(nodes)
+            alive = alive[many]
+            place = np.add.accumulate(many, dtype=np.int64)
+            place -= 1
+        above = above.take(alive)
+        above = above if last.place is None else last.place.take(above)
+        offsets: Ints | None
         if level == model.vectors.coarse_level + 1:
-            offsets = self._worth.offsets(level - 1, nodes[alive])
-        elif last.offsets is not None and kept is not None:
-            offsets = last.offsets[above[alive]]
-        if kept is not None and last.past:
-            rows = torch.from_numpy(above[alive])
-            past = [one.index_select(1, rows) for one in last.past]
-        return _Beams(nodes, path, alive, place, offsets, past)
-
-    def _log_shares(self, level: int, asked: _Children) -> Floats:
-        """(C,) the log of what each child of the alive rows has of what all of its row's have."""
-        model, beams, rows = self._model, self._beams, asked.rows
-        offsets = None if beams.offsets is None else beams.offsets[rows]
-        values = np.log(self._worth.masses(level, asked.nodes, offsets))
-        if model.layers is None:
-            values += model.biases[level][asked.codes]
+            offsets = self._worth.offsets(level - 1, nodes.take(alive))
         else:
-            path = beams.path[:, beams.alive]
-            found, past = model.layers.step(path, beams.nodes[beams.alive], self._memory, beams.past)
-            self._beams = beams._replace(past=past)
-            values += found.numpy()[rows, asked.codes]
-        values -= np.maximum.reduceat(values, asked.starts)[rows]
-        values -= np.log(np.add.reduceat(np.exp(values), asked.starts))[rows]
+            offsets = None if last.offsets is None else last.offsets.take(above)
+        past = [one.index_select(1, torch.from_numpy(above)) for one in last.past] if kept is not None else []
+        return _Beams(nodes, alive, place, offsets, past)
+
+    def _values(self, level: int, asked: _Children) -> Floats:
+        """(C,) what each child is worth beside its siblings; of rows that are not alive, anything."""
+        beams, place = self._beams, self._beams.place
+        if place is None:
+            return self._alive_values(level, asked)
+        values = np.zeros(len(asked.rows), np.float32)
+        if len(beams.alive):
+            some = self._model.levels[level].many.take(beams.nodes).take(asked.rows).nonzero()[0]
+            rows, codes, nodes = (one.take(some) for one in asked[:3])
+            values[some] = self._alive_values(level, _Children(place.take(rows), codes, nodes))
         return values
 
+    def _alive_values(self, level: int, asked: _Children) -> Floats:
+        """The same of children of the alive alone, whose `rows` are places among these."""
+        model, beams, rows = self._model, self._beams, asked.rows
+        offsets = None if beams.offsets is None else beams.offsets.take(rows)
+        values = self._worth.masses(level, asked.nodes, offsets)
+        np.log(values, out=values)
+        if model.steps is None:
+            values += model.biases[level].take(asked.codes)
+            return values
+        nodes = beams.nodes.take(beams.alive)
+        states, past = model.steps.step(level, nodes, self._path, self._memory, beams.past)
+        self._beams = beams._replace(past=past)
+        values += model.steps.said(level, states, rows, asked.codes)
+        return values
 
-class _Children(NamedTuple):
-    """All children of some rows."""
-
-    rows: Ints
-    """(C,) which row each is of."""
-    codes: Ints
-    nodes: Ints
-    starts: Ints
-    """(A,) where those of each row begin."""
+    def _path(self) -> Ints:
+        """(L, A) the codes of the alive rows."""
+        path, rows = np.empty((len(self._trail) - 1, len(self._beams.alive)), np.int64), self._beams.alive
+        for level in range(len(path) - 1, -1, -1):
+            children = self._trail[level]
+            assert children.kept is not None, "all but the last were gone on from"
+            place = children.kept.take(rows)
+            path[level], rows = children.codes.take(place), children.rows.take(place)
+        return path
 
 
 def _held(decoder: CodewordDecoder, prefixes: PrefixValues) -> list[Tensor]:
@@ -242,7 +269,8 @@ def _level(prefixes: PrefixValues, level: int, vectors: Vectors) -> _Level:
     keys, starts = prefixes.get_buffer(f"keys{level}").numpy(), vectors.starts[level]
     part = prefixes.backoff * (np.diff(starts) < prefixes.sizes[level])
     first, stop = vectors.leaf_range(level - 1, np.arange(len(starts) - 1))
-    return _Level(keys % prefixes.sizes[level], starts, np.log1p(part).astype(np.float32), stop - first == 1)
+    many, rest = stop - first > 1, np.log1p(part).astype(np.float32)
+    return _Level(keys % prefixes.sizes[level], starts, np.diff(starts), rest, many, bool(many.all()))
 
 
 def _paths(levels: Sequence[_Level]) -> list[Ints]:

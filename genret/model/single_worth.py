@@ -12,14 +12,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
 from genret.model.values import REACH, PrefixValues
 from genret.search.ranking import ranges
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
+LEAST, MOST = np.float32(-REACH), np.float32(REACH)
 
 
 class Vectors:
@@ -30,39 +29,43 @@ class Vectors:
         self.coarse_level, self.look_below, self.starts = prefixes.coarse_level, prefixes.look_below, starts
         self.coarse, self.coarse_bias = prefixes.coarse.detach(), prefixes.coarse_bias.detach()
         self.leaves, self.leaf_bias = prefixes.leaves.detach(), prefixes.leaf_bias.detach().numpy()
+        self._coarse_bias, self._leaves = self.coarse_bias.numpy(), self.leaves.numpy()
         spread = prefixes.spread()
         self._spread = None if spread is None else spread.numpy()
-        self._by_dimension = self.coarse.t().contiguous()
+        self._by_dimension = np.ascontiguousarray(self.coarse.numpy().T)
         """(D, n): one query reads the whole table, in half the time where each dimension is in one piece."""
 
-    def coarse_scores(self, query: Tensor) -> Floats:
+    def coarse_scores(self, query: Floats) -> Floats:
         """(n,) the scores of the coarse prefixes by their own vectors."""
-        found: Floats = torch.addmv(self.coarse_bias, self._by_dimension.t(), query).numpy()
+        found: Floats = query.dot(self._by_dimension)
+        found += self._coarse_bias
         return found
 
-    def promises(self, scores: Floats, query: Tensor) -> Floats:
+    def promises(self, scores: Floats, query: Floats) -> Floats:
         """(..., n) by what the coarse prefixes to look below are chosen, of their (..., n) scores; query (..., D)."""
-        return scores if self._spread is None else scores + query.square().sum(-1, keepdim=True).numpy() * self._spread
+        return scores if self._spread is None else scores + np.square(query).sum(-1, keepdims=True) * self._spread
 
     def leaf_range(self, level: int, nodes: Ints) -> tuple[Ints, Ints]:
         """(n,) the first leaf below each node of a level (-1: the root), and the first that is not."""
         first, stop = nodes, nodes + 1
         for starts in self.starts[level + 1 :]:
-            first, stop = starts[first], starts[stop]
+            first, stop = starts.take(first), starts.take(stop)
         return first, stop
 
-    def leaf_masses(self, leaves: Ints, query: Tensor, shift: np.float32) -> Floats:
+    def leaf_masses(self, leaves: Ints, query: Floats, shift: np.float32) -> Floats:
         """(n,) exp(value - shift) of some leaves."""
-        values: Floats = torch.mv(self.leaves.index_select(0, torch.from_numpy(leaves)), query).numpy()
-        values += self.leaf_bias[leaves]
+        values: Floats = self._leaves.take(leaves, 0).dot(query)
+        values += self.leaf_bias.take(leaves)
         values -= shift
-        return np.exp(values.clip(-REACH, REACH, out=values), out=values)
+        np.maximum(values, LEAST, out=values)
+        np.minimum(values, MOST, out=values)
+        return np.exp(values, out=values)
 
 
 class Worth:
     """What prefixes are worth to one query."""
 
-    def __init__(self, vectors: Vectors, query: Tensor) -> None:
+    def __init__(self, vectors: Vectors, query: Floats) -> None:
         """`query` (D,): what vectors are multiplied by."""
         self._vectors, self._query = vectors, query
         self._shift = np.float32(0)  # what is subtracted from all values before exp
@@ -90,21 +93,23 @@ class Worth:
     def masses(self, level: int, nodes: Ints, offsets: Ints | None) -> Floats:
         """(C,) the masses of nodes of a level; below the coarse level by the `offsets` of what they are below."""
         if offsets is None:
-            return self._masses[level][nodes]
+            return self._masses[level].take(nodes)
         if level == len(self._vectors.starts) - 1:
-            return self._leaves[nodes + offsets]
+            return self._leaves.take(nodes + offsets)
         first, stop = self._vectors.leaf_range(level, nodes)
         places, starts = ranges(first + offsets, stop - first)
-        found: Floats = np.add.reduceat(self._leaves[places], starts)
+        found: Floats = np.add.reduceat(self._leaves.take(places), starts)
         return found
 
     def _value_coarse(self) -> None:
         vectors = self._vectors
         scores = vectors.coarse_scores(self._query)
-        self._shift = scores.max()
-        mass = np.exp(np.maximum(scores - self._shift, np.float32(-REACH)))
-        if vectors.look_below:
-            seen = _best(vectors.promises(scores, self._query), vectors.look_below)
+        seen = _best(vectors.promises(scores, self._query), vectors.look_below) if vectors.look_below else None
+        self._shift = np.maximum.reduce(scores)
+        scores -= self._shift
+        np.maximum(scores, LEAST, out=scores)
+        mass = np.exp(scores, out=scores)
+        if seen is not None:
             starts, offsets = self._look_below(vectors.coarse_level, seen)
             self._seen, self._offsets = seen, offsets
             mass[seen] = np.add.reduceat(self._leaves, starts)

@@ -138,9 +138,11 @@ def best_rows(scores: Floats, k: int) -> Ints:
 
 def ranges(first: Ints, count: Ints) -> tuple[Ints, Ints]:
     """The numbers first[r], first[r] + 1, ... of each of R ranges, one after the other, and where each range begins."""
-    ends = count.cumsum()
+    ends = np.add.accumulate(count)
     starts = ends - count
-    return np.arange(ends[-1]) + (first - starts).repeat(count), starts
+    numbers = (first - starts).repeat(count)
+    numbers += np.arange(len(numbers))
+    return numbers, starts
 
 
 def _group_order(groups: Ints) -> tuple[Ints, Ints]:

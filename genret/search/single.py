@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import torch
 
 from genret.ground.errors import GenretError
 from genret.search.beam import BeamResult, BeamSettings
@@ -50,7 +49,6 @@ class SingleDecoder(Protocol):
         ...
 
 
-@torch.inference_mode()
 def search_single(
     decoder: SingleDecoder, trie: Trie, settings: BeamSettings, allowed: Allowed | None = None
 ) -> BeamResult | None:
@@ -63,6 +61,7 @@ def search_single(
     nodes, scores = np.full(1, trie.root), np.zeros(1, np.float32)
     bound, rows, same = NEVER, 0, decoder.numbers_as(trie)
     kept: Ints | None = None
+    trail: list[tuple[Scored, Ints]] = []
     for level in range(trie.levels):
         rows += len(nodes)
         found = decoder.step(level, kept)
@@ -71,36 +70,46 @@ def search_single(
             if placed is None:
                 return None
             found, place = placed
-        reached = scores[found.rows] + found.scores
+        reached = scores.take(found.rows)
+        reached += found.scores
         if allowed is not None:
             reached[allowed.count(level + 1, found.nodes) == 0] = NEVER
         best, lost = best_of(reached, settings.beam_width)
-        nodes, scores, kept = found.nodes[best], reached[best], best if same else place[best]
+        nodes, scores, kept = found.nodes.take(best), reached.take(best), best if same else place.take(best)
+        trail.append((found, best))
         if level < trie.levels - 1:  # of complete IDs, one that was dropped has k better ones before it
             bound = max(bound, lost)
-    positions, reached = _ranked(trie, nodes, scores, settings.k, allowed)
-    ids = np.full((1, settings.k, trie.levels), -1)
-    hits = positions[positions >= 0]
-    ids[0, : len(hits)] = trie.id_of(hits)
-    proven = np.array([bound == NEVER or reached[-1] > np.float32(bound)])
-    bounds, ended = np.array([bound], np.float32), np.zeros(1, np.bool_)
-    return BeamResult(positions[None], reached[None], ids, proven, bounds, np.array([rows]), ended)
+    return _ranked(trie, _Ended(nodes, scores, trail, bound, rows), settings.k, allowed)
 
 
-def _ranked(trie: Trie, nodes: Ints, scores: Floats, k: int, allowed: Allowed | None) -> tuple[Ints, Floats]:
-    """(k,) positions and scores of the best products below (B,) complete IDs, each of which has an allowed one.
+class _Ended(NamedTuple):
+    """Where a beam came to."""
 
-    What `rank_products` says of one query.
-    """
-    order = np.argsort(-scores, kind="stable")[:k]
-    start, stop = product_span(trie, trie.levels, nodes[order], allowed)
+    nodes: Ints
+    """(B,) complete IDs, each of which has an allowed product."""
+    scores: Floats
+    trail: list[tuple[Scored, Ints]]
+    """Of each level what was scored, and which of it was kept."""
+    bound: float
+    rows: int
+
+
+def _ranked(trie: Trie, beam: _Ended, k: int, allowed: Allowed | None) -> BeamResult:
+    """The best products below a beam: what `rank_products` says of one query, and what is proven."""
+    order = np.argsort(-beam.scores, kind="stable")[:k]
+    start, stop = product_span(trie, trie.levels, beam.nodes.take(order), allowed)
     counts = np.minimum(stop - start, k)
-    positions, best = np.full(k, -1), np.full(k, NEVER, np.float32)
-    if len(order):
-        nth = ranges(start, counts)[0][:k]
-        positions[: len(nth)] = nth if allowed is None else allowed.nth(nth)
-        best[: len(nth)] = scores[order].repeat(counts)[:k]
-    return positions, best
+    nth, owners = ranges(start, counts)[0][:k], order.repeat(counts)[:k]
+    positions, scores, ids = np.full((1, k), -1), np.full((1, k), NEVER, np.float32), np.full((1, k, trie.levels), -1)
+    positions[0, : len(nth)] = nth if allowed is None else allowed.nth(nth)
+    scores[0, : len(nth)] = beam.scores.take(owners)
+    for level in range(trie.levels - 1, -1, -1):
+        found, best = beam.trail[level]
+        place = best.take(owners)
+        ids[0, : len(nth), level], owners = found.codes.take(place), found.rows.take(place)
+    bound = np.array([beam.bound], np.float32)
+    proven = np.array([beam.bound == NEVER or scores[0, -1] > bound[0]])
+    return BeamResult(positions, scores, ids, proven, bound, np.array([beam.rows]), np.zeros(1, np.bool_))
 
 
 def best_of(scores: Floats, width: int) -> tuple[Ints, float]:
@@ -110,10 +119,11 @@ def best_of(scores: Floats, width: int) -> tuple[Ints, float]:
     """
     least = max(0, len(scores) - width)
     ordered = scores.copy()
-    ordered.partition((max(0, least - 1), least))  # NaN last
-    if np.isnan(ordered[least:].max()):
+    ordered.partition(least)  # NaN last
+    if np.isnan(np.maximum.reduce(ordered[least:])):
         raise GenretError(NOT_NUMBERS)
-    lost, bar = float(ordered[least - 1]) if least else NEVER, ordered[least]
+    lost = float(np.maximum.reduce(ordered[:least])) if least else NEVER
+    bar = ordered[least]
     place = (scores >= bar if bar > NEVER else scores > NEVER).nonzero()[0]
     if len(place) > width:
         tied = np.flatnonzero(scores[place] == bar)

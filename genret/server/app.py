@@ -24,6 +24,7 @@ from starlette.staticfiles import StaticFiles
 
 from genret import __version__
 from genret.ground.errors import GenretError
+from genret.ground.hardware import use_threads
 from genret.pipeline.shard import ShardDown
 from genret.server.batching import BatchQueue, NoWatcher
 from genret.server.catalogue import STATIC
@@ -163,10 +164,8 @@ async def _load(service: Service) -> None:
 
 
 def _loaded(service: Service) -> None:
-    import torch
-
     if service.settings.threads is not None:
-        torch.set_num_threads(service.settings.threads)
+        use_threads(service.settings.threads)
     service.served.load()
 
 

@@ -89,7 +89,7 @@ class ServeSettings:
     workers: int = 1
     device: str = "cpu"
     threads: int | None = None
-    """Of torch in each worker; None: the cores shared out among the workers."""
+    """Of torch and numpy in each worker; None: the cores shared out among the workers."""
     reload_seconds: float = 2.0
     """How often to look for newer artifacts and for other processes' changes; 0: never."""
     drain_seconds: float = 1.0

@@ -17,6 +17,7 @@ from genret.eval.measures import evaluate
 from genret.eval.reports.plots import Point, scatter
 from genret.eval.result import Grading, table
 from genret.eval.systems.bench import Bench
+from genret.ground import hardware
 from genret.ground.errors import require
 from genret.ground.settings import check_ranges
 from genret.ground.types import Query
@@ -153,15 +154,12 @@ def _milliseconds(work: Callable[[], Any]) -> float:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """torch and faiss on one thread."""
-    import torch
-
+    """torch, numpy and faiss on one thread."""
     faiss = require("faiss", "eval")
-    before = torch.get_num_threads(), faiss.omp_get_max_threads()
-    torch.set_num_threads(1)
-    faiss.omp_set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before[0])
-        faiss.omp_set_num_threads(before[1])
+    threads = faiss.omp_get_max_threads()
+    with hardware.one_thread():
+        faiss.omp_set_num_threads(1)
+        try:
+            yield
+        finally:
+            faiss.omp_set_num_threads(threads)
