@@ -1,4 +1,4 @@
-"""Who shares a build: the options `--ray` and `--shards`, and the stages over the workers that they ask for."""
+"""Who shares a build: the options around `--ray`, and the stages over the workers that they ask for."""
 
 from __future__ import annotations
 
@@ -29,14 +29,21 @@ def ray_options(command: Any) -> Any:
     shards = click.option(
         "--shards", type=click.IntRange(1, 99), help="With --ray: the index in so many parts too, RUN/shards."
     )
-    return ray(shards(command))
+    train = click.option(
+        "--train-workers",
+        type=click.IntRange(1, 999),
+        help="With --ray: train the model over so many processes of Ray Train. Default: in this process.",
+    )
+    return ray(shards(train(command)))
 
 
-def address_of(ray: str | None, shards: int | None) -> Address | None:
+def address_of(ray: str | None, shards: int | None, train_workers: int | None = None) -> Address | None:
     """Where Ray is to run, if it is asked for, and installed."""
     if ray is None:
         if shards:
             raise GenretError(f"--shards {shards} needs workers to write them; add --ray local, or --ray HOST:PORT")
+        if train_workers:
+            raise GenretError(f"--train-workers {train_workers}: they are Ray's; add --ray local, or --ray HOST:PORT")
         return None
     require_extras("ray")
     if world_size() > 1:

@@ -158,17 +158,18 @@ def build(
     changes: OnChanges | None,
     ray: str | None,
     shards: int | None,
+    train_workers: int | None,
     **options: Any,
 ) -> dict[str, Any]:
     """SOURCE, a catalogue, to a retriever: data, embed, tokenize, train and index. Finished stages are reused."""
     from genret.embed.settings import EmbedSettings
     from genret.index.tuning import TuneSettings
     from genret.pipeline.build import expected
-    from genret.pipeline.stages import check_changes, index_stage, train_stage
+    from genret.pipeline.stages import check_changes, index_stage
     from genret.tokenizer.settings import TokenizerSettings
     from genret.training.settings import ModelSettings, TrainSettings
 
-    address = address_of(ray, shards)
+    address = address_of(ray, shards, train_workers)
     # Settings first: a wrong one should not cost an hour of embedding.
     own = {name: options.pop(name) for name in ("vectors", "query_encoder")}
     embedding = layers.make(EmbedSettings, "embed", {"model": model, **own})
@@ -190,7 +191,7 @@ def build(
         told |= say("tokenize", over.tokenize(run, tokenizer))
         tell_coverage(run)
         tell_policy(run)
-        told |= say("train", train_stage(run, seq2seq, training))
+        told |= say("train", over.train(run, seq2seq, training, train_workers))
         told |= say("index", index_stage(run, changes, words))
         if shards:
             tell_shards(over.shards(run, shards))

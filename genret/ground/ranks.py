@@ -22,6 +22,11 @@ PATIENCE = timedelta(days=7)
 """How long a rank waits for the others: as long as any stage takes."""
 
 
+def backend(gpus: bool) -> str:
+    """What ranks speak through: what is decided goes by CPU on GPUs too."""
+    return "cpu:gloo,cuda:nccl" if gpus else "gloo"
+
+
 def world_size() -> int:
     """How many processes share the work."""
     return _number("WORLD_SIZE", 1)
@@ -107,7 +112,7 @@ def _group() -> Any:
 
     if not dist.is_initialized():
         gpus = torch.cuda.is_available() and os.environ.get("GENRET_DEVICE", "") != "cpu"
-        dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
+        dist.init_process_group(backend(gpus), timeout=PATIENCE)
     return dist
 
 

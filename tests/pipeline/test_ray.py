@@ -17,12 +17,15 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 from click.testing import CliRunner
 from made import bytes_of, left_over
+from safetensors.numpy import load_file
 
 from genret.cli import cli, main
+from genret.ground.artifacts import read_artifact
 from genret.ground.errors import GenretError
 from genret.index.shards import HEAD, read_shards
 from genret.pipeline.distributed.engine import Address, Machine, check_machines, describe_machine
@@ -35,6 +38,7 @@ KILLS = int(os.environ.get("GENRET_TEST_RAY_KILLS", str(CAMPAIGN)))
 """Builds of the long campaign."""
 WORK = ("BlockEmbedder", "encode_block", "resolve_group", "build_shard")
 """What workers do, in this order."""
+TRAINING = ("RayTrainWorker",)
 SETTINGS = {
     "embed.dim": 8,
     "embed.sample": 600,
@@ -97,7 +101,7 @@ def workers_of(process: psutil.Process) -> Iterator[psutil.Process]:
             name = "".join(one.cmdline()[:1])  # empty once it ends
         except psutil.Error:
             continue
-        if name.startswith("ray::") and any(work in name for work in WORK):
+        if name.startswith("ray::") and any(work in name for work in WORK + TRAINING):
             yield one
 
 
@@ -151,6 +155,58 @@ def test_two_workers_one_of_which_is_killed_make_what_one_process_makes(shop: Pa
     assert left_over(run) == []
     check_shards(run, 2)
     assert Retriever.load(run).search("oat milk", k=3).hits
+
+
+LEARNING = ("--set", "train.max_steps=8", "--set", "train.batch_size=16", "--set", "train.save_every=2")
+OVER_TWO = ("--ray", "local:2", "--train-workers", "2")
+
+
+@pytest.fixture(scope="module")
+def learnt(shop: Path, whole: Path) -> Path:
+    """What one process makes of it that trains the model too."""
+    run = Path(shutil.copytree(whole, shop.parent / "learnt"))
+    output, _ = (process := build(shop, run, *LEARNING)).communicate()
+    assert process.returncode == 0, output
+    return run
+
+
+def check_learnt(run: Path, learnt: Path) -> None:
+    """The model is that of one process up to rounding, and says how many made it."""
+    assert read_artifact(run / "model", "model", verify=True).hardware["processes"] == 2
+    assert left_over(run) == []
+    one, two = (load_file(folder / "model" / "model" / "model.safetensors") for folder in (learnt, run))
+    assert one.keys() == two.keys()
+    for name, values in one.items():  # Adam's first steps take the sign of gradients that are rounding alone
+        assert np.abs(values.astype(np.float64) - two[name]).mean() < 1e-5, name
+
+
+@pytest.mark.timeout(1200)
+def test_two_processes_of_ray_train_learn_what_one_does(shop: Path, whole: Path, learnt: Path) -> None:
+    run = Path(shutil.copytree(whole, shop.parent / "trained"))
+    output, _ = (process := build(shop, run, *LEARNING, *OVER_TWO)).communicate()
+    assert process.returncode == 0, output
+    assert quiet(output), output
+    check_learnt(run, learnt)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_a_process_of_ray_train_that_is_killed_costs_no_more_than_time(shop: Path, whole: Path, learnt: Path) -> None:
+    run, killed = Path(shutil.copytree(whole, shop.parent / "killed")), list[str]()
+    process = build(shop, run, *LEARNING, *OVER_TWO)
+    watch = threading.Thread(target=kill_one, args=(psutil.Process(process.pid), TRAINING, killed, random.Random(0)))
+    watch.start()
+    output, _ = process.communicate()
+    watch.join()
+    assert process.returncode == 0, output
+    assert killed
+    check_learnt(run, learnt)
+    output, _ = (process := build(shop, run, *LEARNING, *OVER_TWO)).communicate()
+    assert process.returncode == 0, output
+    assert output.count("up to date, reused") == 5
+    output, _ = (process := build(shop, run, *OVER_TWO[:3], "3")).communicate()
+    assert process.returncode == 2
+    assert "there are 2 workers; give at most 2" in output.splitlines()[-1]
 
 
 @pytest.mark.slow

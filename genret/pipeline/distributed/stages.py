@@ -1,7 +1,8 @@
 """A run's stages with their heavy parts shared out: embedding, coding, collisions, and shards of the index.
 
-What learns stays in this process, as it is in `genret.pipeline.stages`: the embedder and the tokenizer of a sample, the
-seq2seq model and the index of the whole of all products. The artifacts are those that these stages write, to the byte.
+What learns stays in this process, as it is in `genret.pipeline.stages`: the embedder and the tokenizer of a sample, and
+the index of the whole of all products; the seq2seq model too, unless Ray Train is asked for (`training.py`). The
+artifacts are those that these stages write, to the byte; a model that several processes trained, up to rounding.
 """
 
 from __future__ import annotations
@@ -32,7 +33,15 @@ from genret.pipeline.distributed.engine import Workers
 from genret.pipeline.distributed.shards import FOLDER, ShardsJob, build_shard
 from genret.pipeline.folder import Floats, RunFolder
 from genret.pipeline.split import empty, prepared
-from genret.pipeline.stages import StageResult, embed_stage, embedding_plan, fitted_tokenizer, stage, tokenize_stage
+from genret.pipeline.stages import (
+    StageResult,
+    embed_stage,
+    embedding_plan,
+    fitted_tokenizer,
+    stage,
+    tokenize_stage,
+    train_stage,
+)
 from genret.tokenizer.judging.health import health
 from genret.tokenizer.judging.usage import Given, all_given, of_whole
 from genret.tokenizer.settings import TokenizerSettings
@@ -41,6 +50,7 @@ from genret.tokenizer.tokenizer import Tokenizer, load_tokenizer, save_tokenizer
 
 if TYPE_CHECKING:
     from genret.embed.fine_tuning import TwoTowerRecipe
+    from genret.training.settings import ModelSettings, TrainSettings
 
 FITTED = "fitted"
 """The folder, below a stage's checkpoints, of the tokenizer that workers read."""
@@ -63,6 +73,14 @@ class Stages:
     def tokenize(self, run: Path, settings: TokenizerSettings) -> StageResult:
         """RUN/tokenizer from RUN/data and RUN/embeddings."""
         return tokenize_stage(run, settings) if self.workers is None else tokenize_over(self.workers, run, settings)
+
+    def train(self, run: Path, model: ModelSettings, settings: TrainSettings, ranks: int | None = None) -> StageResult:
+        """RUN/model from RUN/data and RUN/tokenizer: in this process, or by so many of Ray Train's."""
+        if self.workers is None or ranks is None:
+            return train_stage(run, model, settings)
+        from genret.pipeline.distributed.training import train_over
+
+        return train_over(self.workers, run, model, settings, ranks)
 
     def shards(self, run: Path, count: int) -> Shards:
         """RUN/shards beside RUN/index, by workers."""
