@@ -34,6 +34,7 @@ from genret.eval.measures import evaluate
 from genret.eval.result import Grading
 from genret.eval.runs import RankedList
 from genret.ground.errors import GenretError
+from genret.ground.files import folder_bytes
 from genret.ground.hardware import one_thread, prepare_threads
 from genret.ground.settings import make_settings
 from genret.ground.types import Query
@@ -103,7 +104,7 @@ def data(run: RunFolder, plan: Plan) -> Facts:
     """The procedural catalogue with its query log, generated and written."""
     made = make_grocery(GrocerySettings(products=plan.products, seed=plan.seed))
     save_dataset(made, run.folder("data"), {"format": "grocery", "products": plan.products, "seed": plan.seed})
-    return {"bytes": _bytes(run.folder("data"))}
+    return {"bytes": folder_bytes(run.folder("data"))}
 
 
 def read(run: RunFolder, plan: Plan) -> Facts:
@@ -115,7 +116,7 @@ def embed(run: RunFolder, plan: Plan) -> Facts:
     """Texts to vectors: the embedder fitted, every product encoded."""
     settings = EmbedSettings(model=plan.model, dim=plan.dim, steps=plan.embed_steps, seed=plan.seed)
     embed_stage(run.path, settings, progress=False)
-    return {"bytes": _bytes(run.folder("embeddings"))}
+    return {"bytes": folder_bytes(run.folder("embeddings"))}
 
 
 def tokenizer(run: RunFolder, plan: Plan) -> Facts:
@@ -165,13 +166,13 @@ def model(run: RunFolder, plan: Plan) -> Facts:
     """The prefix table, prefix values and the dense start; training steps, if the plan has any."""
     train = TrainSettings(max_steps=plan.max_steps, seed=plan.seed)
     train_stage(run.path, plan.shape, train)
-    return {"bytes": _bytes(run.folder("model"))}
+    return {"bytes": folder_bytes(run.folder("model"))}
 
 
 def index(run: RunFolder, plan: Plan) -> Facts:
     """Trie, ID map, products, words and embeddings."""
     index_stage(run.path)
-    return {"bytes": _bytes(run.folder("index"))}
+    return {"bytes": folder_bytes(run.folder("index"))}
 
 
 def latency(run: RunFolder, plan: Plan) -> Facts:
@@ -247,10 +248,6 @@ def _timed(retriever: Retriever, text: str, plan: Plan) -> tuple[float, float]:
     wall, used = time.perf_counter(), time.process_time()
     retriever.search(text, K, beam_width=plan.beam_width, hybrid=False)
     return time.perf_counter() - wall, time.process_time() - used
-
-
-def _bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 STAGES: Mapping[str, Stage] = {

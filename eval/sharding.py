@@ -22,10 +22,9 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 from scale_stages import BUILD, STAGES, Plan, perform
+from script import run_script, write_results
 
 from genret.eval.result import table
-from genret.ground.artifacts import write_json
-from genret.ground.errors import GenretError
 from genret.ground.hardware import prepare_threads, record
 from genret.ground.settings import settings_dict
 from genret.ground.types import SearchResult
@@ -145,16 +144,9 @@ def main(products: int, count: int, queries: int, beam_width: int, work: Path, o
         rows.append({"search": kind, **measured(whole, shards, texts, {**options, "beam_width": beam_width})})
         click.echo(str(rows[-1]), err=True)
     settings, machine = {**settings_dict(plan), "shards": count}, record()
-    out.mkdir(parents=True, exist_ok=True)
-    page = report(rows, settings, machine)
-    (out / "sharding.md").write_text(page, encoding="utf-8")
-    write_json(out / "sharding.json", {"settings": settings, "where": WHERE, "machine": machine, "rows": rows})
-    click.echo(page)
+    figures = {"settings": settings, "where": WHERE, "machine": machine, "rows": rows}
+    write_results(out, "sharding", figures, report(rows, settings, machine))
 
 
 if __name__ == "__main__":
-    try:
-        main(standalone_mode=True)
-    except GenretError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    run_script(main)

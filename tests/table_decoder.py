@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -56,10 +57,11 @@ SHARES = st.sampled_from([None, 0.0, 0.1, 0.5, 1.0])
 GRAINS = st.sampled_from([0.0, 0.5, 2.0])
 
 
+KnownCase: TypeAlias = "tuple[Trie, Trie, TableDecoder, Allowed | None]"
+
+
 @st.composite
-def known_cases(
-    draw: st.DrawFn, asked: st.SearchStrategy[list[int]]
-) -> tuple[Trie, Trie, TableDecoder, Allowed | None]:
+def known_cases(draw: st.DrawFn, asked: st.SearchStrategy[list[int]]) -> KnownCase:
     """A trie, one that knows all its prefixes and perhaps more, a decoder of the queries `asked`, and a filter."""
     sizes = draw(st.lists(st.integers(1, 7), min_size=1, max_size=4))
     seed = draw(st.integers(0, 10_000))

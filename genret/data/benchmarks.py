@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from genret.data.overlaps import without_own
 from genret.data.products import product_rows
 from genret.data.records import Catalogue, Dataset
 from genret.data.rows import Layout
-from genret.data.scales import SCALES, read_scale
+from genret.data.scales import SCALES, judged_dataset, read_scale
 from genret.data.validate import BadRows
 from genret.ground.errors import GenretError
 from genret.ground.types import SPLITS, Split
@@ -44,17 +45,10 @@ def read_esci(path: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
     catalogue = read_products(product_rows(products, bad, adapt=_esci_product(settings.locale)), settings)
     if not len(catalogue):
         raise GenretError(f"{products}: no product with product_locale {settings.locale!r}; name another with --locale")
-    scale = SCALES["esci"]
-    judged = _redraw(read_scale(examples, scale, bad, adapt=_only(settings.locale)), catalogue, settings.seed, bad)
-    return Dataset(
-        name="esci",
-        catalogue=catalogue,
-        queries=judged.queries,
-        judgements=judged.judgements,
-        relevant_at=scale.relevant_at,
-        irrelevant_grade=scale.irrelevant_grade,
-        substitutes=substitute_pairs(judged.judgements, lambda a, b: {a, b} == {2.0, 3.0}),
-    )
+    rows = read_scale(examples, SCALES["esci"], bad, adapt=_only(settings.locale))
+    judged = _redraw(rows, catalogue, settings.seed, bad)
+    substitutes = substitute_pairs(judged.judgements, lambda a, b: {a, b} == {2.0, 3.0})
+    return judged_dataset("esci", catalogue, judged, substitutes)
 
 
 def read_wands(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
@@ -64,23 +58,16 @@ def read_wands(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
     queries are drawn 80/10/10. `product_features` become attributes, popularity is 1 + the number of ratings.
     Paper: Chen et al., WANDS: Dataset for Product Search Relevance Assessment (ECIR 2022).
     """
-    scale = SCALES["wands"]
     names = {"id": "product_id", "title": "product_name", "description": "product_description"}
     products = need_file(folder, "product", extensions=(".csv",))
     catalogue = read_products(
         product_rows(products, bad, format="tsv", columns=names, adapt=_wands_product, layout=AS_PANDAS), settings
     )
     asked = query_rows(need_file(folder, "query", extensions=(".csv",)), bad, format="tsv", columns={"text": "query"})
-    rows = read_scale(need_file(folder, "label", extensions=(".csv",)), scale, bad)
+    rows = read_scale(need_file(folder, "label", extensions=(".csv",)), SCALES["wands"], bad)
     judged = gather({"test": rows}, catalogue, bad, {row.query.id: row.query for row in asked})
-    return Dataset(
-        name="wands",
-        catalogue=catalogue,
-        queries=split_queries(judged.queries["test"], settings.seed),
-        judgements=judged.judgements,
-        relevant_at=scale.relevant_at,
-        irrelevant_grade=scale.irrelevant_grade,
-    )
+    drawn = judged._replace(queries=split_queries(judged.queries["test"], settings.seed))
+    return judged_dataset("wands", catalogue, drawn)
 
 
 def read_beir(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
@@ -91,25 +78,17 @@ def read_beir(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
     document, which is left out for them, as BEIR's evaluator does (ArguAna, Quora).
     Paper: Thakur et al., BEIR (NeurIPS 2021), arXiv:2104.08663.
     """
-    scale = SCALES["beir"]
     corpus = need_file(folder, "corpus", extensions=(".jsonl",))
     catalogue = read_products(product_rows(corpus, bad, adapt=_beir_document), settings)
     asked = query_rows(need_file(folder, "queries", extensions=(".jsonl",)), bad)
     files = {split: find_file(folder / "qrels", split, extensions=(".tsv",)) for split in SPLITS}
     if not any(files.values()):
         need_file(folder / "qrels", *SPLITS, extensions=(".tsv",))
-    rows = {split: read_scale(file, scale, bad) for split, file in files.items() if file is not None}
+    rows = {split: read_scale(file, SCALES["beir"], bad) for split, file in files.items() if file is not None}
     judged = gather(rows, catalogue, bad, {row.query.id: row.query for row in asked})
     own = any(catalogue.has(query.id) for queries in judged.queries.values() for query in queries)
-    return Dataset(
-        name="beir",
-        catalogue=catalogue,
-        queries=judged.queries,
-        judgements=without_own(judged.judgements) if own else judged.judgements,
-        relevant_at=scale.relevant_at,
-        irrelevant_grade=scale.irrelevant_grade,
-        queries_are_products=own,
-    )
+    judged = judged._replace(judgements=without_own(judged.judgements)) if own else judged
+    return replace(judged_dataset("beir", catalogue, judged), queries_are_products=own)
 
 
 def _esci_files(path: Path) -> tuple[Path, Path]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from genret.data.files import Adapt, JudgementRow, judgement_rows
+from genret.data.judged import Judged
+from genret.data.records import Catalogue, Dataset
 from genret.data.rows import Format, Layout
 from genret.data.validate import BadRows
 
@@ -66,6 +68,15 @@ SCALES: Mapping[str, Scale] = {
     ),
     "beir": Scale(1.0, 0.0, "tsv", {"query_id": "query-id", "product_id": "corpus-id", "grade": "score"}),
 }
+
+
+def judged_dataset(
+    name: str, catalogue: Catalogue, judged: Judged, substitutes: Sequence[tuple[str, str]] = ()
+) -> Dataset:
+    """The data set of that name, its judgements on its own scale."""
+    scale = SCALES[name]
+    grading = scale.relevant_at, scale.irrelevant_grade
+    return Dataset(name, catalogue, judged.queries, judged.judgements, *grading, substitutes)
 
 
 def read_scale(

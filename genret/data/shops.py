@@ -18,7 +18,7 @@ from genret.data.judged import gather, split_if_whole, substitute_pairs
 from genret.data.products import product_rows
 from genret.data.records import Dataset
 from genret.data.rows import open_table
-from genret.data.scales import SCALES, read_scale
+from genret.data.scales import SCALES, judged_dataset, read_scale
 from genret.data.validate import BadField, BadRows
 from genret.data.values import identifier, is_null, number
 from genret.ground.types import SPLITS, Product, Split
@@ -51,15 +51,8 @@ def read_homedepot(folder: Path, settings: SourceSettings, bad: BadRows) -> Data
             rows[split] = read_scale(need_file(folder, split, extensions=_CSV), scale, bad)
     judged = gather(rows, catalogue, bad)
     judged = split_if_whole(judged, settings.seed) if kaggle else judged
-    return Dataset(
-        name="homedepot",
-        catalogue=catalogue,
-        queries=judged.queries,
-        judgements=judged.judgements,
-        relevant_at=scale.relevant_at,
-        irrelevant_grade=scale.irrelevant_grade,
-        substitutes=substitute_pairs(judged.judgements, lambda a, b: min(a, b) >= scale.relevant_at),
-    )
+    substitutes = substitute_pairs(judged.judgements, lambda a, b: min(a, b) >= scale.relevant_at)
+    return judged_dataset("homedepot", catalogue, judged, substitutes)
 
 
 def _has(folder: Path, stem: str, column: str, bad: BadRows) -> bool:
@@ -115,19 +108,11 @@ def read_chorus(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset
     The queries are too few to train on, so none is for train. `supplier` is the brand, and what the source calls
     `attr_t_product_colour` is the attribute `product colour`; prices are as the source writes them.
     """
-    scale = SCALES["chorus"]
     file = need_file(folder, "products", "icecat-products", extensions=(".jsonl",))
     catalogue = read_products(product_rows(file, bad, adapt=chorus_row), settings)
     ratings = find_file(folder, "ratings", extensions=_CSV)
-    judged = gather({} if ratings is None else {"test": read_scale(ratings, scale, bad)}, catalogue, bad)
-    return Dataset(
-        name="chorus",
-        catalogue=catalogue,
-        queries=judged.queries,
-        judgements=judged.judgements,
-        relevant_at=scale.relevant_at,
-        irrelevant_grade=scale.irrelevant_grade,
-    )
+    judged = gather({} if ratings is None else {"test": read_scale(ratings, SCALES["chorus"], bad)}, catalogue, bad)
+    return judged_dataset("chorus", catalogue, judged)
 
 
 def read_instacart(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:

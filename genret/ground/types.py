@@ -37,6 +37,11 @@ class Product(NamedTuple):
     numbers: Mapping[str, float] = {}
     """Attributes that are numbers: compared in filters and shown, not embedded as text unless asked."""
 
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Product:
+        """From its fields as JSON has them."""
+        return cls(**{**told, "category": tuple(told["category"]), "stores": tuple(told["stores"])})
+
 
 class Query(NamedTuple):
     """One shopper's query. `kind` names its type (head, typo, ...) where known; `frequency` how often it was asked."""

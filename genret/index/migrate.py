@@ -139,13 +139,9 @@ def _checked(line: bytes) -> dict[str, Any] | None:
 def _change(value: Mapping[str, Any]) -> Change:
     if value["op"] == "delete":
         return Change(value["ids"])
-    products = [_product(row) for row in value["products"]]
+    products = [Product.of(row) for row in value["products"]]
     vectors = value["embeddings"]
     if vectors is not None:
         vectors = np.frombuffer(base64.b64decode(vectors), "<f4").reshape(len(products), -1)
     codes = np.array(value["codes"], np.int64)
     return Change([product.id for product in products], product_table(products), codes, vectors)
-
-
-def _product(row: Mapping[str, Any]) -> Product:
-    return Product(**{**row, "category": tuple(row["category"]), "stores": tuple(row["stores"])})

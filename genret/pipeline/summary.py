@@ -13,6 +13,7 @@ from typing import Any
 
 from genret.ground.artifacts import read_artifact
 from genret.ground.errors import GenretError
+from genret.ground.files import folder_bytes
 from genret.ground.percent import percent
 from genret.ground.settings import make_settings
 from genret.pipeline.folder import KINDS, RunFolder
@@ -158,8 +159,7 @@ _FACTS: dict[str, Callable[[Path], dict[str, Any]]] = {
 
 
 def _size(folder: Path) -> dict[str, Any]:
-    total = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    return {"megabytes": round(total / 1e6, 1)}
+    return {"megabytes": round(folder_bytes(folder) / 1e6, 1)}
 
 
 def _next(run: Path, summary: Summary) -> str:

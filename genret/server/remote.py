@@ -83,7 +83,7 @@ class RemoteShard:
 
     def products(self, positions: Ints) -> tuple[list[Product], Ints]:
         def read(told: Any) -> tuple[list[Product], Ints]:
-            return [_product(one) for one in told["products"]], unpacked(told["ids"], "int64", 2)
+            return [Product.of(one) for one in told["products"]], unpacked(told["ids"], "int64", 2)
 
         return self._told(read, "products", positions=packed(positions))
 
@@ -228,10 +228,6 @@ def _weights_json(weights: Weights) -> dict[str, Any]:
 
 def _products_json(products: Sequence[Product], ids: Ints) -> dict[str, Any]:
     return {"products": [views.product_json(one) for one in products], "ids": packed(ids)}
-
-
-def _product(told: Mapping[str, Any]) -> Product:
-    return Product(**{**told, "category": tuple(told["category"]), "stores": tuple(told["stores"])})
 
 
 def _rows(told: Sequence[Any], kind: str) -> list[Any]:

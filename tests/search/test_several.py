@@ -8,13 +8,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from table_decoder import TableDecoder, known_cases
+from table_decoder import KnownCase, TableDecoder, known_cases
 
 from genret.ground.errors import GenretError
 from genret.search.beam import BeamSettings, beam_search
 from genret.search.several import best_of_each, search_several, spread
 from genret.search.single import Scored
-from genret.search.trie import Allowed, Trie
+from genret.search.trie import Trie
 
 
 class Sparse:
@@ -56,9 +56,7 @@ class Sparse:
 
 @given(known_cases(st.lists(st.integers(0, 49), min_size=1, max_size=5)), st.integers(1, 12), st.integers(1, 30))
 @settings(max_examples=200, deadline=None)
-def test_several_queries_are_answered_as_by_the_other_search(
-    case: tuple[Trie, Trie, TableDecoder, Allowed | None], k: int, wider: int
-) -> None:
+def test_several_queries_are_answered_as_by_the_other_search(case: KnownCase, k: int, wider: int) -> None:
     trie, known, decoder, allowed = case
     asked = BeamSettings(k, k + wider - 1)
     found = search_several(Sparse(decoder, known), trie, asked, allowed)

@@ -7,12 +7,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from table_decoder import TableDecoder, known_cases
+from table_decoder import KnownCase, TableDecoder, known_cases
 
 from genret.ground.errors import GenretError
 from genret.search.beam import BeamSettings, beam_search
 from genret.search.single import Scored, best_of, search_single
-from genret.search.trie import Allowed, Trie
+from genret.search.trie import Trie
 
 
 class Sparse:
@@ -39,9 +39,7 @@ class Sparse:
 
 @given(known_cases(st.just([3])), st.integers(1, 12), st.integers(1, 30))
 @settings(max_examples=200, deadline=None)
-def test_one_query_alone_is_answered_as_among_others(
-    case: tuple[Trie, Trie, TableDecoder, Allowed | None], k: int, wider: int
-) -> None:
+def test_one_query_alone_is_answered_as_among_others(case: KnownCase, k: int, wider: int) -> None:
     trie, known, decoder, allowed = case
     asked = BeamSettings(k, k + wider - 1)
     found = search_single(Sparse(decoder, known), trie, asked, allowed)

@@ -22,6 +22,7 @@ from genret.eval.systems.bm25 import BM25
 from genret.eval.systems.dense import Dense
 from genret.eval.systems.fusion import reciprocal_rank_fusion, score_fusion
 from genret.ground.errors import GenretError
+from genret.ground.files import folder_bytes
 from genret.ground.pretrained import model_folder
 from genret.ground.settings import check_ranges, settings_dict
 from genret.ground.typed import typed_fields
@@ -218,11 +219,6 @@ def dense_search(index: Dense, embedder: Embedder, k: int) -> Search:
         return index.search([query.id for query in queries], embedder.encode([query.text for query in queries]), k)
 
     return search
-
-
-def folder_bytes(folder: Path) -> int:
-    """Bytes of all files below a folder."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def generative(bench: Bench) -> Prepared:

@@ -15,10 +15,11 @@ from genret.embed.catalogue import embed_catalogue, load_embedder, load_embeddin
 from genret.embed.fine_tuned import tuned_encoder
 from genret.embed.fine_tuning import TwoTowerRecipe, is_tuned, train_two_tower, two_tower_pairs
 from genret.embed.settings import TOWERS, TWO_TOWER, EmbedSettings
-from genret.eval.systems.bench import Bench, Prepared, System, dense_search, folder_bytes
+from genret.eval.systems.bench import Bench, Prepared, System, dense_search
 from genret.eval.systems.dense import Dense
 from genret.ground.artifacts import read_artifact, sha256
 from genret.ground.errors import GenretError
+from genret.ground.files import folder_bytes
 from genret.ground.pretrained import model_folder
 from genret.ground.settings import settings_dict
 

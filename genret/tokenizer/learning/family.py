@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 from genret.ground.errors import GenretError
 from genret.tokenizer.learning.losses import Taxonomy, pair_loss, quantisation_loss, soft_unit
-from genret.tokenizer.learning.objectives import Objective, Rows, Terms, TrainingData, care_for_codebooks
+from genret.tokenizer.learning.objectives import Objective, Rows, Terms, TrainingData
 from genret.tokenizer.learning.start import fit_codebooks
 from genret.tokenizer.quantizer import Quantised, pass_gradient
 from genret.tokenizer.rqvae import RQVAE
@@ -91,11 +91,6 @@ class VQVAE(EncoderObjective):
         reconstruction = self.reconstruction(target, passed)
         quantisation = quantisation_loss(first, self.settings.beta, self.settings.codebook_update == "gradient")
         return Terms(reconstruction + quantisation, reconstruction, quantisation, None, latent, first)
-
-    def after_step(self, terms: Terms, step: int) -> dict[str, float]:
-        if terms.quantised is None:
-            return {}
-        return care_for_codebooks(self.model, terms.quantised, step, self.settings)
 
 
 class VAE(EncoderObjective):

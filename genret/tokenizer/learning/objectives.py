@@ -78,8 +78,10 @@ class Objective(nn.Module):
         """Called before each batch."""
 
     def after_step(self, terms: Terms, step: int) -> dict[str, float]:
-        """Called when the optimizer has moved; what the history should keep of it."""
-        return {}
+        """Called when the optimizer has moved; what the history should keep of it. Looks after codebooks in use."""
+        if terms.quantised is None:
+            return {}
+        return care_for_codebooks(self.model, terms.quantised, step, self.settings)
 
     def finish(self) -> None:
         """Called after the last step."""
@@ -180,11 +182,6 @@ class RQObjective(Objective):
         """Let the pairs' gradient have the taxonomy's norm, averaged over time."""
         if taxonomy > 0 and pairs > 0:
             self.pair_scale.mul_(0.9).add_(0.1 * taxonomy / pairs)
-
-    def after_step(self, terms: Terms, step: int) -> dict[str, float]:
-        if terms.quantised is None:
-            return {}
-        return care_for_codebooks(self.model, terms.quantised, step, self.settings)
 
     def finish(self) -> None:
         fit_codebooks(self.model, self.data.embeddings, self.settings, iterations=5, refine=True)
