@@ -214,8 +214,15 @@ def _check_file(path: Path, expected: Mapping[str, Any], verify: bool) -> None:
     size = path.stat().st_size
     if size != expected["bytes"]:
         raise GenretError(f"{path}: {size} bytes, but the manifest says {expected['bytes']}; make the artifact again")
-    if verify and sha256(path) != expected["sha256"]:
+    if verify and _read_sha256(path) != expected["sha256"]:
         raise GenretError(f"{path}: its checksum is not the manifest's: the file was changed; make the artifact again")
+
+
+def _read_sha256(path: Path) -> str:
+    try:
+        return sha256(path)
+    except OSError as error:
+        raise GenretError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _sweep(path: Path) -> None:

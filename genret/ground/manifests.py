@@ -66,6 +66,8 @@ def as_described(path: str | Path) -> Iterator[None]:
         yield
     except GenretError:
         raise
+    except OSError as error:
+        raise GenretError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         what = f"{type(error).__name__}: {shown(str(error))}"
         raise GenretError(f"{path}: what it holds is not what its manifest describes ({what}); {AGAIN}") from error

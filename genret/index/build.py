@@ -131,16 +131,21 @@ def build_index(
         return written.base.artifact
 
 
-def opened(folder: Path, *, verify: bool, store: Store | None = None) -> tuple[Store, Base, Read]:
+def opened(
+    folder: Path, *, verify: bool, store: Store | None = None, known: Base | None = None
+) -> tuple[Store, Base, Read]:
     """The store of an index, its current generation, held, and the changes since.
 
-    Raises GenretError where there is none, or it is damaged; with what is safe, and how the rest is restored.
+    `known`: a generation that is open, and taken as it is where it is the current one. Raises GenretError where there
+    is none, or it is damaged; with what is safe, and how the rest is restored.
     """
     if store is None:
         _prepare(folder)
         store = Store(folder / STORE, check=verify)
     while True:
         read = store.read(lambda state: state.base)
+        if known is not None and known.number == read.state.generation:
+            return store, known, read
         try:
             base = _open_generation(folder, read.state, verify)
         except GenretError as error:
@@ -200,10 +205,17 @@ def written_generation(
     path = generations.folder_of(folder, number)
     try:
         artifact = _write(path, contents, codebook_sizes, inputs)
-        return Written(Base(artifact, number, generations.hold(path)), inputs)
     except (OSError, RuntimeError) as error:
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise GenretError(f"{path}: cannot be written ({said}); nothing was changed") from None
+    try:
+        held = generations.hold(path)
+        if held is None:
+            raise GenretError("its folder cannot be locked")
+        return Written(Base(artifact, number, held), inputs)
+    except (OSError, GenretError) as error:
+        said = str(error).partition("; ")[0]
+        raise GenretError(f"{path}: written, but cannot be opened ({said}); nothing was changed; try again") from None
 
 
 def _write(path: Path, contents: Contents, codebook_sizes: Sequence[int], inputs: Mapping[str, str]) -> Artifact:

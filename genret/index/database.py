@@ -17,6 +17,8 @@ WAIT_SECONDS = 60.0
 """How long a writer waits for another one."""
 BUSY_SECONDS = 1.0
 """How long SQLite itself waits before it asks again: Ctrl-C is heard between."""
+REFUSED = ("disk", "unable to open", "readonly", "locking protocol", "out of memory")
+"""Words of errors that say nothing against what the database holds."""
 T = TypeVar("T")
 
 
@@ -43,7 +45,7 @@ def named(path: Path) -> Iterator[None]:
             raise GenretError(f"{path}: no such file; make the index with `genret index RUN`") from None
         if is_busy(error):
             raise GenretError(f"{path}: another process keeps this database locked; try again") from None
-        if "malformed" not in said and any(word in said for word in ("disk", "unable to open", "readonly")):
+        if "malformed" not in said and any(word in said for word in REFUSED):
             raise GenretError(f"{path}: cannot be written or read ({said}); nothing was changed") from None
         raise damaged(path, said) from None
 

@@ -5,6 +5,7 @@ A semantic ID's key is one character per code, so that keys sort as IDs do; a pr
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -64,9 +65,12 @@ class IdMap:
         return [found[0] if found else None for found in map(self._of_product.get, product_ids)]
 
     def save(self, folder: Path) -> None:
-        """Write the two tries into `folder`."""
-        self._of_product.save(str(folder / PRODUCTS))
-        self._of_id.save(str(folder / IDS))
+        """Write the two tries into `folder`; an OSError if the disk refuses."""
+        try:
+            self._of_product.save(str(folder / PRODUCTS))
+            self._of_id.save(str(folder / IDS))
+        except RuntimeError:  # which does not say why
+            raise OSError(errno.EIO, f"the disk refused {PRODUCTS} or {IDS}") from None
 
     @classmethod
     def open(cls, folder: Path, levels: int) -> IdMap:

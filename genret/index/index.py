@@ -8,7 +8,7 @@ index rebuilt from the products as they then are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from typing import Literal, NamedTuple, TypeAlias
@@ -280,11 +280,10 @@ class Index:
         with generations.written_alone(self.folder, wait=False) as alone:
             if not alone:
                 return Compacted(self.artifact, "another process is writing")
-            outcome = self._compacted()
-            with self._lock:
-                current = self._store.state().generation
-            generations.sweep(self.folder, current)
-            return Compacted(self.artifact, outcome)
+            done = self._compacted()
+            with suppress(GenretError), self._lock:  # what is left lies until the next one
+                generations.sweep(self.folder, self._store.state().generation)
+            return done
 
     def refresh(self) -> None:
         """Take in what other processes have changed; every `snapshot` does so too."""
@@ -296,10 +295,21 @@ class Index:
         with self._writing, self._lock:
             self._store.close()
 
-    def _look(self) -> None:
-        """Take in what has changed, if anything has."""
+    def _look(self, known: Base | None = None) -> None:
+        """Take in what has changed, if anything has; what could not be taken in is tried again by whoever looks next.
+
+        `known`: a generation that is open, and may be the current one.
+        """
         if not self._store.changed():
             return
+        try:
+            with as_described(self.folder):
+                self._take_in(known)
+        except BaseException:
+            self._store.unsee()
+            raise
+
+    def _take_in(self, known: Base | None) -> None:
         number = self._base.number
         read = self._store.read(lambda state: self._last if state.generation == number else state.last)
         if read.state.lineage != self._lineage:
@@ -307,11 +317,11 @@ class Index:
         elif read.state.generation == number:
             self._apply(read)
         else:
-            self._move()
+            self._move(known)
 
-    def _move(self) -> None:
+    def _move(self, known: Base | None) -> None:
         """Go on from the generation that is current now."""
-        _, base, read = opened(self.folder, verify=False, store=self._store)
+        _, base, read = opened(self.folder, verify=False, store=self._store, known=known)
         if read.state.lineage != self._lineage:
             self.superseded = True
             return
@@ -332,21 +342,23 @@ class Index:
             for piece in one.pieces():
                 transaction.append(piece.kind, encoded(piece, shape))
 
-    def _compacted(self) -> Outcome:
+    def _compacted(self) -> Compacted:
         self.refresh()
         with self._lock:
             base, last, frozen = self._base, self._last, self._pending.freeze()
             state = self._store.state()
         if state.lineage != self._lineage or state.generation != base.number or last == state.base:
-            return "nothing to do"
+            return Compacted(base.artifact, "nothing to do")
         with self._writing:
             number = allocated(self._store)
-        contents = Contents(*frozen.contents(), frozen.live(), base.text.about)
+        with as_described(base.artifact.path):
+            contents = Contents(*frozen.contents(), frozen.live(), base.text.about)
         written = written_generation(self.folder, number, contents, base.trie.codebook_sizes, state.inputs)
         with self._writing, self._store.writing() as transaction:
             if transaction.state.generation != base.number:  # only where the system has no locks to keep others out
-                return "another process is writing"
+                return Compacted(base.artifact, "another process is writing")
             transaction.forget(last)
             transaction.set(written.current(transaction.state, last))
-        self.refresh()
-        return "written"
+        with suppress(GenretError), self._lock:  # it is done; who looks next takes it in
+            self._look(written.base)
+        return Compacted(written.base.artifact, "written")

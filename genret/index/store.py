@@ -171,6 +171,10 @@ class Store:
             with self._named():
                 return self._version() != self._seen
 
+    def unsee(self) -> None:
+        """What was read last could not be used: `changed` says so until it is read again."""
+        self._seen = -1
+
     def state(self) -> State:
         with self._named():
             return patiently(lambda: _state(self._reading(), self.path))
@@ -206,6 +210,10 @@ class Store:
                 if transaction.state != before:
                     transaction.write_state()
                 self._writing().execute("COMMIT")
+            except sqlite3.Error:
+                self._undo()
+                self._renew_writer()
+                raise
             except BaseException:
                 self._undo()
                 raise
@@ -261,6 +269,14 @@ class Store:
     def _undo(self) -> None:
         """Back to before the transaction; where even that fails, with a new connection."""
         if self._writer is not None and not _left_transaction(self._writer):
+            self._writer = None
+
+    def _renew_writer(self) -> None:
+        """Have the next transaction open the database anew: SQLite opens it for reading only where a disk that fails
+        for a moment refuses more, and does not say so."""
+        if self._writer is not None:
+            with suppress(sqlite3.Error):
+                self._writer.close()
             self._writer = None
 
     def _reading(self) -> sqlite3.Connection:

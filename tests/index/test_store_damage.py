@@ -20,6 +20,7 @@ from index_shop import Shop, folders, listing, outcome, rebuild, seen
 
 from genret.ground.errors import GenretError
 from genret.ground.types import Product
+from genret.index import index as index_module
 from genret.index.index import Index
 from genret.index.store import ACKNOWLEDGED, STORE
 
@@ -205,6 +206,35 @@ def test_a_compaction_whose_every_call_fails_in_turn(shop: Shop) -> None:
     assert done
     assert at > 10
     assert len(folders(path)) == 1  # what the failed ones left is swept away
+
+
+def test_what_could_not_be_followed_is_followed_later(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that failed to open another's generation neither stays as it was nor waits for ever when it writes."""
+    other = Index.open(shop.folder / "index")
+    shop.do("insert", 3)
+    shop.index.compact()
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "load", lambda *_, **__: (_ for _ in ()).throw(OSError(24, "Too many open files")))
+        for _ in range(2):
+            with pytest.raises(GenretError, match="Too many open files"):
+                other.snapshot()
+            with pytest.raises(GenretError, match="Too many open files"):
+                other.delete("p001")
+    other.delete("p001")
+    del shop.truth["p001"]
+    assert listing(other.snapshot(), None) == listing(shop.index.snapshot(), None) == seen(shop.folder / "index")
+    assert len(other) == len(shop.truth)
+
+
+def test_a_compaction_that_is_done_is_not_reported_as_failed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.do("insert", 3)
+    before = listing(shop.index.snapshot(), None)
+    with monkeypatch.context() as patch:
+        patch.setattr(index_module, "opened", lambda *_, **__: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        done = shop.index.compact()
+    assert (done.outcome, done.artifact.path.name) == ("written", "gen-0000002")
+    assert listing(shop.index.snapshot(), None) == before
+    assert shop.index.pending == 0
 
 
 @pytest.mark.slow

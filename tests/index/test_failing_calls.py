@@ -1,0 +1,67 @@
+"""System calls that fail while an index is changed, compacted or followed, one by one: see index_failing.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from index_failing import MODES, OPERATIONS
+
+TESTS = Path(__file__).parents[1]
+COMPILER = shutil.which("gcc") or shutil.which("cc")
+SAMPLE = {"put": 4, "remove": 4, "patch": 5, "put with a long log": 5, "compact": 83, "follow": 13}
+"""Of so many calls one. Most of a compaction's write a file of a generation a few bytes at a time."""
+
+pytestmark = pytest.mark.skipif(
+    not sys.platform.startswith("linux") or COMPILER is None, reason="needs Linux and a C compiler"
+)
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`failing_calls.c`, compiled; a skip where it cannot be, or does not see the calls of SQLite."""
+    path = tmp_path_factory.mktemp("library") / "failing_calls.so"
+    assert COMPILER is not None
+    command = [COMPILER, "-O1", "-shared", "-fPIC", "-o", str(path), str(TESTS / "failing_calls.c"), "-ldl"]
+    built = subprocess.run(command, capture_output=True, text=True)
+    if built.returncode:
+        pytest.skip(f"{COMPILER} cannot compile it: {built.stderr[:500]}")
+    return path
+
+
+def attempts(library: Path, folder: Path, mode: str, *asked: str) -> Any:
+    """Operation -> what came of its attempts, by kind and by call that failed."""
+    command = [sys.executable, str(TESTS / "index_failing.py"), str(folder), mode, *asked]
+    done = subprocess.run(command, env={**os.environ, "LD_PRELOAD": str(library)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-5000:]
+    results = json.loads(done.stdout)
+    faults = [f"{operation}, {fault}" for operation, result in results.items() for fault in result["faults"]]
+    assert not faults, "\n".join(faults)
+    return {operation: result["found"] for operation, result in results.items()}
+
+
+def test_calls_that_fail_leave_the_index_as_before_or_after(library: Path, tmp_path: Path) -> None:
+    sample = [f"{operation}/{every}/1" for operation, every in SAMPLE.items()]
+    found = attempts(library, tmp_path, "EIO", *sample)
+    for operation in ("put", "remove", "patch", "put with a long log"):
+        assert found[operation]["failed"] > 0
+        assert any("store.sqlite-wal" in call for call in found[operation])  # SQLite's own calls are among them
+    assert found["compact"]["failed"] > 3
+    assert found["follow"]["failed"] > 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("operation", [*OPERATIONS, *(f"command: {one}" for one in OPERATIONS)])
+def test_every_call_that_fails_leaves_the_index_as_before_or_after(
+    library: Path, tmp_path: Path, operation: str, mode: str
+) -> None:
+    """`command`: the index is opened and closed too, and the calls of that fail as well."""
+    assert attempts(library, tmp_path, mode, f"{operation}/1/1")[operation]["none"] == 1
