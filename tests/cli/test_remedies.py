@@ -29,6 +29,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "index/build.py": ("build", "index"),
     "pipeline/calibrate.py": ("calibrate",),
     "pipeline/distributed/engine.py": ("build",),
+    "pipeline/distributed/training.py": ("build",),
     "pipeline/split.py": ("shards",),
     "pipeline/stock.py": ("remove",),
     "server/guard.py": ("serve",),
