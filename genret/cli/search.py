@@ -38,8 +38,8 @@ class SearchCommand(click.Command):
 @click.command(cls=SearchCommand)
 @click.argument("queries", nargs=-1)
 @click.option("--run", default="runs/demo", show_default=True, type=click.Path(path_type=Path), help="The run folder.")
-@click.option("-k", "k", default=10, show_default=True, help="Products a query.")
-@click.option("--beam-width", type=int, help="Prefixes kept a level. Default: the run's own, 50 unless it says more.")
+@click.option("-k", "k", default=10, show_default=True, help="Products per query.")
+@click.option("--beam-width", type=int, help="Prefixes kept per level. Default: the run's own, 50 unless it says more.")
 @click.option("--exact", is_flag=True, help="Widen the search until the top k is certified.")
 @click.option("--where", help="Only products that meet a condition: 'price < 5 and brand = \"Acme\"'.")
 @click.option("--max-per-prefix", type=int, help="At most so many hits that share L1-L2.")
@@ -65,8 +65,8 @@ class SearchCommand(click.Command):
 @click.option("--spell/--no-spell", default=True, show_default=True, help="Read unknown words as known ones nearby.")
 @click.option("--columns", metavar="NAME,...", help="Of the table: fields and attributes. Default: what tells most.")
 @click.option("--explain", is_flag=True, help="Draw the beam as a tree.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a query, for machines.")
-@click.option("--queries-file", type=click.Path(path_type=Path), help="One query a line, after those given.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per query, for machines.")
+@click.option("--queries-file", type=click.Path(path_type=Path), help="One query per line, after those given.")
 @click.option("--encoding", help="Of the queries' file. Default: UTF-8, or UTF-16 by its mark.")
 @device_option
 def search(

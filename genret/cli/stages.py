@@ -65,7 +65,7 @@ def embed(run: Path, layers: Layers, model: str | None, dim: int | None, **own: 
 @click.command()
 @run_argument
 @click.option("--lam", type=float, help="λ, the weight of the contrastive term.")
-@click.option("--codebook-sizes", metavar="K,K,K,K", help="Codes a level, coarse to fine.")
+@click.option("--codebook-sizes", metavar="K,K,K,K", help="Codes per level, coarse to fine.")
 @click.option("--seed", type=int)
 @settings_options
 def tokenize(run: Path, layers: Layers, lam: float | None, codebook_sizes: str | None, seed: int | None) -> Any:

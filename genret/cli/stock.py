@@ -61,7 +61,7 @@ def put(run: Path, file: Path, patch: bool, file_format: str | None, **options: 
 @click.command()
 @run_argument
 @click.argument("ids", nargs=-1)
-@click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Ids, one a line.")
+@click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Ids, one per line.")
 @click.option("--encoding", help="Of FILE. Default: UTF-8, or UTF-16 by its mark.")
 @click.option("--missing-ok", is_flag=True, help="List ids that are not there, and remove the others.")
 def remove(
@@ -72,7 +72,7 @@ def remove(
 
     wanted = [*ids, *(read_lines(file, encoding, ENCODING_REMEDY) if file else ())]
     if not wanted:
-        raise GenretError("no product to remove; give ids, or --file with one a line")
+        raise GenretError("no product to remove; give ids, or --file with one per line")
     done = remove_products(run, wanted, missing_ok=missing_ok)
     missing = f", {len(done.missing)} not there" if done.missing else ""
     click.echo(f"{len(done.removed)} products removed{missing}  ({RunFolder(run).folder('index')})")

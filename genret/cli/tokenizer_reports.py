@@ -102,7 +102,7 @@ def _audit_verdict(found: int, products: int, csv_file: Path | None) -> str:
 
 
 def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """The suspicions, one a row, the worst first."""
+    """The suspicions, one per row, the worst first."""
     lines = io.StringIO(newline="")
     writer = csv.DictWriter(lines, ["id", "title", "score", "filed", "suggested"])
     writer.writeheader()

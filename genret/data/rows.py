@@ -60,7 +60,7 @@ _TREC_COLUMNS = ("query_id", "iteration", "product_id", "grade")
 
 @dataclass(frozen=True)
 class Layout:
-    """How text files are written, where it is not to be found out: what stands between columns, and the encoding."""
+    """How text files are written: what stands between columns, and the encoding. Found out where it is not given."""
 
     delimiter: str | None = None
     """One character, or comma, semicolon, tab or pipe. None: found in the first lines."""

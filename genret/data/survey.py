@@ -144,7 +144,7 @@ def survey(table: Table, columns: Columns, reading: Reading) -> Understanding:
     """What the columns of the table are taken for, by their names and by what the first `SURVEYED` rows hold. The
     table is one opened with `Looking`.
 
-    `columns` are the names that were given and known; what they claim stands, but for a price, stock or popularity
+    `columns` are the names that were given and known; what they claim is kept, except a price, stock or popularity
     that holds nothing of the kind, which becomes an attribute.
     """
     seen: dict[str, Seen] = {column: Seen() for column in table.columns or ()}
@@ -196,8 +196,10 @@ def _by_role(roles: Mapping[str, str]) -> dict[str, Any]:
 
 
 def flat(values: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
-    """The row with the members of its `attributes` object, and what its variants cost, beside its other columns, which
-    go before them."""
+    """The row with the members of its `attributes` object, and what its variants cost, as columns of their own.
+
+    Where two have one name, the row's other columns win.
+    """
     values = {**offered(values), **values}
     holder = columns.plan(values).fields.get("attributes")
     if holder is None:
@@ -210,7 +212,7 @@ def flat(values: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
 
 
 def _sane_fields(fields: dict[str, str], seen: Mapping[str, Seen], columns: Columns, rows: int) -> dict[str, str]:
-    """The fields without those whose column holds something else; an id that is one, where another column is none."""
+    """The fields without those whose column holds something else, and an id whose values differ, if there is one."""
     for name, kind in (("price", "number"), ("popularity", "number"), ("available", "flag")):
         column = fields.get(name)
         if column and name not in columns.chosen and seen[column].filled >= ENOUGH and seen[column].share(kind) < 0.5:

@@ -1,4 +1,4 @@
-"""The values that shops write, one rule a kind: null, text, id, number, price, flag, names, category path, date.
+"""The values that shops write, one rule per kind: null, text, id, number, price, flag, names, category path, date.
 
 Each takes the field's name and the value as found (text in CSV, typed in JSONL and Parquet) and raises `BadField` with
 what was expected. What decides how a whole column is read (its decimal sign, its separators) is passed in.
@@ -181,9 +181,9 @@ def currency(value: object) -> str | None:
 
 
 def flag(field: str, value: object) -> bool:
-    """Whether a product can be had: true/false, yes/no, `in stock`, or a count in stock, of which 0 and less is none.
+    """Whether a product can be had: true/false, yes/no, `in stock`, or a count in stock, which must be above 0.
 
-    True for null or empty: what the catalogue does not say is not denied.
+    True for null or empty: where the catalogue says nothing of stock, the product counts as available.
     """
     if is_null(value) or isinstance(value, bool):
         return True if is_null(value) else bool(value)

@@ -1,6 +1,6 @@
 """The demo: the whole pipeline on the embedded catalogue, for λ = 0.01 and λ = 0, judged and reported.
 
-Two runs side by side, one a core: `OUT` and `OUT/lambda0`. They share data and embeddings and differ in λ alone, so
+Two runs side by side, one per core: `OUT` and `OUT/lambda0`. They share data and embeddings and differ in λ alone, so
 that the substitutes table compares like with like.
 """
 

@@ -109,8 +109,8 @@ def build_index(
     Products lie in the order of their IDs; those that share an ID by popularity, the highest first, then by product
     id; embeddings are kept in the same order. A catalogue of no products makes an index that finds nothing.
 
-    In place of an index that is there; where products came or went since that was built, `changes` takes them over, or
-    drops them if it is "forget": without it, that is a GenretError.
+    An index that is there is replaced. Where products came or went since that was built, `changes` takes them over, or
+    drops them if it is "forget"; without it, that is a GenretError.
     """
     forget = changes == "forget"
     carry = None if changes == "forget" else changes
@@ -137,7 +137,7 @@ def opened(
     """The store of an index, its current generation, held, and the changes since.
 
     `known`: a generation that is open, and taken as it is where it is the current one. Raises GenretError where there
-    is none, or it is damaged; with what is safe, and how the rest is restored.
+    is none, or it is damaged: it says what is safe, and how the rest is restored.
     """
     if store is None:
         _prepare(folder)
@@ -197,9 +197,9 @@ def allocated(store: Store) -> int:
 def written_generation(
     folder: Path, number: int, contents: Contents, codebook_sizes: Sequence[int], inputs: Mapping[str, str]
 ) -> Written:
-    """A generation, on the disk and opened; nobody's until the store says that it is current.
+    """A generation, on the disk and opened; nobody reads it until the store says that it is current.
 
-    If that fails it is left, for the next writer to sweep away: a transaction that failed to reach the disk may still
+    If that fails it is left for the next writer to sweep away: a transaction that failed to reach the disk may still
     be found in SQLite's log after a crash, and must then find its generation.
     """
     path = generations.folder_of(folder, number)
@@ -321,7 +321,7 @@ def _with_what_is_safe(error: GenretError, folder: Path, read: Read) -> GenretEr
 
 
 def _prepare(folder: Path) -> None:
-    """Turn an index of the format before this one over; a GenretError where there is none of either."""
+    """Convert an index of the earlier format; a GenretError where there is no index of either format."""
     there, old = (folder / STORE).exists(), (folder / MANIFEST).exists()
     if there and not old:
         return

@@ -80,7 +80,7 @@ class OnColumn(Leaf):
 
     name: str
     nocase: bool = field(default=False, kw_only=True)
-    """Whether upper and lower case are one."""
+    """Whether upper and lower case count as the same."""
     at: int | None = field(default=None, compare=False, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -189,7 +189,7 @@ class Under(OnColumn):
 
 @dataclass(frozen=True)
 class Has(OnColumn):
-    """`stores has "north"`: the list holds it. `attributes has "diet"`: the product says which."""
+    """`stores has "north"`: the list holds it. `attributes has "diet"`: the product has that attribute."""
 
     value: str
 
@@ -222,7 +222,7 @@ class Named(Leaf):
         return _evaluated(self.resolve({}), columns)
 
     def resolve(self, names: Mapping[str, Condition]) -> Condition:
-        """What the name stands for; a GenretError, listing `names`, if nothing."""
+        """What the name stands for; a GenretError, listing `names`, if it stands for nothing."""
         if self.name in names:
             return names[self.name]
         if self.name == "available":

@@ -154,7 +154,7 @@ class Index:
 
     @property
     def artifact(self) -> Artifact:
-        """The current generation, as far as this index has seen: what lies on disk, changes apart."""
+        """The current generation, as far as this index has seen: what lies on disk, without the changes since."""
         return self._base.artifact
 
     @property

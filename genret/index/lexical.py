@@ -81,7 +81,7 @@ class Ceilings(NamedTuple):
     prefixes: npt.NDArray[np.int64]
     """(n,) those that have a product with the word, ascending within a word."""
     most: Floats
-    """(n,)"""
+    """(n,) the most that a product below the prefix scores for the word."""
 
 
 class IndexText(NamedTuple):
@@ -141,12 +141,12 @@ class Lexical:
 
     @property
     def documents(self) -> int:
-        """Products of the whole catalogue."""
+        """How many products the whole catalogue has."""
         return self.whole.documents
 
     @property
     def mean_length(self) -> float:
-        """Words of a product, in the whole catalogue."""
+        """Mean number of words per product, in the whole catalogue."""
         return self.whole.mean_length
 
     def scores(self, words: Sequence[str]) -> Floats:
@@ -158,7 +158,7 @@ class Lexical:
         return np.where(scores > 0, scores, np.float32(-np.inf))
 
     def ceilings(self, prefixes: npt.NDArray[np.int64]) -> Ceilings:
-        """By the (N,) prefixes of the products: what bounds the score of a query is the sum over its words."""
+        """Of the (N,) prefixes of the products. A query scores below a prefix at most the sum over its words."""
         if self._index is None:
             return Ceilings((), np.zeros(1, np.int64), prefixes[:0], np.zeros(0, np.float32))
         data, products, starts = (np.asarray(self._index.scores[name]) for name in ("data", "indices", "indptr"))
@@ -175,7 +175,7 @@ class Lexical:
         return word in self.whole.holding
 
     def rarity(self, word: str, also: int = 0) -> float:
-        """A word's weight (inverse document frequency); of one that is not in here, as if `also` products held it."""
+        """A word's weight (inverse document frequency). One that is not in here: as if `also` products held it."""
         held, documents = self.holding(word), self.documents
         if not held:
             held, documents = also, documents + also
@@ -187,7 +187,7 @@ class Lexical:
 
     @property
     def nbytes(self) -> int:
-        """Of the index: its arrays, and its words as UTF-8 with a number each."""
+        """Bytes of the arrays, and of the words as UTF-8 with one number per word."""
         if self._index is None:
             return 0
         arrays = sum(int(array.nbytes) for name, array in self._index.scores.items() if name != "num_docs")
@@ -229,9 +229,9 @@ class _Postings(NamedTuple):
     products: npt.NDArray[np.int64]
     """(n,)"""
     times: npt.NDArray[np.int64]
-    """(n,) how often the product says the word."""
+    """(n,) how often the word occurs in the product."""
     lengths: npt.NDArray[np.int64]
-    """(N,) words of each product, all that it says counted."""
+    """(N,) how many words each product has, repeated ones included."""
 
     @classmethod
     def of(cls, tokens: Sequence[list[str]]) -> _Postings:
@@ -326,7 +326,7 @@ class LexicalView:
 
     @cached_property
     def _saturation(self) -> npt.NDArray[np.float64]:
-        """(n,) how much of a word a product that came must say to have half its weight."""
+        """(n,) how often a word must occur in each product that came, to count with half of its weight."""
         lengths = np.zeros(0) if self._came is None else self._came.lengths.astype(np.float64)
         mean = self.base.mean_length or (lengths.mean() if len(lengths) else 0.0) or 1.0
         k1, b = self.base.settings.k1, self.base.settings.b

@@ -37,7 +37,7 @@ from genret.search.patched import inserted, removed
 from genret.search.trie import Allowed, Trie, check_codes, sort_rows
 
 PATCHED_FROM, BUILT_BELOW = 32768, 25
-"""A trie of fewer products than these, and than so many times as came, is built anew sooner than patched."""
+"""A trie of fewer products than the first, and the second times those that came or went, is built anew, not patched."""
 Kind: TypeAlias = Literal["insert", "update", "delete"]
 """What is asked of the ids of a change: to be new ones, or known ones."""
 
@@ -50,7 +50,7 @@ class Rows:
         self._count = 0
 
     def extend(self, rows: npt.NDArray[Any]) -> None:
-        """Add rows, which nobody changes any more: many at first are kept as they are."""
+        """Add rows, which must not be changed any more: many that come first are kept without a copy."""
         if not self._count and len(rows) > len(self._array):
             self._array, self._count = rows.astype(self._array.dtype, copy=False), len(rows)
             return

@@ -65,7 +65,7 @@ class RankKeys(NamedTuple):
 class _Products:
     """The products of a generation: their file, opened at once, and what is in it, decoded when it is asked for.
 
-    Apart from `Base`, so that what reads them need not hold the generation, nor keep it from being let go.
+    Apart from `Base`, so that whoever reads them holds no generation, and keeps none from being removed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -77,7 +77,7 @@ class _Products:
 
 
 class Base:
-    """A generation, memory-mapped and held: every file is opened here, so that what becomes of it later is no matter.
+    """A generation, memory-mapped and held. Every file is opened here, and so stays readable if it is removed later.
 
     Its products are decoded when they are first asked for.
     """
@@ -209,7 +209,7 @@ class Snapshot:
         return self.trie.num_products - len(self.dead)
 
     def snapshot(self) -> Snapshot:
-        """Itself."""
+        """Itself: what takes an `Index` or a `Snapshot` asks either for its snapshot."""
         return self
 
     @typed

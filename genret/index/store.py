@@ -93,7 +93,7 @@ class Read(NamedTuple):
 
 
 class Transaction:
-    """A writer's turn: nothing changes but by it, and what it does is all or nothing."""
+    """A writer's turn: only it changes anything meanwhile, and all that it does is done, or nothing."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection, self._path = connection, path
@@ -103,7 +103,7 @@ class Transaction:
         return _rows(self._connection, self._path, self.state, after)
 
     def append(self, kind: str, body: bytes) -> None:
-        """One more change."""
+        """Add a change."""
         number = self.state.last + 1
         self._connection.execute(
             "INSERT INTO changes VALUES (?, ?, ?, ?)", (number, kind, body, digest(number, kind, body))
@@ -115,7 +115,7 @@ class Transaction:
         self._connection.execute("DELETE FROM changes WHERE number <= ?", (until,))
 
     def set(self, state: State) -> None:
-        """The state that is written when the transaction ends."""
+        """Take this as the state to be written when the transaction ends."""
         self.state = state
 
     def write_state(self) -> None:
@@ -141,9 +141,9 @@ class Store:
 
     @classmethod
     def create(cls, path: Path, state: State, rows: list[Row]) -> None:
-        """A new store, under a temporary name that is then renamed: there, whole and on the disk, or not there.
+        """Make a new store, under a temporary name that is then renamed: it is on the disk as a whole, or not at all.
 
-        For whoever writes alone: what others left that were cut off is removed.
+        Only for one who writes alone: what interrupted writers left behind is removed.
         """
         temporary = path.with_name(f".{path.name}.tmp-{os.getpid()}")
         for left in path.parent.glob(f".{path.name}.tmp-*"):
@@ -267,7 +267,7 @@ class Store:
         return connection
 
     def _undo(self) -> None:
-        """Back to before the transaction; where even that fails, with a new connection."""
+        """Go back to before the transaction; where even that fails, take a new connection."""
         if self._writer is not None and not _left_transaction(self._writer):
             self._writer = None
 
@@ -320,7 +320,7 @@ class Store:
         except OSError:
             return
         if check != digest(number).hex().encode():
-            return  # torn or flipped: it says nothing
+            return  # damaged: it tells nothing
         last = self.state().last
         if int(number) > last:
             raise GenretError(

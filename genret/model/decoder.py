@@ -1,9 +1,9 @@
 """A small transformer that spells semantic IDs, level by level.
 
 Pre-LN decoder layers (self-attention over the levels, cross-attention to the encoded query, feed-forward) with a level
-embedding and a head a level. Two ways through the same weights: `CodewordDecoder.forward` for whole paths (training,
-`transformers.generate`), and `StepDecoder`, one level at a time for a beam search, in which the beams of a query share
-its encoded keys and values.
+embedding and one head per level. Two ways through the same weights: `CodewordDecoder.forward` for whole paths
+(training, `transformers.generate`), and `StepDecoder`, one level at a time for a beam search, in which the beams of a
+query share its encoded keys and values.
 
 Letters: R rows, Q queries, B beams, T text length, L levels, K codes of a level, H heads, d model width.
 """
@@ -137,7 +137,7 @@ class DecoderShape:
     dropout: float = 0.0
     d_code: int | None = None
     prefixes: Sequence[int] | None = None
-    """Per depth: of the catalogue's prefixes that the decoder knows."""
+    """How many prefixes of the catalogue the decoder knows, per depth."""
     backoff: float = 0.1
     look_below: int | None = None
 
@@ -294,7 +294,7 @@ class StepDecoder:
         query: Tensor | Asked | None,
         prefixes: Prefixes | None = None,
     ) -> None:
-        """`query` as `CodewordDecoder.asked` gives it, one row a query. `prefixes`: in place of the decoder's own,
+        """`query` as `CodewordDecoder.asked` gives it, one row per query. `prefixes`: in place of the decoder's own,
         where the catalogue has grown since training.
         """
         self._decoder, self._memory, self._mask, self._query = decoder, list(memory), memory_mask, query

@@ -49,7 +49,7 @@ class Prefixes(nn.Module):
     def __init__(self, codebook_sizes: Sequence[int], counts: Sequence[int], backoff: float) -> None:
         super().__init__()
         if len(counts) != len(codebook_sizes):
-            raise GenretError(f"{len(counts)} node counts for {len(codebook_sizes)} levels; expected one a level")
+            raise GenretError(f"{len(counts)} node counts for {len(codebook_sizes)} levels; expected one per level")
         self.sizes, self.backoff, self.levels = tuple(codebook_sizes), backoff, len(codebook_sizes)
         for level, (size, parents, nodes) in enumerate(zip(self.sizes, (1, *counts[:-1]), counts, strict=True)):
             # A node's key is (parent, code) as one number; keys are sorted, so a parent's children are a range of them.

@@ -1,8 +1,8 @@
 """What a prefix is worth to a query: the log of the sum of exp(score) over the products below it.
 
 With these as logits, normalised among siblings, the log-probability of a whole ID is the score of its products less one
-number a query, so that the decoder starts as exact search over its own embedding. Summing over all products would cost
-as much as that search does; `PrefixValues` looks below the prefixes that matter. It keeps two tables of vectors:
+number per query, so that the decoder starts as exact search over its own embedding. Summing over all products would
+cost as much as that search does; `PrefixValues` looks below the prefixes that matter. It keeps two tables of vectors:
 `coarse`, one for every prefix of the first levels (the mean of its products: one matrix product scores all of them),
 and `leaves`, one for every ID. A query's most promising coarse prefixes are valued by the leaves below them, the others
 by their own vector; prefixes above the coarse level by the sum of these, and those below it by their leaves.

@@ -74,7 +74,7 @@ class Searcher(ABC):
         restricts the search to products that meet a condition (see `genret.index.filters`), inside the beam, so that k
         allowed products come back wherever so many exist. `exact` widens the search until the top k is certified: the
         model scores no allowed product higher. `max_per_prefix` caps hits that share L1-L2. `beam_width`: prefixes
-        kept a level; by default the run's own. Neither it nor `k` goes beyond the catalogue.
+        kept per level; by default the run's own. Neither it nor `k` goes beyond the catalogue.
 
         `rescore` orders the products that the beam found by the cosine of their embeddings with the query's instead,
         which then is the score; a number w orders them by cosine + w * log-probability. `hybrid` fuses that order (w =

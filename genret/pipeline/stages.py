@@ -101,7 +101,7 @@ class EmbeddingPlan(NamedTuple):
     """With the fields and the precision that they stand for."""
     recipe: TwoTowerRecipe | None
     own: Mapping[str, Any]
-    """Of both, and of a file of vectors: what tells these embeddings from others of the same data."""
+    """What of both, and of a file of vectors, tells these embeddings from others of the same data."""
 
 
 def embedding_plan(

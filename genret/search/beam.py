@@ -58,9 +58,9 @@ class BeamSettings:
     k: int = 10
     """Products asked for: hits, not IDs."""
     beam_width: int = 50
-    """Prefixes kept a level, at least k: each leads to a product of its own, so k places are always filled."""
+    """Prefixes kept per level, at least k: each leads to a product of its own, so k places are always filled."""
     exact: bool = False
-    """Look again, where the first pass is not proven, at all that could still matter."""
+    """Where the first pass is not proven, search again among everything that could still matter."""
     max_rows: int = 20_000
     """Decoder rows that an exact search may spend on one query after the first pass."""
     max_per_prefix: int | None = None
@@ -165,11 +165,11 @@ class _Candidates(NamedTuple):
 
 
 class _Floor(NamedTuple):
-    """What a prefix must score to matter, given hits already in hand, and how many do."""
+    """What a prefix must score to matter, given hits already in hand, and how many prefixes do."""
 
     queries: Floats  # (Q,) the k-th hit's score
     groups: FullGroups  # and that of the last hit that a full prefix may show
-    need: Ints  # (Q,) rows a level that an exact pass needs at least
+    need: Ints  # (Q,) rows per level that an exact pass needs at least
 
     def of(self, groups: Ints) -> Floats:
         return np.maximum(self.queries[:, None], self.groups.bar(groups))
@@ -232,8 +232,8 @@ def _search(task: _Task, floor: _Floor | None, trace: BeamTrace | None) -> tuple
         if floor is None:
             kept = keep_beam(candidates.scores, candidates.groups, settings.beam_width, settings.rows_per_prefix)
         else:
-            spare = settings.max_rows - rows - (levels - level - 2)  # later levels need a row at least
-            budget = candidates.scores.numel() if last else spare  # complete IDs need none
+            spare = settings.max_rows - rows - (levels - level - 2)  # each later level needs at least one row
+            budget = candidates.scores.numel() if last else spare  # complete IDs need no row
             kept = keep_above(candidates.scores, floor.of(candidates.groups), budget)
         if not last:  # complete IDs are ranked among themselves: one that was dropped has k better ones before it
             dropped.append(kept.dropped)
@@ -352,7 +352,7 @@ def _exact(task: _Task, first: BeamResult, floor: _Floor) -> BeamResult:
 
 
 def _batches(queries: Ints, need: Ints) -> Iterator[Ints]:
-    """The queries, those that need alike many rows together, at most so many that `ROWS_AT_ONCE` rows do."""
+    """The queries in batches: those that need about as many rows together, `ROWS_AT_ONCE` rows at most per batch."""
     queries = queries[np.argsort(-need[queries], kind="stable")]
     while len(queries):
         count = max(1, ROWS_AT_ONCE // max(1, int(need[queries[0]])))

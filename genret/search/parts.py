@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class PartBeam(NamedTuple):
-    """The beams of Q queries in one part: every prefix that was kept, in ID order within a query, n a level.
+    """The beams of Q queries in one part: every prefix that was kept, in ID order within a query, n per level.
 
     The last of the first levels comes first, with the prefixes that were given, and then each further level.
     """
@@ -93,7 +93,7 @@ class Search(NamedTuple):
 def part_beam(
     decoder: Decoder, trie: Trie, prefixes: Ints, width: int, k: int, allowed: Allowed | None = None
 ) -> PartBeam:
-    """The beam of a part: the best `width` prefixes a level, below (Q, n) prefixes of the first levels (`first.py`)."""
+    """The beam of a part: the best `width` prefixes per level, below (Q, n) prefixes of the first ones."""
     task = _Task(decoder, trie, BeamSettings(k, max(k, width)), allowed)
     first, queries = follow(decoder, trie, prefixes), decoder.num_queries
     beam = _Beam(first.nodes, np.full(first.nodes.shape, -1), first.scores, first.codes, first.parents)

@@ -244,7 +244,7 @@ class Allowed:
         kept = bits.cleared(self._positions, positions)
         counted = Allowed(self.trie, kept, self._levels)
         levels, gone = list(self._levels), positions
-        for depth in range(self.trie.levels, 0, -1):  # up from the IDs, as long as prefixes fall empty
+        for depth in range(self.trie.levels, 0, -1):  # up from the IDs, as long as prefixes become empty
             gone = np.unique(self.trie.owner(depth, gone))
             gone = gone[counted.count(depth, gone) == 0]
             if not len(gone):
@@ -289,7 +289,7 @@ class Allowed:
         return np.flatnonzero(window) + (first << 6)
 
     def mask(self) -> Bools:
-        """(N,) bool, one a position."""
+        """(N,) bool, one per position."""
         return bits.unpack(self._positions[None], self.trie.num_products)[0]
 
 

@@ -58,7 +58,7 @@ class Assignment(NamedTuple):
     codes: Codes
     """(N, L), or (N, L + 1) with a suffix."""
     codebook_sizes: tuple[int, ...]
-    """Codes a level of `codes` and of the IDs taken."""
+    """Codes per level of `codes` and of the IDs taken."""
     effect: PolicyEffect
 
     @property

@@ -171,7 +171,7 @@ def load_product_ids(artifact: Artifact) -> list[str]:
 
 
 def id_sizes(codes: npt.NDArray[np.integer], codebook_sizes: Sequence[int]) -> tuple[int, ...]:
-    """Codes a level of finished IDs: the codebooks', and where there is a suffix, as many as it uses."""
+    """Codes per level of finished IDs: the codebooks', and where there is a suffix, as many as it uses."""
     extra = codes.shape[1] - len(codebook_sizes)
     suffix = [int(codes[:, len(codebook_sizes) + i].max(initial=0)) + 1 for i in range(extra)]
     return (*codebook_sizes, *suffix)

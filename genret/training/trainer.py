@@ -234,7 +234,7 @@ def make_model(
 
 
 def _pools_encoder(settings: ModelSettings, encoder: Any, vectors: Floats) -> bool:
-    """Whether the query's embedding is the mean of the encoder's states: if it embeds in the codebooks' space."""
+    """Whether the query's embedding is the mean of the encoder's states: only if these lie in the codebooks' space."""
     if settings.pooling == "auto":
         return bool(settings.encoder) and encoder.hidden_size == vectors.shape[1]
     return settings.pooling == "encoder"

@@ -76,7 +76,7 @@ def scatter(points: Sequence[Point], x: str, y: str, title: str) -> str:
 
 
 def dots(rows: Sequence[Dot], axis: str, title: str, zero: bool = False, percent: bool = False) -> str:
-    """Values with intervals, one a line, best read from top to bottom; `zero` draws the line of no difference."""
+    """Values with intervals, one per line, best read from top to bottom; `zero` draws the line of no difference."""
     figure, axes = _figure(0.34 * len(rows) + 0.9)
     for place, row in enumerate(rows):
         colour = ACCENT if row.strong else QUIET

@@ -137,7 +137,7 @@ def measure_cost(bench: Bench, grading: Grading, split: str, names: Sequence[str
 def _timed(
     search: Callable[[Sequence[Query]], Any], queries: Sequence[Query], settings: CostSettings
 ) -> tuple[list[float], float]:
-    """(milliseconds of each query alone, milliseconds a query in a batch)."""
+    """(milliseconds of each query alone, milliseconds per query in a batch)."""
     for query in queries[:WARM_UP]:
         search([query])
     single = [_milliseconds(lambda query=query: search([query])) for query in queries]  # type: ignore[misc]

@@ -298,7 +298,7 @@ class _Found:
         return found
 
     def examples(self, bench: Bench, traits: Mapping[str, Mapping[str, str]], most: int) -> Iterable[Example]:
-        """Of each kind, those that the baseline ranks best, one a query."""
+        """Of each kind, those that the baseline ranks best, one per query."""
         texts = dict(zip(bench.ids, bench.texts, strict=True))
         catalogue = bench.dataset.catalogue
         missed = [(q, p, w) for q, p, w, ours, theirs in self.pairs if theirs and not ours]
@@ -347,7 +347,7 @@ def _values(traits: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str]]:
 
 
 def _natural(value: str) -> tuple[int, str]:
-    """Values with a number in them by the first number, the others before."""
+    """The key that sorts values by the first number in them; those without one come first."""
     number = re.search(r"\d+", value)
     return (int(number.group()) if number else -1, value)
 

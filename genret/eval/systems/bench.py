@@ -47,9 +47,9 @@ class SystemSettings:
     tune_queries: int = 300
     fusion_depth: int = 100
     lexical_weight: float = 1.0
-    """Of BM25 in a fusion, against 1 for any other system."""
+    """The weight of BM25 in a fusion; any other system has 1."""
     likelihood_weight: float = 0.02
-    """Of the log-probability beside the cosine in `generative-mixed`."""
+    """The weight of the log-probability beside the cosine in `generative-mixed`."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -187,7 +187,7 @@ def bm25(bench: Bench) -> Prepared:
 
 
 def bm25_tuned(bench: Bench) -> Prepared:
-    """BM25, tuned on the tuning split; where that has nothing to tune on, as it is, and its settings say so."""
+    """BM25, tuned on the tuning split. Where that has nothing to tune on it stays untuned, and its settings say so."""
     try:
         tuned = bench.tuned
     except GenretError as error:
@@ -299,7 +299,7 @@ def _bm25(bench: Bench, settings: BM25Settings, note: Mapping[str, Any]) -> Prep
 
 
 def _generative(bench: Bench, rescore: bool | float = False, hybrid: bool = False, spell: bool = False) -> Prepared:
-    """Without the speller unless asked for, so that all systems read the same words."""
+    """The speller is off unless asked for, so that all systems read the same words."""
     retriever, k, width = bench.retriever, bench.depth, max(bench.depth, bench.settings.beam_width)
 
     def search(queries: Sequence[Query]) -> dict[str, RankedList]:

@@ -28,7 +28,7 @@ class BM25:
         return self._index.nbytes
 
     def search(self, queries: Sequence[Query], k: int = 100) -> dict[str, RankedList]:
-        """Up to k products a query, those that share at least one word with it."""
+        """Up to k products per query, those that share at least one word with it."""
         return {query.id: self._search(query.text, k) for query in queries}
 
     def _search(self, text: str, k: int) -> RankedList:

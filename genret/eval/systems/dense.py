@@ -15,7 +15,7 @@ MARGIN = 32
 
 
 class Dense:
-    """An index of (N, D) float32 embeddings, one a product, searched by inner product."""
+    """An index of (N, D) float32 embeddings, one per product, searched by inner product."""
 
     def __init__(self, embeddings: npt.NDArray[np.float32], product_ids: Sequence[str]) -> None:
         if embeddings.ndim != 2 or len(embeddings) != len(product_ids):

@@ -135,7 +135,7 @@ def _bars(
 def _lines(
     axis: Any, title: str, names: Sequence[str], rows: Mapping[str, Sequence[float] | None], corner: str = "upper right"
 ) -> None:
-    """A panel of shares, a line a row that is known, and the legend in a corner."""
+    """A panel of shares, one line per known row, and the legend in a corner."""
     for label, shares in rows.items():
         if shares is not None:
             axis.plot(range(len(shares)), shares, marker="o", markersize=3, label=label)

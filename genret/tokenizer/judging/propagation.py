@@ -147,7 +147,7 @@ class Difference(NamedTuple):
 
 
 def difference(values: npt.ArrayLike) -> Difference:
-    """Of (S,) differences, one a seed."""
+    """Of (S,) differences, one per seed."""
     from scipy.stats import t
 
     array = np.asarray(values, np.float64)

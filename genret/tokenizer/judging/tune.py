@@ -2,7 +2,7 @@
 
 Agreement is the share of judged pairs (the data set's substitutes, or products of one leaf) whose IDs agree, the mean
 over L1 and L1-L2: wide codebooks gain by lambda on L1, narrow ones on L1-L2, and either alone would miss the other.
-Products of one leaf are what the taxonomy's loss is trained on; substitutes are not, so they are judged by if named.
+Products of one leaf are what the taxonomy's loss is trained on; substitutes are not, so they come first if known.
 
 A gain over lambda = 0 counts if it exceeds its margin: Student's 95 % margin of the largest of the gains (Bonferroni),
 its variance the seeds' residual in a layout of lambdas by seeds (same seed, same start and batches), over the lambdas
@@ -66,7 +66,7 @@ class Measured(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """One lambda: what its trainings give, a seed each, and how it compares with lambda = 0."""
+    """One lambda: what its trainings give, one per seed, and how it compares with lambda = 0."""
 
     lam: float
     runs: tuple[Measured, ...] = ()
