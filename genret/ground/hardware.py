@@ -12,7 +12,8 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -127,6 +128,45 @@ def threads_within(count: int) -> Iterator[None]:
 def one_thread() -> AbstractContextManager[None]:
     """One thread for many small steps: a second gains little, and on a busy machine the two wait for each other."""
     return threads_within(1)
+
+
+class OneBlasThread:
+    """Numpy's matrix products on one thread within a block, in whatever threads of this process it is entered.
+
+    For products of some microseconds: a second thread cannot gain much, and where others keep the machine busy the
+    first would wait for it ten times as long. `with` costs two calls of the library.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._libraries: list[Any] | None = None
+        self._before: list[int] = []
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                if self._libraries is None:
+                    from threadpoolctl import ThreadpoolController
+
+                    self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+                self._before = [one.get_num_threads() for one in self._libraries]
+                self._set([1] * len(self._libraries))
+
+    def __exit__(self, *raised: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._set(self._before)
+
+    def _set(self, counts: Sequence[int]) -> None:
+        for library, before, count in zip(self._libraries or (), self._before, counts, strict=True):
+            if before != 1:
+                library.set_num_threads(count)
+
+
+one_blas_thread = OneBlasThread()
+"""The one of this process."""
 
 
 def record(device: str = "cpu", precision: Arithmetic = "fp32") -> dict[str, Any]:

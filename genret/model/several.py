@@ -80,7 +80,9 @@ class SeveralQueries:
         if len(asked):
             values[asked] = np.log(self._mass(level, children[asked], owners[rows[asked]]))
         if self._layers is None:
-            values[asked] += self._model.biases[level][codes[asked]]
+            bias = self._model.biases[level]
+            if bias is not None:
+                values[asked] += bias[codes[asked]]
         else:
             corrections = self._corrections(self._layers, level, kept, owners, nodes)
             values[asked] += corrections[self._alive.place[rows[asked]], codes[asked]]

@@ -2,7 +2,7 @@
 
 `SingleModel.of(decoder, prefixes)` lays a decoder's weights out once, `begin` an encoded query; the `SingleQuery` is a
 `genret.search.single.SingleDecoder`. All of it is numpy, whose operations on so few numbers take a fraction of the time
-that torch's take, on as many threads as its BLAS has. Scores are those of `StepDecoder` but for rounding.
+that torch's take. Scores are those of `StepDecoder` but for rounding.
 
 Letters: B rows, C children, T text length, D width of the query's embedding, K codes of a level.
 """
@@ -75,7 +75,8 @@ class SingleModel:
         # An untrained correction is zero whatever the states are, so that these need not be found.
         self.layers = SingleLayers(decoder) if correction.weight.any() else None
         self.steps = None if self.layers is None else SingleSteps(self.layers, _paths(self.levels))
-        self.biases = [head.bias.detach().numpy() for head in decoder.heads if isinstance(head, nn.Linear)]
+        biases = [head.bias.detach().numpy() for head in decoder.heads if isinstance(head, nn.Linear)]
+        self.biases = [bias if bias.any() else None for bias in biases]
 
     @classmethod
     @torch.inference_mode()
@@ -241,8 +242,8 @@ class SingleQuery:
         values = self._worth.masses(level, asked.nodes, offsets)
         np.log(values, out=values)
         if model.steps is None:
-            values += model.biases[level].take(asked.codes)
-            return values
+            bias = model.biases[level]
+            return values if bias is None else np.add(values, bias.take(asked.codes), out=values)
         nodes = beams.nodes.take(beams.alive)
         states, past = model.steps.step(level, nodes, self._path, self._memory, beams.past)
         self._beams = beams._replace(past=past)

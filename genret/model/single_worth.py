@@ -43,7 +43,11 @@ class Vectors:
 
     def promises(self, scores: Floats, query: Floats) -> Floats:
         """(..., n) by what the coarse prefixes to look below are chosen, of their (..., n) scores; query (..., D)."""
-        return scores if self._spread is None else scores + np.square(query).sum(-1, keepdims=True) * self._spread
+        if self._spread is None:
+            return scores
+        found = np.square(query).sum(-1, keepdims=True) * self._spread
+        found += scores
+        return found
 
     def leaf_range(self, level: int, nodes: Ints) -> tuple[Ints, Ints]:
         """(n,) the first leaf below each node of a level (-1: the root), and the first that is not."""

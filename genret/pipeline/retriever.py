@@ -15,7 +15,7 @@ from torch import Tensor
 from genret.ground.checks import path, shown
 from genret.ground.clock import timed
 from genret.ground.errors import GenretError
-from genret.ground.hardware import choose_device
+from genret.ground.hardware import choose_device, one_blas_thread
 from genret.ground.types import Hit, SearchResult
 from genret.index.filter_text import as_condition
 from genret.index.filters import Condition
@@ -236,10 +236,11 @@ class Retriever(Searcher):
         if len(queries) == 1:
             with timed("tokenize"):
                 tokens = self._text_tokens.of(queries[0])
-            with timed("encode"):
-                single = self.model.single_for(tokens, prefixes)
-            with timed("decode"):
-                return None if single is None else search_single(single, index.trie, settings, allowed)
+            with one_blas_thread:
+                with timed("encode"):
+                    single = self.model.single_for(tokens, prefixes)
+                with timed("decode"):
+                    return None if single is None else search_single(single, index.trie, settings, allowed)
         with timed("tokenize"):
             tokens, mask = self.tokens(queries)
         with timed("encode"):
@@ -298,8 +299,7 @@ class Retriever(Searcher):
 
 
 def _typed(queries: Sequence[str], read: Sequence[Spelling], found: Found, index: Snapshot) -> Iterator[SearchResult]:
-    """One typed result per query."""
-    """Typed results; the products of all queries are fetched at once, which takes a fraction of the time."""
+    """One typed result per query; the products of all are fetched at once, which takes a fraction of the time."""
     some = found.positions >= 0
     with timed("rank"):
         positions = found.positions[some]

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import save_file
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from genret.embed.settings import EmbedSettings
 from genret.ground import errors, hardware
@@ -213,3 +215,27 @@ def test_no_other_file_asks_the_machine() -> None:
         if ask in file.read_text(encoding="utf-8")
     ]
     assert not found
+
+
+def test_numpy_multiplies_on_one_thread_while_any_thread_asks_for_it() -> None:
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    entered, leave = threading.Event(), threading.Event()
+
+    def held() -> None:
+        with hardware.one_blas_thread:
+            entered.set()
+            leave.wait(60)
+
+    def counts() -> list[int]:
+        return [one.get_num_threads() for one in libraries]
+
+    with threadpool_limits(2, user_api="blas"):
+        before, other = counts(), threading.Thread(target=held)
+        with hardware.one_blas_thread:
+            other.start()
+            assert entered.wait(60)
+            assert counts() == [1] * len(libraries)
+        assert counts() == [1] * len(libraries)
+        leave.set()
+        other.join()
+        assert counts() == before
