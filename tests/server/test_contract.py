@@ -22,6 +22,8 @@ def api(server: Server) -> Any:
             "checks": {
                 # what fits the document may still name nothing, or be a filter that does not parse: refused in words
                 "positive_data_acceptance": {"expected-statuses": ["2xx", "404", "409", "422", "429"]},
+                # ... and what does not fit may be too long to be read at all (413)
+                "negative_data_rejection": {"expected-statuses": REFUSED},
                 "missing_required_header": {"enabled": False},
             },
         }
@@ -29,6 +31,7 @@ def api(server: Server) -> Any:
     return schemathesis.openapi.from_url(f"{server.url}/openapi.json", config=config)
 
 
+REFUSED = ["400", "401", "404", "405", "413", "415", "422", "429"]
 PATIENCE_MS = 60_000
 """The longest deadline of the document: one that passes is a 504, as it says, and a busy machine's affair."""
 SETTINGS = settings(
