@@ -49,7 +49,7 @@ def settings_options(command: F) -> F:
         is_eager=True,
         expose_value=False,
         callback=remember,
-        help="TOML or JSON file with a table of settings a section.",
+        help="TOML or JSON file with a table of settings for each section.",
     )
     return preset(command)
 

@@ -245,7 +245,7 @@ def say(name: str, result: StageResult) -> dict[str, Any]:
 def print_of(path: Path) -> str:
     """A digest of a file, or of the files that readers find in a folder: what was read, wherever it lies.
 
-    Folders below are not looked into, but for the one where BEIR keeps its judgements: a run may lie in there.
+    Folders below are not looked into, since a run may lie in there, except the one where BEIR keeps its judgements.
     """
     folders = [path, path / "qrels"] if path.is_dir() else []
     files = sorted(file for folder in folders if folder.is_dir() for file in folder.iterdir() if _is_data(file))

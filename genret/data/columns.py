@@ -138,7 +138,7 @@ _WITHIN = {"price": {"price", "preis", "prix", "precio", "prezzo", "preco", "pvp
 """Words of a column that is taken for a field, though it ends otherwise: `price(INR)`, `VK-Preis brutto`."""
 
 HEADERS, NAMES = 256, 10_000
-"""Sets of columns whose plan is kept, and names whose words are."""
+"""How many plans of columns are kept, and of how many names the words."""
 
 
 class Plan(NamedTuple):
@@ -272,7 +272,7 @@ def _folded(name: str) -> str:
 
 
 def _family(columns: Sequence[str], taken: set[str]) -> tuple[str, ...]:
-    """The columns of the longest family of levels of which at least two are there, root first."""
+    """The columns of the longest family of levels, root first; at least two must be there."""
     free = {key_of(column): column for column in reversed(columns) if column not in taken}
     best: tuple[str, ...] = ()
     for family in LEVELS:

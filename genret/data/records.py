@@ -50,7 +50,7 @@ MAPS = ("attributes", "numbers")
 CHUNK = 1 << 15
 """Products that become columns at once."""
 ROWS_OF_A_GROUP = 8192
-"""Products of a row group on disk: who needs a range of rows reads no more than those that hold it."""
+"""Products of a row group on disk: whoever needs a range of rows reads only the groups that hold it."""
 
 
 class Catalogue(Sequence[Product]):

@@ -202,7 +202,7 @@ def _fingerprint(manifest: Mapping[str, Any]) -> str:
 
 
 def _check_whole(path: Path, kind: str, files: Mapping[str, Any]) -> None:
-    """A GenretError unless all that an artifact of this kind cannot do without is among its files."""
+    """A GenretError unless all files are there that an artifact of this kind needs."""
     for pattern in NEEDED.get(kind, ()):
         if not any(fnmatchcase(name, pattern) for name in files):
             raise GenretError(f"{path}: this {kind} artifact lacks {pattern}; make it again")

@@ -43,7 +43,7 @@ def read_preset(path: str | Path) -> dict[str, Any]:
     except ValueError as error:
         raise GenretError(f"{path}: not a valid {path.suffix.lstrip('.') or 'TOML'} preset ({error})") from None
     if not isinstance(tables, dict):
-        raise GenretError(f"{path}: holds a {type(tables).__name__}, expected a table of settings a section")
+        raise GenretError(f"{path}: holds a {type(tables).__name__}, expected a table of settings for each section")
     return tables
 
 

@@ -258,7 +258,7 @@ class RunFolder:
         return self.path / f".{part}.checkpoints"
 
     def _check_lineage(self, part: Part, artifact: Artifact) -> None:
-        """What the artifact was made from must be what lies beside it; what is gone from the run can't be."""
+        """A GenretError unless the artifact was made from what lies beside it; parts that are gone are not checked."""
         for source in MADE_FROM[part]:
             if self.has(source):
                 check_lineage(artifact, KINDS[source], self.artifact(source))

@@ -208,7 +208,7 @@ class ShardedRetriever(Searcher):
         return fused_by(own, words, weights, np.ones(len(own.positions)).tolist(), plan.lexical)
 
     def _bounds(self, gathering: Gathering) -> Floats:
-        """(Q, S) what no product of each shard scores more than by BM25."""
+        """(Q, S) the most that any product of each shard can score by BM25."""
         bounds = self._word_bounds
         if bounds is None:
             numbers = range(len(self.crew.shards))

@@ -34,7 +34,7 @@ from genret.tokenizer.assign import fewer, settled_codes
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 SAME = 1e-5
-"""Embeddings of unit length that differ by less are of one text: the product keeps its ID."""
+"""Embeddings of unit length that differ by less count as the same: the product keeps its ID."""
 PATCHED = ("price", "available", "stores", "popularity")
 """Fields that may be changed without the rest of the product: those that are no part of its text."""
 
@@ -197,9 +197,9 @@ class IdGiver:
 
 
 def carried(run: RunFolder, state: State) -> Carry:
-    """Takes over what came and went on the run's index, of this state, to one that the run's artifacts made now.
+    """What takes over the changes of the run's index, of this state, to an index of the run's present artifacts.
 
-    Where embedder and tokenizer are the same, as it is; else products are embedded, and get their IDs, anew.
+    Where embedder and tokenizer are the same they are taken as they are; else products are embedded, and get IDs, anew.
     """
 
     def carry(base: Base, changes: Sequence[Change]) -> list[Change]:

@@ -27,16 +27,17 @@ from genret.tokenizer.tokenizer import Tokenizer, check_embeddings, id_sizes
 Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 ROWS = 1 << 16
-"""Products whose error is found at once."""
+"""Products whose errors are computed at once."""
 OVERFLOW_TRIES = 32
 """How many prefixes, nearest first, are tried for a product whose own prefix is full."""
 
 
 @dataclasses.dataclass(frozen=True)
 class PolicyEffect:
-    """What a collision policy did to N products. Before: each has the codes nearest to it. Shares are of the N.
+    """What a collision policy did to N products. Shares are of the N.
 
-    Where `bucket` had the last codebook refitted, before is before that, as far as the tokenizer's history tells.
+    `before`: each product has the codes nearest to it. Where `bucket` refitted the last codebook, it is what was before
+    that, as far as the tokenizer's history tells.
     """
 
     policy: str
@@ -49,7 +50,7 @@ class PolicyEffect:
     """Squared reconstruction error as a share of the variance."""
     error_after: float
     limit: float | None = None
-    """`bucket` only: `max_collisions`, what `collisions_after` was to be brought under."""
+    """`bucket` only: `max_collisions`, which `collisions_after` was to stay under."""
 
 
 class Assignment(NamedTuple):
@@ -108,7 +109,7 @@ def moved(before: Codes, after: Codes) -> float:
 
 
 def settled_codes(codes: Codes) -> Codes:
-    """(N, d) what no policy changes of (N, L) codes: IDs taken that begin otherwise are no matter to a new product."""
+    """(N, d) the first codes of (N, L), which no policy changes: new products meet only IDs that begin like them."""
     return codes[:, :-2]  # `reassign` moves the last code, and the one before where a prefix is full
 
 

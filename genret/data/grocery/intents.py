@@ -76,7 +76,7 @@ class Shoppers:
         ]
 
     def ask(self, count: int) -> list[Asked]:
-        """At most `count` queries, distinct by `normalise`, in random order; fewer where a small shelf runs dry."""
+        """At most `count` queries, distinct by `normalise`, in random order; fewer where a small shelf has no more."""
         meant: dict[str, tuple[str, Intent]] = {}
         hits: Counter[str] = Counter()
         kinds = self.rng.choices(list(KINDS), list(KINDS.values()), k=4 * count) if len(self.shelf) else []

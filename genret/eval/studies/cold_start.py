@@ -79,7 +79,7 @@ class ColdStart:
     queries: int
     """That want a withheld product."""
     pairs: int
-    """Of such a query and a withheld product that it wants."""
+    """How many pairs of such a query and a withheld product that it wants."""
     chance: float
     rows: tuple[ColdRow, ...]
 
@@ -91,7 +91,7 @@ class ColdStart:
         return {**asdict(self), "rows": rows}
 
     def markdown(self) -> str:
-        """One table, and what it stands on."""
+        """One table, and above it what was withheld and asked."""
         k = self.settings.k
         head = (
             f"{self.dataset}, {self.settings.split} split: {self.withheld} of {self.products} products withheld from "
@@ -264,7 +264,7 @@ def _row(name: str, run: Run, wanted: Mapping[str, tuple[set[str], set[str]]], s
 
 
 def _intervals(cold: Floats, same: Floats, warm: Floats, seed: int) -> list[Interval]:
-    """Means of three (Q,) arrays over what they hold, and the first by each other, by one bootstrap of the queries."""
+    """Means of three (Q,) arrays over their numbers, and the first over each other, by one bootstrap of the queries."""
     values = np.stack([cold, same, warm])  # (3, Q)
     held = ~np.isnan(values)
     rng = np.random.default_rng(seed)

@@ -126,7 +126,7 @@ def health(
     array, ids = check_embeddings(embeddings, tokenizer.dim), np.asarray(codes, np.int64)
     if not len(array) == len(ids) == len(categories):
         raise GenretError(
-            f"{len(ids)} codes, {len(array)} embeddings, {len(categories)} categories; expected one each a product"
+            f"{len(ids)} codes, {len(array)} embeddings, {len(categories)} categories; expected one of each per product"
         )
     sizes = id_sizes(ids, tokenizer.codebook_sizes)
     levels = tuple(level_health(ids, level, size) for level, size in enumerate(sizes))
