@@ -14,6 +14,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -23,6 +24,7 @@ from typing import Any
 from genret.ground.checks import shown
 from genret.ground.errors import GenretError, failed_write
 from genret.ground.files import runs, write_text
+from genret.ground.hardware import cores
 from genret.ground.manifests import check_manifest
 
 FORMAT_VERSION = 1
@@ -129,8 +131,7 @@ def read_artifact(path: str | Path, kind: str, *, verify: bool = True) -> Artifa
     if manifest["fingerprint"] != _fingerprint(manifest):
         raise GenretError(f"{manifest_path}: changed since it was written; make the artifact again")
     _check_whole(path, kind, manifest["files"])
-    for name, expected in manifest["files"].items():
-        _check_file(path / name, expected, verify)
+    _check_files(path, manifest["files"], verify)
     settings, inputs, hardware = manifest["settings"], manifest["inputs"], manifest.get("hardware", {})
     return Artifact(path, kind, settings, inputs, manifest["files"], manifest["fingerprint"], hardware)
 
@@ -181,10 +182,10 @@ def read_json(path: str | Path) -> Any:
 
 def sha256(path: str | Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    digest, buffer = hashlib.sha256(), memoryview(bytearray(1 << 18))
+    with open(path, "rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            digest.update(buffer[:count])
     return digest.hexdigest()
 
 
@@ -208,14 +209,25 @@ def _check_whole(path: Path, kind: str, files: Mapping[str, Any]) -> None:
             raise GenretError(f"{path}: this {kind} artifact lacks {pattern}; make it again")
 
 
-def _check_file(path: Path, expected: Mapping[str, Any], verify: bool) -> None:
-    if not path.is_file():
-        raise GenretError(f"{path}: missing from its artifact; make the artifact again")
-    size = path.stat().st_size
-    if size != expected["bytes"]:
-        raise GenretError(f"{path}: {size} bytes, but the manifest says {expected['bytes']}; make the artifact again")
-    if verify and _read_sha256(path) != expected["sha256"]:
-        raise GenretError(f"{path}: its checksum is not the manifest's: the file was changed; make the artifact again")
+def _check_files(folder: Path, files: Mapping[str, Any], verify: bool) -> None:
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise GenretError(f"{path}: missing from its artifact; make the artifact again")
+        size = path.stat().st_size
+        if size != expected["bytes"]:
+            raise GenretError(
+                f"{path}: {size} bytes, but the manifest says {expected['bytes']}; make the artifact again"
+            )
+    if not verify:
+        return
+    with ThreadPoolExecutor(cores()) as pool:  # hashing lets other threads run
+        paths = [folder / name for name in files]
+        for path, expected, found in zip(paths, files.values(), pool.map(_read_sha256, paths), strict=True):
+            if found != expected["sha256"]:
+                raise GenretError(
+                    f"{path}: its checksum is not the manifest's: the file was changed; make the artifact again"
+                )
 
 
 def _read_sha256(path: Path) -> str:

@@ -145,8 +145,12 @@ def _joined(puts: Sequence[Change], ids: Sequence[str], rows: Ints | None) -> Ch
 
 
 def whole(column: Any) -> Any:
-    """A table's column as one array."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    """A table's column as one array; that of one piece is not copied."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    array = column.combine_chunks()
     if isinstance(array, pa.ChunkedArray):
         return array.chunk(0) if array.num_chunks else pa.array([], column.type)
     return array

@@ -171,7 +171,7 @@ class Pending:
 
     def apply(self, change: Change) -> None:
         """Make a change that was checked."""
-        old = [self._current.pop(one) for one in self._current.keys() & change.ids]
+        old = [self._current.pop(one) for one in self._current.keys() & change.ids] if self._current else []
         if old:
             self._is_current.values[old] = False
             self._replaced = True

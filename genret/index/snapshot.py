@@ -132,8 +132,9 @@ class Base:
     def positions_of(self, ids: Sequence[str]) -> Ints:
         """(n,) the position of each product id; -1 for those the base does not hold."""
         result = np.full(len(ids), -1, np.int64)
-        known = {i: found for i, found in enumerate(self.idmap.find_all(ids)) if found is not None}
-        if known:
+        each = self.idmap.find_all(ids)
+        if any(each):
+            known = {i: found for i, found in enumerate(each) if found is not None}
             start, stop = self.trie.bucket(np.array(list(known.values())))
             for i, first, last in zip(known, start.tolist(), stop.tolist(), strict=True):
                 within = 0 if last - first == 1 else pc.index(self._ids.slice(first, last - first), ids[i]).as_py()

@@ -15,12 +15,14 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from genret.ground.artifacts import sync
 from genret.ground.errors import GenretError
+from genret.ground.hardware import cores
 from genret.index.changes import digest
 from genret.index.database import (
     APPLICATION,
@@ -39,6 +41,8 @@ from genret.index.database import (
 STORE, ACKNOWLEDGED = "store.sqlite", "acknowledged"
 CHECKPOINT_BYTES = 4 << 20
 """What the write-ahead log may hold before it is moved into the database."""
+SHARED_BYTES = 4 << 20
+"""Changes of more bytes are looked through for damage by several threads."""
 ABANDONED: list[sqlite3.Connection] = []
 """Connections of a parent process: SQLite forbids even to close them here."""
 
@@ -374,14 +378,23 @@ def _write_state(connection: sqlite3.Connection, state: State) -> None:
 
 def _rows(connection: sqlite3.Connection, path: Path, state: State, after: int) -> list[Row]:
     """The changes after `after`, which is not before the state's base: each there, and as it was written."""
-    found: list[Row] = []
-    cursor: Iterator[tuple[Any, ...]] = connection.execute(
-        "SELECT number, kind, body, digest FROM changes WHERE number > ? ORDER BY number", (after,)
-    )
-    for number, kind, body, check in cursor:
-        if not isinstance(body, bytes) or check != digest(number, kind, body):
+    query = "SELECT number, kind, body, digest FROM changes WHERE number > ? ORDER BY number"
+    found: list[tuple[Any, ...]] = connection.execute(query, (after,)).fetchall()
+    for (number, _, _, check), expected in zip(found, _digests(found), strict=True):
+        if check != expected:
             raise damaged(path, f"change {number} is not as it was written")
-        found.append(Row(number, kind, body))
-    if [row.number for row in found] != list(range(after + 1, state.last + 1)):
+    if [row[0] for row in found] != list(range(after + 1, state.last + 1)):
         raise damaged(path, f"it should hold the changes {after + 1} to {state.last}, and holds {len(found)}")
-    return found
+    return [Row(*row[:3]) for row in found]
+
+
+def _digests(found: Sequence[tuple[Any, ...]]) -> list[bytes | None]:
+    """Of each row, what its digest should be; None where its body is not bytes. Many bytes are shared by the cores."""
+
+    def of(row: tuple[Any, ...]) -> bytes | None:
+        return digest(*row[:3]) if isinstance(row[2], bytes) else None
+
+    if len(found) == 1 or sum(len(row[2]) for row in found if isinstance(row[2], bytes)) < SHARED_BYTES:
+        return [of(row) for row in found]
+    with ThreadPoolExecutor(cores()) as pool:
+        return list(pool.map(of, found))
