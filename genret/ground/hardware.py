@@ -162,7 +162,11 @@ class OneBlasThread:
     def _set(self, counts: Sequence[int]) -> None:
         for library, before, count in zip(self._libraries or (), self._before, counts, strict=True):
             if before != 1:
+                # The newer threadpoolctl lets one thread alone set the number; here the lock says whose turn it is.
+                release = getattr(library, "clear_controlling_thread", lambda force: None)
+                release(force=True)
                 library.set_num_threads(count)
+                release(force=True)
 
 
 one_blas_thread = OneBlasThread()
