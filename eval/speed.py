@@ -6,12 +6,12 @@
 The systems answer the same queries with the same model on the same threads, in turns, and a ratio is the median over
 turns of the quotient of one turn's two times:
 
-    constrained     genret: encoder and beam search over the trie, top 10
+    constrained     genret: encoder and beam search over the trie, top 10, as a search does it for one query or several
     dict            transformers.generate, prefix_allowed_tokens_fn over nested Python dicts
     marisa          the same over a marisa trie as GENRE does it: one chr per token, keys() of the whole subtree
     unconstrained   transformers.generate alone
-    floor           the decoder's layers and heads over as many (row, step) positions, and nothing else: no encoder, no
-                    softmax, no reordering, no search
+    floor           the decoder's layers and heads, in torch, over as many (row, step) positions, and nothing else: no
+                    encoder, no softmax, no reordering, no search
 
 The model has the shape that `genret train` makes (dense start, prefix table) and random weights. What depends on the
 weights, how often a beam is certified exact and what filters cost, is measured by eval/exactness.py on a trained run.

@@ -11,11 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from genret.ground.hardware import one_blas_thread
 from genret.model.decoder import Asked
 from genret.model.prefix import PrefixTable
 from genret.model.seq2seq import GenretConfig, GenretForConditionalGeneration
 from genret.model.values import PrefixValues
-from genret.search.beam import BeamSettings, beam_search
+from genret.search.beam import BeamResult, BeamSettings, beam_search
+from genret.search.several import search_several
+from genret.search.single import search_single
 from genret.search.trie import Trie
 from genret.search.vocab import PAD, START, Vocab
 from genret.training.settings import ModelSettings
@@ -119,8 +122,19 @@ class Systems:
             self.nodes = self._some_nodes()
 
     def constrained(self) -> npt.NDArray[np.float32]:
-        decoder = self.model.decoder_for(self.inputs, self.mask)
-        return beam_search(decoder, self.catalogue.trie, self.settings).scores
+        """In the way that `Retriever.search` takes for so many queries."""
+        return self._constrained().scores
+
+    def _constrained(self) -> BeamResult:
+        found, trie = None, self.catalogue.trie
+        if self.cell.queries == 1:
+            with one_blas_thread:
+                single = self.model.single_for(self.inputs)
+                found = None if single is None else search_single(single, trie, self.settings)
+        else:
+            several = self.model.several_for(self.inputs, self.mask)
+            found = None if several is None else search_several(several, trie, self.settings)
+        return found or beam_search(self.model.decoder_for(self.inputs, self.mask), trie, self.settings)
 
     def dict(self) -> npt.NDArray[np.float32]:
         return self._generate(self.catalogue.dict_children)
