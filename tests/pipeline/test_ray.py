@@ -157,7 +157,10 @@ def test_two_workers_one_of_which_is_killed_make_what_one_process_makes(shop: Pa
     assert Retriever.load(run).search("oat milk", k=3).hits
 
 
-LEARNING = ("--set", "train.max_steps=8", "--set", "train.batch_size=16", "--set", "train.save_every=2")
+LEARNING = [
+    *("--set", "train.max_steps=8", "--set", "train.batch_size=16", "--set", "train.save_every=2"),
+    *("--set", "train.precision=fp32"),  # in which what two add up is what one does to seven digits
+]
 OVER_TWO = ("--ray", "local:2", "--train-workers", "2")
 
 
