@@ -207,6 +207,10 @@ def test_a_process_of_ray_train_that_is_killed_costs_no_more_than_time(shop: Pat
     output, _ = (process := build(shop, run, *LEARNING, *OVER_TWO)).communicate()
     assert process.returncode == 0, output
     assert output.count("up to date, reused") == 5
+    output, _ = (process := build(shop, run, *LEARNING, "--set", "train.batch_size=15", *OVER_TWO)).communicate()
+    assert process.returncode == 2, output
+    assert "batch_size=15" in output.splitlines()[-1]
+    assert ".ray-train" not in left_over(run)
     output, _ = (process := build(shop, run, *OVER_TWO[:3], "3")).communicate()
     assert process.returncode == 2
     assert "there are 2 workers; give at most 2" in output.splitlines()[-1]

@@ -13,7 +13,7 @@ from typing import Any
 
 from genret.ground.errors import GenretError
 from genret.ground.files import write_text
-from genret.ground.ranks import PATIENCE, backend, is_main
+from genret.ground.ranks import PATIENCE, backend
 from genret.pipeline.distributed.engine import RETRIES, Workers
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.stages import StageResult, train_stage
@@ -44,12 +44,16 @@ def train_over(workers: Workers, run: Path, model: ModelSettings, train: TrainSe
 
 
 def train_rank(given: Mapping[str, Any]) -> None:
-    """One process's part; what is wrong with the training itself is written down, since trying again won't mend it."""
+    """One process's part. What is wrong with the training itself, on any of them, is written down, and ends them all:
+    Ray Train starts them again, and they find that trying again won't mend it."""
+    said = Path(given["run"]) / RECORDS / SAID
+    if said.is_file():
+        return
     try:
         train_stage(Path(given["run"]), given["model"], given["train"], progress=False)
     except GenretError as error:
-        if is_main():
-            write_text(Path(given["run"]) / RECORDS / SAID, str(error))
+        write_text(said, str(error))
+        raise
 
 
 def _fit(records: Path, given: Mapping[str, Any], ranks: int, gpu: bool) -> None:
