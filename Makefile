@@ -31,7 +31,7 @@ homedepot: $(READY)      ## the Home Depot recipe from the raw files to the tabl
 scale: $(READY)          ## how every stage grows from 3,000 to 30,000 products, in minutes: runs/scale/results
 	$(BIN)/python eval/scale.py --out runs/scale/results
 
-test: $(READY)           ## the default suite: offline, CPU, two processes, under ten minutes; bf16: make test PRECISION=bf16
+test: $(READY)           ## the default suite: offline, CPU, two processes, about 12 minutes on two cores; bf16: make test PRECISION=bf16
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 test-slow: $(READY)      ## the long runs that the default suite leaves out
