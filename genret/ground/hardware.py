@@ -134,39 +134,70 @@ class OneBlasThread:
     """Numpy's matrix products on one thread within a block, in whatever threads of this process it is entered.
 
     For products of some microseconds: a second thread cannot gain much, and where others keep the machine busy the
-    first would wait for it ten times as long. `with` costs two calls of the library.
+    first would wait for it ten times as long. `with` costs two calls of each library. A library's number is the
+    process's, which the first thread to enter sets and the last to leave restores; a library on OpenMP has a number for
+    every thread, which each sets and restores for itself.
     """
 
     def __init__(self) -> None:
-        self._lock, self._inside = threading.Lock(), 0
-        self._libraries: list[Any] | None = None
-        self._before: list[int] = []
+        self._lock = threading.Lock()
+        self._libraries: tuple[list[Any], list[Any]] | None = None
+        self._process, self._own = _Entered(), _OwnEntered()
 
     def __enter__(self) -> None:
         with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                if self._libraries is None:
-                    from threadpoolctl import ThreadpoolController
-
-                    self._libraries = ThreadpoolController().select(user_api="blas").lib_controllers
-                self._before = [one.get_num_threads() for one in self._libraries]
-                self._set([1] * len(self._libraries))
+            if self._libraries is None:
+                self._libraries = _blas_libraries()
+            of_process, of_thread = self._libraries
+            self._process.enter(of_process)
+        self._own.enter(of_thread)
 
     def __exit__(self, *raised: object) -> None:
+        assert self._libraries is not None
+        of_process, of_thread = self._libraries
+        self._own.leave(of_thread)
         with self._lock:
-            self._inside -= 1
-            if not self._inside:
-                self._set(self._before)
+            self._process.leave(of_process)
 
-    def _set(self, counts: Sequence[int]) -> None:
-        for library, before, count in zip(self._libraries or (), self._before, counts, strict=True):
+
+class _Entered:
+    """How often a block was entered and not left, and how many threads its libraries had before."""
+
+    def __init__(self) -> None:
+        self.inside, self.before = 0, list[int]()
+
+    def enter(self, libraries: Sequence[Any]) -> None:
+        self.inside += 1
+        if self.inside == 1:
+            self.before = [one.get_num_threads() for one in libraries]
+            self._set(libraries, [1] * len(libraries))
+
+    def leave(self, libraries: Sequence[Any]) -> None:
+        self.inside -= 1
+        if not self.inside:
+            self._set(libraries, self.before)
+
+    def _set(self, libraries: Sequence[Any], counts: Sequence[int]) -> None:
+        for library, before, count in zip(libraries, self.before, counts, strict=True):
             if before != 1:
                 # The newer threadpoolctl lets one thread alone set the number; here the lock says whose turn it is.
                 release = getattr(library, "clear_controlling_thread", lambda force: None)
                 release(force=True)
                 library.set_num_threads(count)
                 release(force=True)
+
+
+class _OwnEntered(_Entered, threading.local):
+    """The same for each thread."""
+
+
+def _blas_libraries() -> tuple[list[Any], list[Any]]:
+    """Those loaded: of which the number of threads is the process's, and of which it is each thread's."""
+    from threadpoolctl import ThreadpoolController
+
+    found = ThreadpoolController().select(user_api="blas").lib_controllers
+    of_thread = [one for one in found if getattr(one, "threading_layer", "") == "openmp"]
+    return [one for one in found if one not in of_thread], of_thread
 
 
 one_blas_thread = OneBlasThread()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -218,24 +220,39 @@ def test_no_other_file_asks_the_machine() -> None:
 
 
 def test_numpy_multiplies_on_one_thread_while_any_thread_asks_for_it() -> None:
+    importlib.import_module("faiss")  # its OpenBLAS is on OpenMP: a number for each thread; numpy's has one for all
     libraries = ThreadpoolController().select(user_api="blas").lib_controllers
-    entered, leave = threading.Event(), threading.Event()
+    for_all = [library for library in libraries if library.threading_layer != "openmp"]
+    for_each = [library for library in libraries if library not in for_all]
+    asked, entered, leave = hardware.OneBlasThread(), threading.Event(), threading.Event()
+    seen: list[list[int]] = []
+
+    def counts(of: list[Any] = libraries) -> list[int]:
+        return [one.get_num_threads() for one in of]
 
     def held() -> None:
-        with hardware.one_blas_thread:
+        for library in for_each:
+            library.set_num_threads(3)
+        with asked:
+            seen.append(counts())
             entered.set()
             leave.wait(60)
+        seen.append(counts(for_each))
 
-    def counts() -> list[int]:
-        return [one.get_num_threads() for one in libraries]
-
+    assert for_all
+    assert for_each
     with threadpool_limits(2, user_api="blas"):
-        before, other = counts(), threading.Thread(target=held)
-        with hardware.one_blas_thread:
+        before, other, ones = counts(), threading.Thread(target=held), [1] * len(libraries)
+        with asked:
+            with asked:
+                assert counts() == ones
+            assert counts() == ones
             other.start()
             assert entered.wait(60)
-            assert counts() == [1] * len(libraries)
-        assert counts() == [1] * len(libraries)
+            assert counts() == ones
+        assert counts(for_all) == [1] * len(for_all)
+        assert counts(for_each) == [2] * len(for_each)
         leave.set()
         other.join()
         assert counts() == before
+    assert seen == [ones, [3] * len(for_each)]
