@@ -1,13 +1,15 @@
 /* The file system calls of a process, of which one fails: loaded before the C library (LD_PRELOAD).
 
-   Only calls on files below a folder count. `failing_arm` says which one fails, and how; `failing_disarm` ends it and
-   gives the number of calls that were counted since. See index_failing.py. */
+   Only calls on files below a folder count. `failing_arm` says which one fails, and how: with an error, or, given a
+   signal's number below zero, with that signal. `failing_disarm` ends it and gives the number of calls that were counted
+   since. See index_failing.py. */
 
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +48,7 @@ static int fails(int kind, const char *name, const char *path) {
     if (number < at || number >= until) return 0;
     failed++;
     if (!last[0]) snprintf(last, sizeof last, "%s %s", name, strrchr(path, '/') + 1);
+    if (error < 0) raise(-error);
     errno = error;
     return 1;
 }

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from index_failing import MODES, OPERATIONS
+from index_shop import Shop, listing
+
+from genret.index.index import Index
 
 TESTS = Path(__file__).parents[1]
 COMPILER = shutil.which("gcc") or shutil.which("cc")
@@ -54,6 +59,49 @@ def test_calls_that_fail_leave_the_index_as_before_or_after(library: Path, tmp_p
         assert any("store.sqlite-wal" in call for call in found[operation])  # SQLite's own calls are among them
     assert found["compact"]["failed"] > 3
     assert found["follow"]["failed"] > 3
+
+
+KILLED_AT_THE_SYNC = """
+import signal, sys
+from pathlib import Path
+from index_failing import SYNC, Calls, Mode
+from genret.index.index import Index
+folder = Path(sys.argv[1])
+index = Index.open(folder)
+index.snapshot()
+if not sys.argv[2:]:
+    print("open", flush=True)
+    signal.pause()
+Calls(folder).during(lambda: index.delete(sys.argv[2:]), Mode(SYNC, -signal.SIGKILL), 1)
+"""
+
+
+@pytest.mark.parametrize("meanwhile", [0, 1])
+def test_what_a_killed_writer_wrote_may_come_when_all_are_killed(library: Path, tmp_path: Path, meanwhile: int) -> None:
+    """Killed when its change is in the write-ahead log, but not in what the processes share: whoever has the index open
+    finds it undone. It comes, as a whole, if all of them are killed; never, if one changes something before."""
+    shop = Shop(9, 0, tmp_path)
+    program = [sys.executable, "-c", KILLED_AT_THE_SYNC, str(tmp_path / "index")]
+    environment = {**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": str(TESTS)}
+
+    def found() -> set[str]:
+        with closing(Index.open(tmp_path / "index")) as index:
+            return {one.id for _, products in listing(index.snapshot(), None) for one, _ in products}
+
+    with subprocess.Popen(program, stdout=subprocess.PIPE, env=environment) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == b"open\n"
+        shop.do("insert", 1)  # begins the log, whose head is synced by itself
+        shop.index.close()
+        before, gone = set(shop.truth), set(shop.some(3))
+        assert subprocess.run([*program, *gone], env=environment).returncode == -signal.SIGKILL
+        assert found() == before
+        if meanwhile:
+            shop.do("delete", meanwhile)
+            shop.index.close()
+            assert found() == set(shop.truth)
+        reader.kill()
+    assert found() == (set(shop.truth) if meanwhile else before - gone)
 
 
 @pytest.mark.slow
