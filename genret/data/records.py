@@ -189,10 +189,12 @@ class Dataset:
 
 def product_table(products: Iterable[Product]) -> pa.Table:
     """The products as columns of `PRODUCT_SCHEMA`, in their order; ids may repeat. Read a chunk at a time."""
-    rest, chunks = iter(products), [PRODUCT_SCHEMA.empty_table()]
+    rest, chunks = iter(products), []
     while chunk := list(islice(rest, CHUNK)):
         chunks.append(_chunk_table(chunk))
-    return pa.concat_tables(chunks[1:] or chunks)
+    if len(chunks) == 1:
+        return chunks[0]
+    return pa.concat_tables(chunks) if chunks else PRODUCT_SCHEMA.empty_table()
 
 
 def _chunk_table(products: Sequence[Product]) -> pa.Table:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
@@ -39,9 +40,14 @@ class Shape(NamedTuple):
     @property
     def schema(self) -> pa.Schema:
         """The columns of products that come."""
-        codes = pa.field("codes", pa.list_(pa.uint16(), self.levels))
-        vector = [pa.field("vector", pa.list_(pa.float32(), self.width))] if self.width else []
-        return pa.schema([*PRODUCT_SCHEMA, codes, *vector])
+        return _schema(self)
+
+
+@lru_cache(8)
+def _schema(shape: Shape) -> pa.Schema:
+    codes = pa.field("codes", pa.list_(pa.uint16(), shape.levels))
+    vector = [pa.field("vector", pa.list_(pa.float32(), shape.width))] if shape.width else []
+    return pa.schema([*PRODUCT_SCHEMA, codes, *vector])
 
 
 class Change(NamedTuple):
@@ -61,6 +67,9 @@ class Change(NamedTuple):
 
     def pieces(self) -> Iterator[Change]:
         """The same in changes that each fit a row of the store."""
+        if len(self.ids) == 1:
+            yield self
+            return
         size = 1 if self.table is None else max(1, self.table.nbytes // max(1, len(self.ids)))
         size = max(1, min(PIECE, PIECE_BYTES // size))
         for start in range(0, len(self.ids), size):

@@ -60,7 +60,7 @@ class Changing:
         self, products: Iterable[Product], codes: npt.ArrayLike, embeddings: npt.ArrayLike | None = None
     ) -> None:
         """As `Index.insert`."""
-        self._add(self._pending.checked("insert", list(products), codes, embeddings), "insert")
+        self._put("insert", products, codes, embeddings)
 
     @typed
     def update(
@@ -70,7 +70,7 @@ class Changing:
         embeddings: npt.ArrayLike | None = None,
     ) -> None:
         """As `Index.update`."""
-        self._add(self._pending.checked("update", list(products), codes, embeddings), "update")
+        self._put("update", products, codes, embeddings)
 
     @typed
     def delete(self, ids: str | Iterable[str]) -> None:
@@ -101,6 +101,11 @@ class Changing:
 
     def __contains__(self, product_id: object) -> bool:
         return product_id in self._pending
+
+    def _put(
+        self, kind: Kind, products: Iterable[Product], codes: npt.ArrayLike | None, embeddings: npt.ArrayLike | None
+    ) -> None:
+        self._add(self._pending.checked(kind, list(products), codes, embeddings), kind)
 
     def _add(self, change: Change, kind: Kind) -> None:
         if not self._given.isdisjoint(change.ids):
@@ -249,7 +254,7 @@ class Index:
         A GenretError if one of them is in the index already, or the codes do not fit its codebooks.
         """
         with self.changing() as change:
-            change.insert(products, codes, embeddings)
+            change._put("insert", products, codes, embeddings)
 
     @typed
     def update(
@@ -263,7 +268,7 @@ class Index:
         A GenretError if one of them is not in the index.
         """
         with self.changing() as change:
-            change.update(products, codes, embeddings)
+            change._put("update", products, codes, embeddings)
 
     @typed
     def delete(self, ids: str | Iterable[str]) -> None:

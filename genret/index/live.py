@@ -38,6 +38,8 @@ from genret.search.trie import Allowed, Trie, check_codes, sort_rows
 
 PATCHED_FROM, BUILT_BELOW = 32768, 25
 """A trie of fewer products than the first, and the second times those that came or went, is built anew, not patched."""
+JOINED_FROM = 64
+"""So many tables of products that came are joined without waiting for a snapshot, which joins them anyway."""
 Kind: TypeAlias = Literal["insert", "update", "delete"]
 """What is asked of the ids of a change: to be new ones, or known ones."""
 
@@ -177,8 +179,9 @@ class Pending:
             self._replaced = True
         positions = self.base.positions_of(change.ids)
         died = [position for position in positions[positions >= 0].tolist() if position not in self._dead]
-        self._dead.update(died)
-        self._dead_rows.extend(np.array(died, np.int64)[:, None])
+        if died:
+            self._dead.update(died)
+            self._dead_rows.extend(np.array(died, np.int64)[:, None])
         if change.table is None:
             return
         place = len(self._ids)
@@ -237,6 +240,7 @@ class Pending:
 
     def _delta(self) -> Delta:
         self._sort()
+        self._join_tables()
         vectors = None if self._embeddings is None else self._embeddings.values
         return Delta(self._trie, self._points, self._order, tuple(self._tables), vectors, self._text)
 
@@ -286,10 +290,19 @@ class Pending:
         )
 
     def _add_table(self, table: pa.Table) -> None:
-        """The products as tables; small ones are joined, so that there are few."""
         self._tables.append(table)
-        while len(self._tables) > 1 and self._tables[-1].num_rows * 2 > self._tables[-2].num_rows:
-            self._tables[-2:] = [pa.concat_tables(self._tables[-2:]).combine_chunks()]
+        if len(self._tables) >= JOINED_FROM:
+            self._join_tables()
+
+    def _join_tables(self) -> None:
+        """Join the last tables, if small beside the one before, so that there are few: each is twice the next."""
+        first = len(self._tables) - 1
+        rows = self._tables[first].num_rows
+        while first and rows * 2 > self._tables[first - 1].num_rows:
+            first -= 1
+            rows += self._tables[first].num_rows
+        if first < len(self._tables) - 1:
+            self._tables[first:] = [pa.concat_tables(self._tables[first:]).combine_chunks()]
 
     def _taken(self, places: Ints) -> pa.Table:
         return taken(self._tables, places)

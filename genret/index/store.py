@@ -131,7 +131,7 @@ class Store:
 
     def __init__(self, path: Path, *, check: bool = True) -> None:
         """Opens an existing one. `check`: look through the whole file for damage, which reads all of it."""
-        self.path = path
+        self.path, self._note = path, path.with_name(ACKNOWLEDGED)
         self._process = os.getpid()
         self._read_only = not os.access(path.parent, os.W_OK)
         self._reader: sqlite3.Connection | None = None
@@ -311,14 +311,14 @@ class Store:
         """Note the last change that was reported as made. Not synced: the note may be behind, never ahead."""
         number = f"{last:020d}".encode()
         with suppress(OSError):  # only a help to find damage
-            handle = os.open(self.path.with_name(ACKNOWLEDGED), os.O_RDWR | os.O_CREAT, 0o644)
+            handle = os.open(self._note, os.O_RDWR | os.O_CREAT, 0o644)
             try:
                 os.write(handle, number + b" " + digest(number).hex().encode() + b"\n")
             finally:
                 os.close(handle)
 
     def _check_acknowledged(self) -> None:
-        note = self.path.with_name(ACKNOWLEDGED)
+        note = self._note
         try:
             number, _, check = note.read_bytes().rstrip(b"\n").partition(b" ")
         except OSError:
