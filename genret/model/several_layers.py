@@ -1,14 +1,15 @@
 """The decoder's transformer for the beams of several queries: `SingleLayers`, each row reading its own query's text.
 
-`SeveralLayers(layers, states, mask)` reads encoded queries, and `step` is a level. The rows of all queries are in one
-array; for the cross-attention alone they are put into a table with a query per row, so that it is one product for all.
+`SeveralLayers(layers, steps, states, mask)` reads encoded queries, and `step` is a level. The rows of all queries are
+in one array; for the cross-attention alone they are put into a table with a query per row, so that it is one product
+for all. What the first layer's self-attention makes of a prefix is looked up, as it is for one query.
 
 Letters: Q queries, A rows of all queries, T text length, L levels so far, H heads, d model width, K codes of a level.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from genret.model.single_layers import Layer, SingleLayers
+from genret.model.single_steps import SingleSteps
 from genret.search.several import spread
 
 Ints = npt.NDArray[np.int64]
@@ -59,36 +61,24 @@ class _Table(NamedTuple):
 class SeveralLayers:
     """The transformer, ready to correct what is said of Q queries."""
 
-    def __init__(self, layers: SingleLayers, states: Tensor, mask: Tensor) -> None:
+    def __init__(self, layers: SingleLayers, steps: SingleSteps, states: Tensor, mask: Tensor) -> None:
         """`states` (Q, T, d_memory) and `mask` (Q, T), 1 for text and 0 for padding."""
-        self._layers, self._queries = layers, len(states)
+        self._layers, self._steps, self._queries = layers, steps, len(states)
         self._memory = [_memory(layer, states, mask) for layer in layers.layers]
 
-    @property
-    def depth(self) -> int:
-        """How many layers there are."""
-        return len(self._memory)
-
     def step(
-        self, level: int, codes: Ints, queries: Ints, past: Sequence[Tensor | None]
-    ) -> tuple[Tensor, list[Tensor | None]]:
-        """(A, K) what is added to the logits after A rows, and each layer's keys and values so far, (L, A, 2d).
+        self, level: int, nodes: Ints, path: Callable[[], Ints], queries: Ints, past: Sequence[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """(A, K) what is added to the logits after A rows, and each further layer's keys and values, (L + 1, A, 2d).
 
-        `codes` (A,) end the rows (of level 0: anything), `queries` (A,), ascending, are whose they are, and `past` are
-        the keys and values of the levels before, of these rows.
+        `nodes`, `path` and `past` as in `SingleSteps.step`; `queries` (A,), ascending, are whose the rows are.
         """
         own, table = self._layers, _Table(self._queries, *_cells(queries, self._queries))
-        first = own.layers[0]
-        if level:
-            rows = torch.from_numpy(codes)
-            x, projected = (one.index_select(0, rows) for one in own.inputs[level])
-            x, seen = first.look_back(x, projected, past[0])
-        else:
-            x, seen = own.first[0].expand(len(queries), -1), own.first[1].expand(-1, len(queries), -1)
-        x, found = _read(first, x, self._memory[0], table), list[Tensor | None]([seen])
-        for layer, memory, before in zip(own.layers[1:], self._memory[1:], past[1:], strict=True):
-            x, seen = layer.look_back(x, layer.project(x), before)
-            x = _read(layer, x, memory, table)
+        x = torch.from_numpy(self._steps.looked_back(level, nodes, path).x)
+        x, found = _read(own.layers[0], x, self._memory[0], table), list[Tensor]()
+        for index, layer in enumerate(own.layers[1:]):
+            x, seen = layer.look_back(x, layer.project(x), past[index] if level else None)
+            x = _read(layer, x, self._memory[index + 1], table)
             found.append(seen)
         weight, bias = own.heads[level]
         return torch.addmm(bias, torch.layer_norm(x, *own.norm), weight), found
@@ -114,6 +104,6 @@ def _read(layer: Layer, x: Tensor, memory: _Memory, table: _Table) -> Tensor:
     normed = table.put(torch.layer_norm(x, *layer.cross_norm))
     asked = torch.baddbmm(memory.bias, normed, memory.keys)  # (Q, most, H * T)
     weights = asked.unflatten(-1, (layer.heads, -1)).softmax(-1).flatten(-2)
-    x = x + layer.add_bias + table.take(torch.bmm(weights, memory.values))
+    x = table.take(torch.bmm(weights, memory.values)).add_(x).add_(layer.add_bias)
     inner = F.linear(torch.layer_norm(x, *layer.ffn_norm), *layer.ffn_in).relu_()
-    return x + F.linear(inner, *layer.ffn_out)
+    return F.linear(inner, *layer.ffn_out).add_(x)

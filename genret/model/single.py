@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from functools import partial
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -154,7 +155,7 @@ class _Beams(NamedTuple):
     """Each further layer's keys and values, (L + 1, A, 2d)."""
 
 
-class _Children(NamedTuple):
+class Children(NamedTuple):
     """All C children of the rows of a level."""
 
     rows: Ints
@@ -175,7 +176,7 @@ class SingleQuery:
         self._model, self._memory = model, memory
         self._worth = Worth(model.vectors, query)
         self._beams = _Beams(_ROOT, _ROOT, None, None, ())
-        self._trail: list[_Children] = []  # of each level so far
+        self._trail: list[Children] = []  # of each level so far
 
     def step(self, level: int, kept: Ints | None) -> Scored:
         """All known children of the rows; see `genret.search.single.SingleDecoder`."""
@@ -184,7 +185,7 @@ class SingleQuery:
         counts = own.counts.take(nodes)
         children, starts = ranges(own.starts.take(nodes), counts)
         rows = np.arange(len(nodes)).repeat(counts)
-        asked = _Children(rows, own.codes.take(children), children)
+        asked = Children(rows, own.codes.take(children), children)
         self._trail.append(asked)
         scores = self._values(level, asked)
         scores -= np.maximum.reduceat(scores, starts).take(rows)
@@ -223,7 +224,7 @@ class SingleQuery:
         past = [one.index_select(1, torch.from_numpy(above)) for one in last.past] if kept is not None else []
         return _Beams(nodes, alive, place, offsets, past)
 
-    def _values(self, level: int, asked: _Children) -> Floats:
+    def _values(self, level: int, asked: Children) -> Floats:
         """(C,) what each child is worth beside its siblings; of rows that are not alive, anything."""
         beams, place = self._beams, self._beams.place
         if place is None:
@@ -232,10 +233,10 @@ class SingleQuery:
         if len(beams.alive):
             some = self._model.levels[level].many.take(beams.nodes).take(asked.rows).nonzero()[0]
             rows, codes, nodes = (one.take(some) for one in asked[:3])
-            values[some] = self._alive_values(level, _Children(place.take(rows), codes, nodes))
+            values[some] = self._alive_values(level, Children(place.take(rows), codes, nodes))
         return values
 
-    def _alive_values(self, level: int, asked: _Children) -> Floats:
+    def _alive_values(self, level: int, asked: Children) -> Floats:
         """The same of children of the alive alone, whose `rows` are places among these."""
         model, beams, rows = self._model, self._beams, asked.rows
         offsets = None if beams.offsets is None else beams.offsets.take(rows)
@@ -245,20 +246,23 @@ class SingleQuery:
             bias = model.biases[level]
             return values if bias is None else np.add(values, bias.take(asked.codes), out=values)
         nodes = beams.nodes.take(beams.alive)
-        states, past = model.steps.step(level, nodes, self._path, self._memory, beams.past)
+        states, past = model.steps.step(
+            level, nodes, partial(path_of, self._trail, beams.alive), self._memory, beams.past
+        )
         self._beams = beams._replace(past=past)
         values += model.steps.said(level, states, rows, asked.codes)
         return values
 
-    def _path(self) -> Ints:
-        """(L, A) the codes of the alive rows."""
-        path, rows = np.empty((len(self._trail) - 1, len(self._beams.alive)), np.int64), self._beams.alive
-        for level in range(len(path) - 1, -1, -1):
-            children = self._trail[level]
-            assert children.kept is not None, "all but the last were gone on from"
-            place = children.kept.take(rows)
-            path[level], rows = children.codes.take(place), children.rows.take(place)
-        return path
+
+def path_of(trail: Sequence[Children], rows: Ints) -> Ints:
+    """(L, A) the codes of rows of the last level, by the children of this and all levels before."""
+    path = np.empty((len(trail) - 1, len(rows)), np.int64)
+    for level in range(len(path) - 1, -1, -1):
+        children = trail[level]
+        assert children.kept is not None, "all but the last were gone on from"
+        place = children.kept.take(rows)
+        path[level], rows = children.codes.take(place), children.rows.take(place)
+    return path
 
 
 def _held(decoder: CodewordDecoder, prefixes: PrefixValues) -> list[Tensor]:

@@ -53,7 +53,7 @@ class SingleSteps:
         And each further layer's keys and values so far, (L + 1, B, 2d); `past` are those of the levels before, of these
         beams. `path` gives the (L, B) codes of the nodes. Before the first code, there is one beam.
         """
-        x, seen = self._readers[0].read(self._looked_back(level, nodes, path), memory[0]), list[Tensor]()
+        x, seen = self._readers[0].read(self.looked_back(level, nodes, path), memory[0]), list[Tensor]()
         for index, layer in enumerate(self._layers[1:]):
             given = torch.from_numpy(x)
             looked, own = layer.look_back(given, layer.project(given), past[index] if level else None)
@@ -66,7 +66,7 @@ class SingleSteps:
         """(C,) what is added to the logits of codes after rows of the (B, d) states of a level."""
         return self._heads[level].said(x, rows, codes)
 
-    def _looked_back(self, level: int, nodes: Ints, path: Callable[[], Ints]) -> States:
+    def looked_back(self, level: int, nodes: Ints, path: Callable[[], Ints]) -> States:
         """What the first layer's self-attention makes of (B,) nodes, found once for each."""
         made = self._made[level]
         if made is None:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from genret.model.values import REACH, PrefixValues
 from genret.search.ranking import ranges
@@ -27,19 +29,22 @@ class Vectors:
     def __init__(self, prefixes: PrefixValues, starts: Sequence[Ints]) -> None:
         """`starts`: per level, where the children of each node begin, closed by their total."""
         self.coarse_level, self.look_below, self.starts = prefixes.coarse_level, prefixes.look_below, starts
-        self.coarse, self.coarse_bias = prefixes.coarse.detach(), prefixes.coarse_bias.detach()
         self.leaves, self.leaf_bias = prefixes.leaves.detach(), prefixes.leaf_bias.detach().numpy()
-        self._coarse_bias, self._leaves = self.coarse_bias.numpy(), self.leaves.numpy()
+        self._coarse_bias, self._leaves = prefixes.coarse_bias.detach().numpy(), self.leaves.numpy()
         spread = prefixes.spread()
         self._spread = None if spread is None else spread.numpy()
-        self._by_dimension = np.ascontiguousarray(self.coarse.numpy().T)
-        """(D, n): one query reads the whole table, in half the time where each dimension is in one piece."""
+        self._by_dimension = np.ascontiguousarray(prefixes.coarse.detach().numpy().T)
+        """(D, n): queries read the whole table, in half the time where each dimension is in one piece."""
 
     def coarse_scores(self, query: Floats) -> Floats:
         """(n,) the scores of the coarse prefixes by their own vectors."""
         found: Floats = query.dot(self._by_dimension)
         found += self._coarse_bias
         return found
+
+    def coarse_scores_of(self, queries: Tensor) -> Tensor:
+        """(Q, n) the same for (Q, D) queries."""
+        return torch.addmm(torch.from_numpy(self._coarse_bias), queries, torch.from_numpy(self._by_dimension))
 
     def promises(self, scores: Floats, query: Floats) -> Floats:
         """(..., n) by what the coarse prefixes to look below are chosen, of their (..., n) scores; query (..., D)."""

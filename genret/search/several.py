@@ -74,7 +74,7 @@ def search_several(
             if placed is None:
                 return None
             found, place = placed
-        reached, owners = beam.scores[found.rows] + found.scores, beam.queries[found.rows]
+        reached, owners = beam.scores.take(found.rows) + found.scores, beam.queries.take(found.rows)
         if allowed is not None:
             reached[allowed.count(level + 1, found.nodes) == 0] = NEVER
         best, lost = best_of_each(reached, owners, count, settings.beam_width)
@@ -105,22 +105,25 @@ def best_of_each(scores: Floats, owners: Ints, count: int, width: int) -> tuple[
     `owners` (C,) says whose each of (C,) scores is, ascending. NEVER where nothing is left out; and nothing that is
     NEVER is among the best. A GenretError where one of the best is no number.
     """
-    most, place = spread(owners, count)
+    sizes = np.bincount(owners, minlength=count)
+    starts, most = np.cumsum(sizes) - sizes, int(sizes.max(initial=1))
     table = np.full((count, most), NEVER, np.float32)
-    table.reshape(-1)[place] = scores
+    for own, start, size in zip(table, starts, sizes, strict=True):
+        own[:size] = scores[start : start + size]
     if np.isnan(scores).any():
         raise GenretError(NOT_NUMBERS)
     least = most - width
     if least <= 0:
         bar, lost = np.full((count, 1), NEVER, np.float32), np.full(count, NEVER, np.float32)
     else:
-        ordered = np.partition(table, (least - 1, least), axis=1)
-        bar, lost = ordered[:, least, None], ordered[:, least - 1]
+        ordered = np.partition(table, least, axis=1)  # at two places it takes six times as long
+        bar, lost = ordered[:, least, None], ordered[:, :least].max(1)
     chosen = (table >= bar) & (table > NEVER)
     for query in np.flatnonzero(chosen.sum(1) > width):  # more than one score stands at the bar
         tied = np.flatnonzero(chosen[query] & (table[query] == bar[query]))
         chosen[query, tied[width - int(chosen[query].sum()) :]] = False
-    return np.flatnonzero(chosen.reshape(-1)[place]), lost
+    owner, column = np.divmod(np.flatnonzero(chosen), most)
+    return starts[owner] + column, lost
 
 
 def spread(owners: Ints, count: int) -> tuple[int, Ints]:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_model import TEXT, assert_same, made, shapes
 
+from genret.ground.errors import GenretError
 from genret.model import values
 from genret.model.plain import Searched
 from genret.model.values import PrefixValues
@@ -91,3 +92,13 @@ def test_all_ways_look_below_the_same_prefixes_by_how_far_their_ids_lie(
     alone = search_single(single, trie, asked)
     assert alone is not None
     assert_same(alone, beam_search(model.decoder_for(tokens), trie, asked))
+
+
+def test_numbers_that_are_none_are_refused() -> None:
+    model, trie = made((4, 3, 5), 60, 0, look_below=3)
+    prefixes = model.decoder.prefixes
+    assert isinstance(prefixes, PrefixValues)
+    with torch.no_grad():
+        prefixes.coarse[0] = torch.nan
+    with pytest.raises(GenretError, match="not numbers"):
+        answers(model, [4, 2], trie, BeamSettings(5, 10))
