@@ -5,11 +5,11 @@ Every error that a user can put right is one line on stderr and exit code 2.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from difflib import get_close_matches
 from functools import wraps
 from importlib import import_module
 from typing import Any, NoReturn
@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from genret import __version__
+from genret.cli.terminal import accept_any_text, json_text
 from genret.ground.errors import GenretError, failed_write
 from genret.ground.hardware import prepare_threads
 from genret.ground.progress import NORMAL, QUIET, VERBOSE, set_level
@@ -48,6 +49,8 @@ COMMANDS = {
 }
 
 
+LONGEST = 50
+"""Of a mistyped command, so many letters are compared with the commands' names."""
 SHARED = {"build", "data", "embed", "tokenize", "train", "index"}
 """Commands whose work the ranks of a `torchrun` share."""
 
@@ -79,7 +82,7 @@ def _in_json(callback: Callable[..., Any]) -> Callable[..., Any]:
             return callback(*args, **options)
         with redirect_stdout(sys.stderr):
             value = callback(*args, **options)
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        click.echo(json_text(value, indent=2))
         return value
 
     return run
@@ -112,6 +115,17 @@ class LazyGroup(click.Group):
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         return talkative(getattr(import_module(module), name))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called; a mistyped one is told with what it is near to."""
+        name = args[0]
+        if name not in COMMANDS and name[:1] != "-" and not ctx.resilient_parsing:
+            near = get_close_matches(name[:LONGEST], COMMANDS)
+            meant = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise click.UsageError(f"No such command {name!r}.{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, help_text) for name, (_, help_text) in COMMANDS.items()])
@@ -131,6 +145,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 if all went well, 2 for what the user can put right, 130 if interrupted."""
     colour = False if os.environ.get("NO_COLOR") else None
+    accept_any_text()
     try:
         prepare_threads()
         if not is_main():

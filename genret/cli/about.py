@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from genret.cli.options import SECTIONS
+from genret.cli.terminal import json_text
 from genret.ground.errors import GenretError
 
 SETTINGS = {
@@ -35,7 +36,7 @@ def settings(section: str | None, as_json: bool) -> None:
 
     tables = {name: described(_settings_of(name)) for name in ([section] if section else SECTIONS)}
     if as_json:
-        click.echo(json.dumps({name: [row._asdict() for row in rows] for name, rows in tables.items()}, indent=2))
+        click.echo(json_text({name: [row._asdict() for row in rows] for name, rows in tables.items()}, indent=2))
         return
     for name, rows in tables.items():
         click.echo(click.style(f"[{name}]", bold=True))
@@ -53,7 +54,7 @@ def doctor(as_json: bool) -> None:
 
     report = examine()
     if as_json:
-        click.echo(json.dumps(report.to_json(), indent=2))
+        click.echo(json_text(report.to_json(), indent=2))
     else:
         for line in report.lines():
             click.echo(line)
@@ -69,7 +70,7 @@ def info(run: Path, as_json: bool) -> None:
     from genret.pipeline.summary import summarise
 
     summary = summarise(run)
-    click.echo(json.dumps(summary.to_json(), indent=2, ensure_ascii=False) if as_json else summary.text())
+    click.echo(json_text(summary.to_json(), indent=2) if as_json else summary.text())
 
 
 def _settings_of(section: str) -> type[Any]:

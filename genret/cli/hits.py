@@ -35,6 +35,11 @@ COLUMNS: Mapping[str, Callable[[Hit], str]] = {
 RIGHT = {"#", "score", "confidence", "price", "popularity"}
 
 
+def counted(products: int) -> str:
+    """`1 product`, `20,000 products`."""
+    return f"{products:,} product{'s' * (products != 1)}"
+
+
 def hit_table(result: SearchResult, columns: Sequence[str] = ()) -> Any:
     """The result as a `rich` table. A GenretError for a column that no hit has."""
     from rich.table import Table
@@ -42,7 +47,7 @@ def hit_table(result: SearchResult, columns: Sequence[str] = ()) -> Any:
     certified = ", certified: the model scores no product higher" if result.exact else ""
     read = f", read as {safe(result.corrected)}" if result.corrected else ""
     unknown = f"; unknown: {safe(', '.join(result.unknown))}" if result.unknown else ""
-    title = f"{safe(result.query)}{read}  ({len(result.hits)} products{certified}{unknown})"
+    title = f"{safe(result.query)}{read}  ({counted(len(result.hits))}{certified}{unknown})"
     table = Table(title=title, title_justify="left")
     chosen = tuple(columns) or chosen_columns(result.hits)
     _check(chosen, result.hits)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from genret.cli.options import run_argument
+from genret.cli.terminal import json_text
 from genret.ground.errors import GenretError
 
 if TYPE_CHECKING:
@@ -88,6 +88,6 @@ def compare(first: Path, second: Path, queries: Path, k: int, show: int, as_json
     rows = side_by_side(*found)
     if as_json:
         for row in rows:
-            click.echo(json.dumps(row.to_json(), ensure_ascii=False))
+            click.echo(json_text(row.to_json()))
     else:
         click.echo(format_differences(rows, (str(first), str(second)), show))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from genret.cli.hits import hit_table, safe
+from genret.cli.hits import counted, hit_table, safe
 from genret.cli.options import ENCODING_REMEDY, device_option
+from genret.cli.terminal import json_text
 from genret.ground.errors import GenretError
 from genret.ground.text_files import read_lines
 
@@ -86,9 +87,7 @@ def search(
     product higher.
     """
     shown = tuple(part.strip() for part in (options.pop("columns") or "").split(",") if part.strip())
-    texts = [*queries, *(read_lines(queries_file, encoding, ENCODING_REMEDY) if queries_file else ())]
-    if not texts:
-        raise GenretError('no query given; try: genret search "marinara sauce"')
+    texts = _texts(queries, queries_file, encoding)
     if options["rescore"] is None:
         options["rescore"] = False
     others = options["rescore"] is not False or options["by"] != "beam"
@@ -120,6 +119,15 @@ def search(
     _tell_errors([result.error for result in results if result.error is not None], len(texts))
 
 
+def _texts(queries: Sequence[str], file: Path | None, encoding: str | None) -> list[str]:
+    texts = [*queries, *(read_lines(file, encoding, ENCODING_REMEDY) if file else ())]
+    if not texts:
+        raise GenretError('no query given; try: genret search "marinara sauce"')
+    if _is_run(texts[0]):
+        raise GenretError(f"{texts[0]}: a run folder, read as a query; give it as --run {texts[0]}")
+    return texts
+
+
 def _tell_errors(errors: Sequence[str], queries: int) -> None:
     """A line on stderr for each query that could not be searched, and a GenretError that counts them."""
     for error in errors:
@@ -132,7 +140,7 @@ def draw_tree(node: BeamNode, query: str) -> Tree:
     """The beam as a rich tree: kept prefixes, then the best of those that were pruned beside them."""
     from rich.tree import Tree
 
-    tree = Tree(f"[bold]{safe(query)}[/]  {node.products:,} products")
+    tree = Tree(f"[bold]{safe(query)}[/]  {counted(node.products)}")
     _grow(tree, node)
     return tree
 
@@ -140,18 +148,17 @@ def draw_tree(node: BeamNode, query: str) -> Tree:
 def _grow(tree: Tree, node: BeamNode) -> None:
     for child in node.children:
         code = f"[bold cyan]L{len(child.prefix)} {child.prefix[-1]}[/]"
-        count = f"{child.products:,} product{'s' * (child.products != 1)}"
+        count = counted(child.products)
         _grow(tree.add(f"{code}  [green]{child.score:.2f}[/]  {count}  {safe(child.label)}"), child)
     for prefix, score, products in node.pruned:
-        tree.add(f"[dim]L{len(prefix)} {prefix[-1]}  {score:.2f}  {products:,} products  pruned[/]")
+        tree.add(f"[dim]L{len(prefix)} {prefix[-1]}  {score:.2f}  {counted(products)}  pruned[/]")
 
 
 def _json(result: SearchResult, tree: BeamNode | None = None) -> str:
     from genret.pipeline.explain import tree_json
 
     extra = {} if tree is None else {"beam": tree_json(tree)}
-    found = json.dumps({**result.to_dict(), **extra}, ensure_ascii=False)
-    return found.encode("utf-8", "backslashreplace").decode()
+    return json_text({**result.to_dict(), **extra})
 
 
 def _print(*renderables: Any) -> None:
@@ -162,6 +169,12 @@ def _print(*renderables: Any) -> None:
     console = Console(width=None if sys.stdout.isatty() else max(120, shutil.get_terminal_size().columns))
     for renderable in renderables:
         console.print(renderable)
+
+
+def _is_run(text: str) -> bool:
+    with suppress(OSError, ValueError):  # too long, or no name at all
+        return (Path(text) / "index").is_dir()
+    return False
 
 
 def _is_number(texts: list[str]) -> bool:
