@@ -131,8 +131,6 @@ class Index:
         self._lock, self._writing = RLock(), RLock()
         self._names: dict[str, Condition] = {}
         self._lineage = read.state.lineage
-        self.superseded = False
-        """Whether the index was built anew from other inputs since: this one stays as it was, and takes no changes."""
         self._base, self._pending, self._last = base, Pending(base), read.state.base
         self._snapshot: Snapshot | None = None  # of now, once it was asked for
         self._apply(read)
@@ -318,8 +316,8 @@ class Index:
         number = self._base.number
         read = self._store.read(lambda state: self._last if state.generation == number else state.last)
         if read.state.lineage != self._lineage:
-            self.superseded = True
-        elif read.state.generation == number:
+            return  # built anew from other inputs: this one stays as it was, and takes no changes
+        if read.state.generation == number:
             self._apply(read)
         else:
             self._move(known)
@@ -328,8 +326,7 @@ class Index:
         """Go on from the generation that is current now."""
         _, base, read = opened(self.folder, verify=False, store=self._store, known=known)
         if read.state.lineage != self._lineage:
-            self.superseded = True
-            return
+            return  # as above
         self._base, self._pending, self._last, self._snapshot = base, Pending(base), read.state.base, None
         self._apply(read)
         generations.remove_unused(self.folder, base.number)

@@ -120,7 +120,7 @@ class LocalShard:
     def __init__(self, name: str, retriever: Retriever, encoded: Encoded | None = None) -> None:
         """`encoded`: shared by the shards of a process. A GenretError if the shard was changed since it was cut."""
         self.name = name
-        self._retriever, self._encoded = retriever, encoded or Encoded(retriever)
+        self._encoded = encoded or Encoded(retriever)
         self._index: Snapshot = retriever.index.snapshot()
         if retriever.index.pending:
             raise GenretError(
