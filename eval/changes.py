@@ -6,7 +6,7 @@
     disk       how often a second the disk makes 4 KiB durable: the most single puts that one writer can make on it
     puts       products with codes and embeddings, each batch on the disk (fsync) before the call returns
     first      the first search after 100,000 inserts and the second: in the process that made them, in one that had the
-               index open, and in one that opens it
+               index open, and in one that opens it; before all, in one that opens it without them
     follow     the first snapshot after another's change, with nothing else changed since the generation, and with 10 %
     compact    a compaction, the first search after it, and that of another process that follows
     search     the same queries on an index with 10 % changed (a third each inserted, moved and deleted) and on one
@@ -121,27 +121,31 @@ class Searcher:
 
 
 def first_searches(path: Path, searcher: Searcher, inserts: int) -> list[Row]:
-    """The first search after so many inserts, and the second."""
+    """The first search after so many inserts, and the second; and in one that opens the index before them."""
     writer, follower, stream = Index.open(path), Index.open(path), Stream(200_000_000)
     for index in (writer, follower):
         searcher.search(index)
     new = stream.take(inserts)
+    before = two_searches("opens it", lambda: Index.open(path), searcher, writer.pending)
     writer.insert(*new)
-    rows = []
     processes: dict[str, Callable[[], Index]] = {
         "writer": lambda: writer,
         "had it open": lambda: follower,
         "opens it": lambda: Index.open(path),
     }
-    for name, index_of in processes.items():
-        found: list[Index] = []
+    return [before, *(two_searches(name, index_of, searcher, writer.pending) for name, index_of in processes.items())]
 
-        def search(index_of: Callable[[], Index] = index_of, found: list[Index] = found) -> None:
-            found.append(found[0] if found else index_of())
-            searcher.search(found[0])
 
-        rows.append({"process": name, "inserts": inserts, **took(search).ms("first"), **took(search).ms("second")})
-    return rows
+def two_searches(name: str, index_of: Callable[[], Index], searcher: Searcher, pending: int) -> Row:
+    found: list[Index] = []
+
+    def search() -> None:
+        found.append(found[0] if found else index_of())
+        searcher.search(found[0])
+
+    first, second = took(search), took(search)
+    extra = Took(first.wall - second.wall, first.cpu - second.cpu)
+    return {"process": name, "changes": pending, **first.ms("first"), **second.ms("second"), **extra.ms("extra")}
 
 
 def following(path: Path, turns: int) -> list[Row]:

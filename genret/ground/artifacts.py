@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -131,9 +131,24 @@ def read_artifact(path: str | Path, kind: str, *, verify: bool = True) -> Artifa
     if manifest["fingerprint"] != _fingerprint(manifest):
         raise GenretError(f"{manifest_path}: changed since it was written; make the artifact again")
     _check_whole(path, kind, manifest["files"])
-    _check_files(path, manifest["files"], verify)
+    _check_sizes(path, manifest["files"])
     settings, inputs, hardware = manifest["settings"], manifest["inputs"], manifest.get("hardware", {})
-    return Artifact(path, kind, settings, inputs, manifest["files"], manifest["fingerprint"], hardware)
+    artifact = Artifact(path, kind, settings, inputs, manifest["files"], manifest["fingerprint"], hardware)
+    if verify:
+        check_digests(artifact, artifact.files)
+    return artifact
+
+
+def check_digests(artifact: Artifact, names: Iterable[str]) -> None:
+    """A GenretError, which names the first, unless all of these files have the SHA-256 of the manifest."""
+    names = list(names)
+    with ThreadPoolExecutor(cores()) as pool:  # hashing lets other threads run
+        paths = [artifact.file(name) for name in names]
+        for name, path, found in zip(names, paths, pool.map(_read_sha256, paths), strict=True):
+            if found != artifact.files[name]["sha256"]:
+                raise GenretError(
+                    f"{path}: its checksum is not the manifest's: the file was changed; make the artifact again"
+                )
 
 
 def copy_artifact(artifact: Artifact, path: str | Path) -> None:
@@ -209,7 +224,7 @@ def _check_whole(path: Path, kind: str, files: Mapping[str, Any]) -> None:
             raise GenretError(f"{path}: this {kind} artifact lacks {pattern}; make it again")
 
 
-def _check_files(folder: Path, files: Mapping[str, Any], verify: bool) -> None:
+def _check_sizes(folder: Path, files: Mapping[str, Any]) -> None:
     for name, expected in files.items():
         path = folder / name
         if not path.is_file():
@@ -219,15 +234,6 @@ def _check_files(folder: Path, files: Mapping[str, Any], verify: bool) -> None:
             raise GenretError(
                 f"{path}: {size} bytes, but the manifest says {expected['bytes']}; make the artifact again"
             )
-    if not verify:
-        return
-    with ThreadPoolExecutor(cores()) as pool:  # hashing lets other threads run
-        paths = [folder / name for name in files]
-        for path, expected, found in zip(paths, files.values(), pool.map(_read_sha256, paths), strict=True):
-            if found != expected["sha256"]:
-                raise GenretError(
-                    f"{path}: its checksum is not the manifest's: the file was changed; make the artifact again"
-                )
 
 
 def _read_sha256(path: Path) -> str:

@@ -7,6 +7,7 @@ makes it current and drops the changes that it holds.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -14,14 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.data.records import Catalogue
-from genret.ground.artifacts import MANIFEST, Artifact, read_artifact, sha256, sync, write_artifact
+from genret.ground.artifacts import MANIFEST, Artifact, check_digests, read_artifact, sha256, sync, write_artifact
 from genret.ground.errors import GenretError
 from genret.index import generations
 from genret.index.changes import LIVE, Change, Shape, decoded, encoded, merged, read_live, write_live
 from genret.index.idmap import IdMap
 from genret.index.lexical import IndexText
+from genret.index.live import Pending
 from genret.index.migrate import KIND, take_over
-from genret.index.snapshot import Base, Floats, rank_keys
+from genret.index.snapshot import EMBEDDINGS, Base, Floats, rank_keys
 from genret.index.store import ACKNOWLEDGED, STORE, Read, State, Store, lineage_of
 from genret.index.text import TEXT, save_text
 from genret.search.trie import Trie
@@ -84,6 +86,24 @@ class Written(NamedTuple):
         )
 
 
+class Opened(NamedTuple):
+    """An index that was opened: its store, and, of one moment, what is current."""
+
+    store: Store
+    state: State
+    pending: Pending
+    """The current generation, held, and the changes since."""
+
+
+class _Checked(NamedTuple):
+    """A generation whose files are checked, but for those that nothing looks into while it is opened."""
+
+    artifact: Artifact
+    held: generations.Hold
+    rest: Future[None]
+    """Ends when these are checked too; a GenretError if one is damaged."""
+
+
 class Live(NamedTuple):
     """What came and went since an index was built from its data."""
 
@@ -131,10 +151,8 @@ def build_index(
         return written.base.artifact
 
 
-def opened(
-    folder: Path, *, verify: bool, store: Store | None = None, known: Base | None = None
-) -> tuple[Store, Base, Read]:
-    """The store of an index, its current generation, held, and the changes since.
+def opened(folder: Path, *, verify: bool, store: Store | None = None, known: Base | None = None) -> Opened:
+    """An index as it lies on the disk.
 
     `known`: a generation that is open, and taken as it is where it is the current one. Raises GenretError where there
     is none, or it is damaged: it says what is safe, and how the rest is restored.
@@ -143,24 +161,16 @@ def opened(
         _prepare(folder)
         store = Store(folder / STORE, check=verify)
     while True:
-        read = store.read(lambda state: state.base)
-        if known is not None and known.number == read.state.generation:
-            return store, known, read
-        try:
-            base = _open_generation(folder, read.state, verify)
-        except GenretError as error:
-            if store.state().generation == read.state.generation:
-                raise _with_what_is_safe(error, folder, read) from None
-            continue
-        if base is not None and store.state().generation == read.state.generation:
-            return store, base, read
+        found = _opened(folder, store, known, verify)
+        if found is not None and store.state().generation == found.state.generation:
+            return found
 
 
 def current(folder: Path, *, verify: bool = True) -> Artifact:
     """The artifact of an index's current generation, checked."""
-    store, base, _ = opened(folder, verify=verify)
-    store.close()
-    return base.artifact
+    found = opened(folder, verify=verify)
+    found.store.close()
+    return found.pending.base.artifact
 
 
 def lineage(folder: Path) -> str:
@@ -231,7 +241,7 @@ def _write(path: Path, contents: Contents, codebook_sizes: Sequence[int], inputs
         IdMap.build(ordered.ids, codes[rows]).save(folder)
         save_text(ordered, text, folder / TEXT)
         if embeddings is not None:
-            np.save(folder / "embeddings.npy", embeddings[rows], allow_pickle=False)
+            np.save(folder / EMBEDDINGS, embeddings[rows], allow_pickle=False)
         if live:
             write_live(live, folder / LIVE, Shape(trie.levels, 0 if embeddings is None else embeddings.shape[1]))
     return read_artifact(path, KIND, verify=False)
@@ -298,20 +308,55 @@ def _existing_store(folder: Path, forget: bool) -> Store | None:
         raise
 
 
-def _open_generation(folder: Path, state: State, verify: bool) -> Base | None:
+def _opened(folder: Path, store: Store, known: Base | None, verify: bool) -> Opened | None:
+    """The index; None where another generation became current meanwhile. Files are checked while changes are read."""
+    state = store.state()
+    with ThreadPoolExecutor(2) as pool:  # left when all is checked
+        same = known is not None and known.number == state.generation
+        files = None if same else pool.submit(_checked_files, folder, state, verify, pool)
+        read = store.read(lambda one: one.base)
+        if read.state.generation != state.generation:
+            return None
+        changes = merged(decoded(row.kind, row.body, Shape(state.levels, state.width)) for row in read.rows)
+        try:
+            if files is None:
+                assert known is not None
+                return Opened(store, read.state, Pending.replayed(known, changes))
+            checked = files.result()
+            return None if checked is None else Opened(store, read.state, _laid_over(checked, state, changes))
+        except GenretError as error:
+            if store.state().generation == state.generation:
+                raise _with_what_is_safe(error, folder, read) from None
+            return None
+
+
+def _checked_files(folder: Path, state: State, verify: bool, pool: ThreadPoolExecutor) -> _Checked | None:
+    """The current generation, held, of whose files those are checked that changes are laid over; None if it is being
+    removed: then it is not current any more."""
     path = generations.folder_of(folder, state.generation)
     held = generations.hold(path)
     if held is None:
         if path.exists():
-            return None  # being removed: then it is not current any more
+            return None
         raise GenretError(f"{path}: missing")
-    artifact = read_artifact(path, KIND, verify=verify)
+    artifact = read_artifact(path, KIND, verify=False)
     if artifact.fingerprint != state.fingerprint:
         raise GenretError(f"{path}: another generation than {STORE} says ({state.fingerprint[:12]})")
+    later = [name for name in artifact.files if name == EMBEDDINGS or name.startswith(f"{TEXT}/")]
+    rest = pool.submit(check_digests, artifact, later if verify else [])
+    if verify:
+        check_digests(artifact, [name for name in artifact.files if name not in later])
+    return _Checked(artifact, held, rest)
+
+
+def _laid_over(checked: _Checked, state: State, changes: Sequence[Change]) -> Pending:
+    """The generation with changes, when all of its files are checked."""
     try:
-        return Base(artifact, state.generation, held)
+        return Pending.replayed(Base(checked.artifact, state.generation, checked.held), changes)
     except OSError as error:
-        raise GenretError(f"{path}: cannot be opened ({error})") from None
+        raise GenretError(f"{checked.artifact.path}: cannot be opened ({error})") from None
+    finally:
+        checked.rest.result()
 
 
 def _with_what_is_safe(error: GenretError, folder: Path, read: Read) -> GenretError:

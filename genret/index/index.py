@@ -23,13 +23,13 @@ from genret.ground.manifests import as_described
 from genret.ground.typed import typed
 from genret.ground.types import Product, SemanticId
 from genret.index import generations
-from genret.index.build import Contents, allocated, opened, written_generation
+from genret.index.build import Contents, Opened, allocated, opened, written_generation
 from genret.index.changes import Change, Ints, decoded, encoded
 from genret.index.filter_text import as_condition
 from genret.index.filters import Condition
 from genret.index.live import Kind, Pending
 from genret.index.snapshot import Base, Embeddings, Floats, Snapshot
-from genret.index.store import Read, Store, Transaction
+from genret.index.store import Read, Transaction
 from genret.search.trie import Allowed, Trie
 
 __all__ = ["Changing", "Compacted", "Index"]
@@ -125,15 +125,14 @@ class Index:
     >>> index.close()
     """
 
-    def __init__(self, folder: Path, store: Store, base: Base, read: Read) -> None:
+    def __init__(self, folder: Path, found: Opened) -> None:
         """Use `Index.open`."""
-        self.folder, self._store = folder, store
+        self.folder, self._store = folder, found.store
         self._lock, self._writing = RLock(), RLock()
         self._names: dict[str, Condition] = {}
-        self._lineage = read.state.lineage
-        self._base, self._pending, self._last = base, Pending(base), read.state.base
+        self._lineage = found.state.lineage
+        self._base, self._pending, self._last = found.pending.base, found.pending, found.state.last
         self._snapshot: Snapshot | None = None  # of now, once it was asked for
-        self._apply(read)
 
     @classmethod
     @typed
@@ -144,8 +143,7 @@ class Index:
         """
         folder = checked_path("path", path)
         with as_described(folder):
-            store, base, read = opened(folder, verify=verify)
-            return cls(folder, store, base, read)
+            return cls(folder, opened(folder, verify=verify))
 
     def __len__(self) -> int:
         return len(self.snapshot())
@@ -324,12 +322,11 @@ class Index:
 
     def _move(self, known: Base | None) -> None:
         """Go on from the generation that is current now."""
-        _, base, read = opened(self.folder, verify=False, store=self._store, known=known)
-        if read.state.lineage != self._lineage:
+        _, state, pending = opened(self.folder, verify=False, store=self._store, known=known)
+        if state.lineage != self._lineage:
             return  # as above
-        self._base, self._pending, self._last, self._snapshot = base, Pending(base), read.state.base, None
-        self._apply(read)
-        generations.remove_unused(self.folder, base.number)
+        self._base, self._pending, self._last, self._snapshot = pending.base, pending, state.last, None
+        generations.remove_unused(self.folder, pending.base.number)
 
     def _apply(self, read: Read) -> None:
         """Take in changes that other processes made."""

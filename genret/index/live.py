@@ -127,6 +127,14 @@ class Pending:
         self._points = np.zeros(0, np.int64)  # of each, the base position that it stands before
         self._trie = Trie.build(self._codes.values, base.trie.codebook_sizes).trie  # of these
 
+    @classmethod
+    def replayed(cls, base: Base, changes: Sequence[Change]) -> Pending:
+        """A base with merged changes."""
+        pending = cls(base)
+        for change in changes:
+            pending.apply(change)
+        return pending
+
     @property
     def size(self) -> int:
         return len(self._current) + len(self._dead)
@@ -235,7 +243,7 @@ class Pending:
         positions = self.base.positions_of(ids)
         places = np.array([self._current.get(one, -1) for one in ids], np.int64)
         came = iter(Catalogue(self._taken(places[places >= 0])))
-        kept = iter(self.base.catalogue.take(positions[places < 0]) if (places < 0).any() else ())
+        kept = iter(self.base.products(positions[places < 0]))
         return [next(kept if place < 0 else came) for place in places.tolist()]
 
     def _delta(self) -> Delta:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from genret.data.records import Catalogue
 from genret.ground.artifacts import Artifact
@@ -31,11 +29,14 @@ from genret.index.filter_values import check_values
 from genret.index.filters import Condition, resolve
 from genret.index.generations import Hold
 from genret.index.idmap import IdMap
+from genret.index.stored_products import StoredProducts
 from genret.index.text import BaseText, CameText, CameTextView, SnapshotText
 from genret.search.bits import Bools, Ints
 from genret.search.overlay import OverlayAllowed, OverlayTrie
 from genret.search.trie import Allowed, Trie
 
+EMBEDDINGS = "embeddings.npy"
+"""The file of a generation that is by far the largest."""
 Floats: TypeAlias = npt.NDArray[Any]
 """float32, or float16 as it lies on disk."""
 
@@ -62,20 +63,6 @@ class RankKeys(NamedTuple):
         return pc.sort_indices(table, sort_keys=keys).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
-class _Products:
-    """The products of a generation: their file, opened at once, and what is in it, decoded when it is asked for.
-
-    Apart from `Base`, so that whoever reads them holds no generation, and keeps none from being removed.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._file = pa.memory_map(str(path))
-
-    @cached_property
-    def catalogue(self) -> Catalogue:
-        return Catalogue(pq.ParquetFile(self._file).read())  # read_table would import pandas
-
-
 class Base:
     """A generation, memory-mapped and held. Every file is opened here, and so stays readable if it is removed later.
 
@@ -85,16 +72,14 @@ class Base:
     def __init__(self, artifact: Artifact, number: int = 0, held: Hold | None = None) -> None:
         self.artifact, self.number, self.filters = artifact, number, FilterCache()
         self._held = held
-        products = self._products = _Products(artifact.file("products.parquet"))
+        products = self._products = StoredProducts(artifact.file("products.parquet"))
         self.text = BaseText(artifact, lambda: list(products.catalogue))
         self.trie = Trie.open(artifact.path / "trie")
         self.idmap = IdMap.open(artifact.path, self.trie.levels)
         self._live = pa.memory_map(str(artifact.file(LIVE))) if LIVE in artifact.files else None
         self.embeddings: Floats | None = None
-        if "embeddings.npy" in artifact.files:
-            self.embeddings = np.load(artifact.file("embeddings.npy"), mmap_mode="r", allow_pickle=False).view(
-                np.ndarray
-            )
+        if EMBEDDINGS in artifact.files:
+            self.embeddings = np.load(artifact.file(EMBEDDINGS), mmap_mode="r", allow_pickle=False).view(np.ndarray)
         self.shape = Shape(self.trie.levels, 0 if self.embeddings is None else self.embeddings.shape[1])
 
     @property
@@ -112,13 +97,17 @@ class Base:
         """The names of attributes that any product has."""
         return attribute_names(self.catalogue.table)
 
-    @cached_property
+    def products(self, positions: Ints) -> list[Product]:
+        """The products at (n,) positions, in their order."""
+        return self._products.at(positions)
+
+    @property
     def _ids(self) -> Any:
-        return whole(self.catalogue.table["id"])
+        return self._products.column("id")
 
     @cached_property
     def _popularity(self) -> npt.NDArray[np.float64]:
-        return whole(self.catalogue.table["popularity"]).to_numpy(zero_copy_only=False)
+        return self._products.column("popularity").to_numpy(zero_copy_only=False)
 
     def compile(self, condition: Condition) -> Allowed:
         """The filter over all products of the base, deleted ones included; cached."""
@@ -239,7 +228,7 @@ class Snapshot:
         if len(asked) and (asked.dtype.kind not in "iu" or asked.min() < 0 or asked.max() >= self.trie.num_products):
             raise GenretError(f"positions={shown(positions)}: expected numbers from 0 to {self.trie.num_products - 1}")
         of_delta, own = self._segments(asked.astype(np.int64))
-        found: list[Product] = self.base.catalogue.at(own[~of_delta]) if not of_delta.all() else []
+        found: list[Product] = self.base.products(own[~of_delta]) if not of_delta.all() else []
         if self.delta is None or not of_delta.any():
             return found
         from_base, from_delta = iter(found), iter(self.delta.products(own[of_delta]))

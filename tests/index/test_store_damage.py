@@ -90,6 +90,18 @@ def test_damage_to_every_byte_is_named_or_makes_no_difference(worn: Path) -> Non
     assert attack(worn, 1 << 30, 0)["named"] > 1000
 
 
+@pytest.mark.parametrize("at", [0, 6, 9, 11, 22, 30, 41, 55, 64, 70, 75, 80, 127, 128])
+def test_embeddings_that_are_opened_before_they_are_checked_are_named_too(worn: Path, at: int) -> None:
+    """They are mapped, and changes laid over the index, while their digest is taken."""
+    file = worn / "gen-0000002" / "embeddings.npy"
+    for bit in (1, 4, 64):
+        file.write_bytes(flipped(content := file.read_bytes(), at, bit))
+        with pytest.raises(GenretError, match=r"embeddings\.npy: its checksum is not .*changes since are safe"):
+            Index.open(worn)
+        file.write_bytes(content)
+    Index.open(worn).close()
+
+
 def test_a_log_that_was_cut_is_not_taken_for_one_that_held_no_more(worn: Path) -> None:
     (worn / f"{STORE}-wal").write_bytes(b"")
     with pytest.raises(GenretError, match=r"change \d+ was made.*was cut or damaged.*delete .*acknowledged"):
