@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from genret import __version__
-from genret.cli.terminal import accept_any_text, json_text
+from genret.cli.terminal import accept_any_text, json_text, open_missing
 from genret.ground.errors import GenretError, failed_write
 from genret.ground.hardware import prepare_threads
 from genret.ground.progress import NORMAL, QUIET, VERBOSE, set_level
@@ -145,6 +145,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 if all went well, 2 for what the user can put right, 130 if interrupted."""
     colour = False if os.environ.get("NO_COLOR") else None
+    open_missing()
     accept_any_text()
     try:
         prepare_threads()

@@ -67,7 +67,7 @@ class SearchCommand(click.Command):
 @click.option("--columns", metavar="NAME,...", help="Of the table: fields and attributes. Default: what tells most.")
 @click.option("--explain", is_flag=True, help="Draw the beam as a tree.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per query, for machines.")
-@click.option("--queries-file", type=click.Path(path_type=Path), help="One query per line, after those given.")
+@click.option("--queries-file", type=click.Path(path_type=Path), help="One query per line; - is stdin.")
 @click.option("--encoding", help="Of the queries' file. Default: UTF-8, or UTF-16 by its mark.")
 @device_option
 def search(

@@ -5,8 +5,19 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import os
 import sys
 from typing import Any
+
+
+def open_missing() -> None:
+    """Give a process that was started without stdin, stdout or stderr (`>&-`) one that holds nothing.
+
+    Else the first file that is opened would stand in its place, and get what is printed.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # to the end
 
 
 def accept_any_text() -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import codecs
+import sys
 from pathlib import Path
 
 from genret.ground.errors import GenretError
 
 
 def read_text_file(path: str | Path, encoding: str | None = None, remedy: str = "save it as UTF-8") -> str:
-    """The text of a file, without a byte order mark: UTF-8, UTF-16 if it is marked so, or `encoding`.
+    """The text of a file, `-` for standard input, without a byte order mark: UTF-8, UTF-16 if marked, or `encoding`.
 
     A GenretError, with the line, where the bytes are not that encoding, and with `remedy` as the way out.
     """
     path = Path(path)
     try:
-        data = path.read_bytes()
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise GenretError(f"{path}: can't be read ({error.strerror or error})") from None
     marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))

@@ -87,3 +87,27 @@ def test_what_was_mistyped_is_told_with_what_was_meant(
         main([str(shop) if argument == "RUN" else argument for argument in arguments])
     assert ended.value.code == 2
     assert said.replace("RUN", str(shop)) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-", ">/dev/full"])
+def test_a_process_without_its_streams_works_and_a_full_one_is_told(shop: Path, closed: str) -> None:
+    """And nothing that is printed goes into a file that is opened in a missing stream's place."""
+
+    def files() -> dict[Path, bytes]:
+        return {one: one.read_bytes() for one in shop.rglob("*") if one.is_file() and "sqlite" not in one.name}
+
+    before = files()
+    command = f"{sys.executable} -m genret info {shop} {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
+    full = closed == ">/dev/full"
+    assert done.returncode == (2 if full and Path("/dev/full").is_char_device() else 0), done.stderr
+    assert ("No space left" in done.stderr) == (done.returncode == 2)
+    assert len(done.stderr.splitlines()) <= 1
+    assert files() == before
+
+
+def test_queries_come_through_a_pipe(shop: Path) -> None:
+    command = [sys.executable, "-m", "genret", "search", "--run", str(shop), "--queries-file", "-", "--json", "-k", "1"]
+    done = subprocess.run(command, input="\ufeffoat milk\n\nqueijo\n".encode(), capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["query"] for line in done.stdout.splitlines()] == ["oat milk", "queijo"]
