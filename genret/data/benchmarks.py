@@ -16,15 +16,13 @@ from genret.data.files import Adapt, JudgementRow, query_rows
 from genret.data.folders import SourceSettings, find_file, need_columns, need_file, read_products
 from genret.data.judged import Judged, gather, split_if_whole, split_queries, substitute_pairs
 from genret.data.overlaps import without_own
-from genret.data.products import product_rows
+from genret.data.products import ProductFile, RowReading
 from genret.data.records import Catalogue, Dataset
-from genret.data.rows import Layout
 from genret.data.scales import SCALES, judged_dataset, read_scale
 from genret.data.validate import BadRows
 from genret.ground.errors import GenretError
 from genret.ground.types import SPLITS, Split
 
-AS_PANDAS = Layout(strict=False)
 TITLE_WORDS = 12
 """Words of its text that stand for the title of a document without one."""
 
@@ -42,7 +40,7 @@ def read_esci(path: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
     """
     examples, products = _esci_files(path)
     need_columns(products, ("product_id", "product_title"), bad)
-    catalogue = read_products(product_rows(products, bad, adapt=_esci_product(settings.locale)), settings)
+    catalogue = read_products(ESCI_ROWS.rows(ProductFile(products), bad, settings.locale), settings)
     if not len(catalogue):
         raise GenretError(f"{products}: no product with product_locale {settings.locale!r}; name another with --locale")
     rows = read_scale(examples, SCALES["esci"], bad, adapt=_only(settings.locale))
@@ -58,11 +56,8 @@ def read_wands(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
     queries are drawn 80/10/10. `product_features` become attributes, popularity is 1 + the number of ratings.
     Paper: Chen et al., WANDS: Dataset for Product Search Relevance Assessment (ECIR 2022).
     """
-    names = {"id": "product_id", "title": "product_name", "description": "product_description"}
     products = need_file(folder, "product", extensions=(".csv",))
-    catalogue = read_products(
-        product_rows(products, bad, format="tsv", columns=names, adapt=_wands_product, layout=AS_PANDAS), settings
-    )
+    catalogue = read_products(WANDS_ROWS.rows(ProductFile(products, WANDS_ROWS.published), bad), settings)
     asked = query_rows(need_file(folder, "query", extensions=(".csv",)), bad, format="tsv", columns={"text": "query"})
     rows = read_scale(need_file(folder, "label", extensions=(".csv",)), SCALES["wands"], bad)
     judged = gather({"test": rows}, catalogue, bad, {row.query.id: row.query for row in asked})
@@ -79,7 +74,7 @@ def read_beir(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset:
     Paper: Thakur et al., BEIR (NeurIPS 2021), arXiv:2104.08663.
     """
     corpus = need_file(folder, "corpus", extensions=(".jsonl",))
-    catalogue = read_products(product_rows(corpus, bad, adapt=_beir_document), settings)
+    catalogue = read_products(BEIR_ROWS.rows(ProductFile(corpus), bad), settings)
     asked = query_rows(need_file(folder, "queries", extensions=(".jsonl",)), bad)
     files = {split: find_file(folder / "qrels", split, extensions=(".tsv",)) for split in SPLITS}
     if not any(files.values()):
@@ -106,21 +101,21 @@ def _esci_files(path: Path) -> tuple[Path, Path]:
     return file, file
 
 
-def _esci_product(locale: str) -> Adapt:
-    """Rows of the locale, each product once (a joined file repeats it a query), its text put together."""
+def _esci_product(locale: str | None) -> Adapt:
+    """Rows of the locale, if given, each product once (a joined file repeats it a query), its text put together."""
     seen: set[str] = set()
 
     def adapt(values: dict[str, Any]) -> dict[str, Any] | None:
-        product_id = values["product_id"]
-        joined = "esci_label" in values
-        if values.get("product_locale", locale) != locale or (joined and product_id in seen):
+        product_id = values.get("product_id")
+        joined, known = "esci_label" in values, str(product_id)
+        if (locale and values.get("product_locale", locale) != locale) or (joined and known in seen):
             return None
-        seen.add(product_id)
+        seen.add(known)
         texts = (values.get("product_description"), values.get("product_bullet_point"))
         description = "\n".join(strip_tags(part) for part in texts if isinstance(part, str) and part)
         return {
             "id": product_id,
-            "title": _title(values["product_title"], description),
+            "title": _title(values.get("product_title"), description),
             "brand": values.get("product_brand"),
             "description": description,
             "color": values.get("product_color"),
@@ -146,10 +141,14 @@ def _wands_product(values: dict[str, Any]) -> dict[str, Any]:
     ratings = values.pop("rating_count", None)
     return {
         **{name: value for name, value in values.items() if name != "product_features"},
-        "category": [part.strip() for part in category.split(" / ")] if category.strip() else [],
-        "attributes": _features(values.get("product_features") or ""),
-        "popularity": 1 + float(ratings) if ratings and re.fullmatch(r"\d+(\.\d+)?", ratings.strip()) else 1,
+        "category": _levels(category) if isinstance(category, str) else category,
+        "attributes": _features(str(values.get("product_features") or "")),
+        "popularity": 1 + float(ratings) if re.fullmatch(r"\s*\d+(\.\d+)?\s*", str(ratings)) else 1,
     }
+
+
+def _levels(path: str) -> list[str]:
+    return [part.strip() for part in path.split(" / ")] if path.strip() else []
 
 
 def _features(text: str) -> Mapping[str, str]:
@@ -177,3 +176,14 @@ def _title(title: Any, description: Any) -> Any:
     if title is None or title == "" or (isinstance(title, str) and not title.strip()):
         return " ".join(description.split()[:TITLE_WORDS]) if isinstance(description, str) else title
     return title
+
+
+ESCI_ROWS = RowReading(("product_id", "product_title"), adapt=_esci_product)
+WANDS_ROWS = RowReading(
+    ("product_id", "product_name"),
+    {"id": "product_id", "title": "product_name", "description": "product_description"},
+    lambda _: _wands_product,
+    published="tsv",
+    strict=False,  # as pandas, with which it was made
+)
+BEIR_ROWS = RowReading(("_id",), adapt=lambda _: _beir_document)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from genret.data import values as rules
 from genret.data.columns import PRODUCT_ALIASES, Columns
@@ -116,6 +116,37 @@ def read_catalogue(
     catalogue = Catalogue.from_products(file.rows(bad, file.understand()))
     add_reports(reports, bad)
     return catalogue
+
+
+class RowReading(NamedTuple):
+    """How a public set's rows of products are read, wherever they stand: the arguments of `product_rows`."""
+
+    needs: tuple[str, ...]
+    """Columns without which a file holds no such rows."""
+    columns: Mapping[str, str] | None = None
+    adapt: Callable[[str | None], Adapt] | None = None
+    """Of a market (esci's locale; None: of all), what a row is made into. Made anew for each file."""
+    published: str | None = None
+    """The format of the published file, where its extension does not say it."""
+    strict: bool = True
+    """As of `Layout`."""
+
+    def rows(self, file: ProductFile, bad: BadRows, market: str | None = None) -> Iterator[Product]:
+        """The products of a file, some of whose columns it may name itself."""
+        adapt, columns = None if self.adapt is None else self.adapt(market), {**(self.columns or {}), **file.columns}
+        layout = replace(file.layout, strict=self.strict)
+        return product_rows(file.path, bad, format=file.format, columns=columns, adapt=adapt, layout=layout)
+
+    def fitting(self, file: ProductFile) -> ProductFile | None:
+        """The file, in the format in which its header or first row is of such rows; None where it is of others."""
+        tried = [file]
+        if self.published and file.format is None and format_of(file.path) == "csv":
+            tried.append(replace(file, format=self.published))
+        for one in tried:
+            table = open_table(one.path, Looking(), no_trec(one.path, one.format), layout=one.layout)
+            if set(self.needs) <= set(table.columns or next((row.values for row in table.rows), ())):
+                return one
+        return None
 
 
 def product_rows(

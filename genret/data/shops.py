@@ -15,7 +15,7 @@ from genret.data.clean import clean_text
 from genret.data.files import JudgementRow
 from genret.data.folders import SourceSettings, find_file, need_columns, need_file, read_products
 from genret.data.judged import gather, split_if_whole, substitute_pairs
-from genret.data.products import product_rows
+from genret.data.products import ProductFile, RowReading, product_rows
 from genret.data.records import Dataset
 from genret.data.rows import open_table
 from genret.data.scales import SCALES, judged_dataset, read_scale
@@ -42,10 +42,8 @@ def read_homedepot(folder: Path, settings: SourceSettings, bad: BadRows) -> Data
     if kaggle:
         catalogue = read_products(_competition(folder, bad), settings)
     else:
-        names = {"id": "product_uid", "title": "product_title"}
-        catalogue = read_products(
-            product_rows(need_file(folder, "products", extensions=_CSV), bad, columns=names), settings
-        )
+        file = ProductFile(need_file(folder, "products", extensions=_CSV))
+        catalogue = read_products(HOMEDEPOT_ROWS.rows(file, bad), settings)
     for split in SPLITS:
         if _has(folder, split, "relevance", bad):  # the contest's test.csv has none
             rows[split] = read_scale(need_file(folder, split, extensions=_CSV), scale, bad)
@@ -109,7 +107,7 @@ def read_chorus(folder: Path, settings: SourceSettings, bad: BadRows) -> Dataset
     `attr_t_product_colour` is the attribute `product colour`; prices are as the source writes them.
     """
     file = need_file(folder, "products", "icecat-products", extensions=(".jsonl",))
-    catalogue = read_products(product_rows(file, bad, adapt=chorus_row), settings)
+    catalogue = read_products(CHORUS_ROWS.rows(ProductFile(file), bad), settings)
     ratings = find_file(folder, "ratings", extensions=_CSV)
     judged = gather({} if ratings is None else {"test": read_scale(ratings, SCALES["chorus"], bad)}, catalogue, bad)
     return judged_dataset("chorus", catalogue, judged)
@@ -148,7 +146,7 @@ def read_grocerydb(folder: Path, settings: SourceSettings, bad: BadRows) -> Data
     return Dataset("grocerydb", read_products(product_rows(file, bad), settings))
 
 
-def chorus_row(values: dict[str, Any]) -> dict[str, Any]:
+def _chorus_row(values: dict[str, Any]) -> dict[str, Any]:
     """The row with its attributes called as people call them."""
     return {
         _ATTRIBUTE.sub("", name).replace("_", " ") if name[:5] == "attr_" else name: values[name] for name in values
@@ -175,3 +173,7 @@ def _baskets(folder: Path, bad: BadRows) -> list[tuple[str, ...]]:
             except BadField as problem:
                 bad.reject(row.place, problem)
     return [tuple(product_id for _, product_id in sorted(lines, key=lambda line: line[0])) for lines in orders.values()]
+
+
+HOMEDEPOT_ROWS = RowReading(("product_uid", "product_title"), {"id": "product_uid", "title": "product_title"})
+CHORUS_ROWS = RowReading((), adapt=lambda _: _chorus_row)

@@ -7,15 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from genret.data.benchmarks import read_beir, read_esci, read_wands
+from genret.data.benchmarks import BEIR_ROWS, ESCI_ROWS, WANDS_ROWS, read_beir, read_esci, read_wands
 from genret.data.files import JudgementRow, QueryRow, query_rows
 from genret.data.folders import SourceSettings, find_queries, read_folder
 from genret.data.overlaps import queries_are_products, without_own
-from genret.data.products import ProductFile, product_rows
+from genret.data.products import ProductFile, RowReading, product_rows
 from genret.data.records import Dataset
 from genret.data.rows import FORMATS, Format, Layout, format_of
 from genret.data.scales import SCALES, Scale, read_scale
-from genret.data.shops import chorus_row, read_chorus, read_grocerydb, read_homedepot, read_instacart
+from genret.data.shops import (
+    CHORUS_ROWS,
+    HOMEDEPOT_ROWS,
+    read_chorus,
+    read_grocerydb,
+    read_homedepot,
+    read_instacart,
+)
 from genret.data.survey import Understanding
 from genret.data.validate import BadRows, OnBadRow, ReadReport
 from genret.ground.errors import GenretError
@@ -32,6 +39,14 @@ SOURCES: Mapping[str, Callable[[Path, SourceSettings, BadRows], Dataset]] = {
     "beir": read_beir,
     "files": read_folder,
 }
+ROWS: Mapping[str, RowReading] = {
+    "homedepot": HOMEDEPOT_ROWS,
+    "chorus": CHORUS_ROWS,
+    "esci": ESCI_ROWS,
+    "wands": WANDS_ROWS,
+    "beir": BEIR_ROWS,
+}
+"""How the rows of the sets are read whose columns' names do not say it all; one file has all of them."""
 JUDGEMENT_FORMATS: tuple[str, ...] = (*SCALES, *FORMATS)
 
 
@@ -72,9 +87,12 @@ def read_more(settings: Mapping[str, Any], file: ProductFile, bad: BadRows) -> l
     file.layout.check_used([format_of(file.path, file.format)])
     taken = settings.get("taken")
     if taken is None:  # a public set or the embedded catalogue: every column that no field claims is an attribute
-        adapt = chorus_row if settings.get("name") == "chorus" else None
-        columns, layout = file.columns, file.layout
-        return list(product_rows(file.path, bad, format=file.format, columns=columns, adapt=adapt, layout=layout))
+        reading, source = ROWS.get(settings.get("name", "")), settings.get("source") or {}
+        fitting = reading and (not file.columns or not reading.needs) and reading.fitting(file)
+        if reading and fitting:
+            market = (source.get("locale") or "us") if source.get("format") == "esci" else None
+            return list(reading.rows(fitting, bad, market))
+        return list(product_rows(file.path, bad, format=file.format, columns=file.columns, layout=file.layout))
     own, understood = file.as_before(Understanding.from_json(taken))
     return list(own.rows(bad, understood))
 
