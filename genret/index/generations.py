@@ -45,20 +45,25 @@ class Hold:
 
 
 def hold(folder: Path) -> Hold | None:
-    """The generation, held; None where it is being removed or is not there."""
+    """The generation, held; None where it is being removed or is not there. A GenretError if the disk refuses."""
     try:
         import fcntl
     except ImportError:  # Windows, which does not remove open files
         return Hold(None) if folder.is_dir() else None
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except OSError:
+    except FileNotFoundError:
         return None
+    except OSError as error:
+        raise GenretError(f"{folder}: cannot be opened ({error.strerror})") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         os.close(handle)
         return None
+    except OSError as error:
+        os.close(handle)
+        raise GenretError(f"{folder}: cannot be locked ({error.strerror})") from None
     return Hold(handle)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import resource
@@ -236,6 +237,29 @@ def test_what_could_not_be_followed_is_followed_later(shop: Shop, monkeypatch: p
     del shop.truth["p001"]
     assert listing(other.snapshot(), None) == listing(shop.index.snapshot(), None) == seen(shop.folder / "index")
     assert len(other) == len(shop.truth)
+
+
+@pytest.mark.parametrize("name", ["open", "flock"])
+def test_a_generation_that_cannot_be_held_is_not_waited_for(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It is told from one that is being removed, in whose place another is current soon."""
+    other = Index.open(shop.folder / "index")
+    shop.do("insert", 3)
+    shop.index.compact()
+    module = os if name == "open" else fcntl
+    real = getattr(module, name)
+
+    def refused(what: Any, *rest: Any, **named: Any) -> Any:
+        if name == "flock" or "gen-" in str(what):
+            raise OSError(5, "Input/output error")
+        return real(what, *rest, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, refused)
+        with pytest.raises(GenretError, match=r"gen-0000002: cannot be (opened|locked) \(Input/output error\)"):
+            other.snapshot()
+    assert listing(other.snapshot(), None) == seen(shop.folder / "index")
 
 
 def test_a_compaction_that_is_done_is_not_reported_as_failed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
