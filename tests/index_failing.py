@@ -218,6 +218,7 @@ class Attempts:
         assert listing(old, None) == self.before[0]
 
     def check(self, path: Path, said: str, indexes: list[Index]) -> None:
+        assert "damaged" not in said, said  # a call that failed says nothing against what is on the disk
         now = opened(path)
         assert now in (self.before, self.after), said
         if not said or self.operation is follow:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -19,6 +20,10 @@ BUSY_SECONDS = 1.0
 """How long SQLite itself waits before it asks again: Ctrl-C is heard between."""
 REFUSED = ("disk", "unable to open", "readonly", "locking protocol", "out of memory")
 """Words of errors that say nothing against what the database holds."""
+UNREAD = re.compile(r"failed to get page|unable to get the page\. error code=(\d+)")
+"""What a check says of a page that it did not get, with the reason where it gives one."""
+CORRUPT = 11
+"""SQLite's code for a page that is not as it should be."""
 T = TypeVar("T")
 
 
@@ -47,7 +52,22 @@ def named(path: Path) -> Iterator[None]:
             raise GenretError(f"{path}: another process keeps this database locked; try again") from None
         if "malformed" not in said and any(word in said for word in REFUSED):
             raise GenretError(f"{path}: cannot be written or read ({said}); nothing was changed") from None
+        if "malformed" in said and _is_whole(path):
+            raise GenretError(
+                f"{path}: cannot be read (SQLite says {said!r} of one page, but then found all of them whole); nothing "
+                "was changed; try again"
+            ) from None
         raise damaged(path, said) from None
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a second look finds no damage: SQLite also says it of some pages that a disk failed to give."""
+    try:
+        with closing(connect(path)) as connection:
+            quick_check(connection, path)
+        return True
+    except (sqlite3.Error, GenretError):
+        return False
 
 
 def damaged(path: Path, what: str) -> GenretError:
@@ -97,9 +117,13 @@ def check_header(connection: sqlite3.Connection, path: Path) -> bool:
 
 
 def quick_check(connection: sqlite3.Connection, path: Path) -> None:
-    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    """A GenretError if the database is damaged; an sqlite3.OperationalError where a page of it could not be read."""
+    found = " ".join(str(connection.execute("PRAGMA quick_check(1)").fetchone()[0]).split())
+    unread = UNREAD.search(found)
+    if unread and int(unread[1] or 0) & 0xFF != CORRUPT:
+        raise sqlite3.OperationalError("disk I/O error")
     if found != "ok":
-        raise damaged(path, " ".join(str(found).split()))
+        raise damaged(path, found)
 
 
 def is_busy(error: sqlite3.Error) -> bool:

@@ -61,6 +61,13 @@ def test_calls_that_fail_leave_the_index_as_before_or_after(library: Path, tmp_p
     assert found["follow"]["failed"] > 3
 
 
+def test_what_cannot_be_read_is_not_called_damaged(library: Path, tmp_path: Path) -> None:
+    """SQLite's own check of the whole database among it."""
+    found = attempts(library, tmp_path, "EIO of reads", "command: remove/10/1")["command: remove"]
+    assert found["pread64 store.sqlite"] > 0
+    assert found["failed"] > 3
+
+
 KILLED_AT_THE_SYNC = """
 import signal, sys
 from pathlib import Path
