@@ -31,6 +31,7 @@ class Vectors:
         self.coarse_level, self.look_below, self.starts = prefixes.coarse_level, prefixes.look_below, starts
         self.leaves, self.leaf_bias = prefixes.leaves.detach(), prefixes.leaf_bias.detach().numpy()
         self._coarse_bias, self._leaves = prefixes.coarse_bias.detach().numpy(), self.leaves.numpy()
+        self._leaf_bias = self.leaf_bias if self.leaf_bias.any() else None  # 0 for IDs of one product each, untrained
         spread = prefixes.spread()
         self._spread = None if spread is None else spread.numpy()
         self._by_dimension = np.ascontiguousarray(prefixes.coarse.detach().numpy().T)
@@ -64,7 +65,8 @@ class Vectors:
     def leaf_masses(self, leaves: Ints, query: Floats, shift: np.float32) -> Floats:
         """(n,) exp(value - shift) of some leaves."""
         values: Floats = self._leaves.take(leaves, 0).dot(query)
-        values += self.leaf_bias.take(leaves)
+        if self._leaf_bias is not None:
+            values += self._leaf_bias.take(leaves)
         values -= shift
         np.maximum(values, LEAST, out=values)
         np.minimum(values, MOST, out=values)
