@@ -39,7 +39,9 @@ RESULTS = {
     "scale-vectors": ROOT / "eval/results/scale-vectors/scale.md",
     "sharding": ROOT / "eval/results/sharding/sharding.md",
     "scale-plan": ROOT / "eval/results/scale/plan.md",
-    "lambda": ROOT / "tokenizer/results/grocery/report.md",
+    "lambda": ROOT / "tokenizer/results/grocery-towers/report.md",
+    "lambda-dial": ROOT / "tokenizer/results/grocery-dial/report.md",
+    "lambda-lsa": ROOT / "tokenizer/results/grocery/report.md",
 }
 """Page below benchmarks/ -> the results file that it is."""
 
