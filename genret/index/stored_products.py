@@ -1,7 +1,8 @@
 """The products of a generation, read from their Parquet file as far as they are asked for.
 
 The first search after an index was opened shows a few products, and changes ask for ids and popularity: they wait for
-some row groups and for two columns, not for all. All are read for a filter, and once half of the groups were.
+some row groups and for two columns, not for all. All are read for a filter, and once an eighth of the groups were: more
+would let many searches wait for a group each.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from genret.data.records import Catalogue
 from genret.ground.types import Product
 from genret.index.changes import whole
 from genret.search.bits import Ints
+
+PART = 8
+"""Once one of so many groups was read, all are."""
 
 
 class StoredProducts:
@@ -52,7 +56,7 @@ class StoredProducts:
         if "catalogue" in self.__dict__:
             return self.catalogue.at(rows)
         group = np.searchsorted(self._starts, rows, "right") - 1
-        if 2 * len(self._groups.keys() | group.tolist()) >= len(self._starts):
+        if PART * len(self._groups.keys() | group.tolist()) >= len(self._starts):
             return self.catalogue.at(rows)
         found: dict[int, Product] = {}
         for one in np.unique(group).tolist():

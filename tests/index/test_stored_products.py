@@ -10,9 +10,9 @@ import pytest
 from genret.data import records
 from genret.data.records import Catalogue
 from genret.ground.types import Product
-from genret.index.stored_products import StoredProducts
+from genret.index.stored_products import PART, StoredProducts
 
-COUNT, ROWS = 47, 5
+COUNT, ROWS = 97, 3
 GROUPS = -(-COUNT // ROWS)
 
 
@@ -47,8 +47,8 @@ def test_few_groups_are_read_for_few_rows_and_all_of_them_in_the_end(
     for row in range(COUNT):
         assert stored.at(np.array([row])) == [catalogue[row]]
         read = 1 + row // ROWS
-        assert ("catalogue" in vars(stored)) == (2 * read >= GROUPS)
-        assert len(stored._groups) == (0 if 2 * read >= GROUPS else read)
+        assert ("catalogue" in vars(stored)) == (PART * read >= GROUPS)
+        assert len(stored._groups) == (0 if PART * read >= GROUPS else read)
 
 
 def test_a_column_alone_is_that_of_the_catalogue(stored: StoredProducts, catalogue: Catalogue) -> None:
