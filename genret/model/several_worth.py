@@ -15,7 +15,7 @@ from torch import Tensor
 
 from genret.model.prefix import products
 from genret.model.single_worth import Vectors
-from genret.model.values import REACH
+from genret.model.values import REACH, best_of
 from genret.search.ranking import ranges
 
 Ints = npt.NDArray[np.int64]
@@ -43,7 +43,10 @@ class SeveralWorth:
     def _value_coarse(self) -> None:
         vectors, count = self._vectors, len(self._query)
         scores = vectors.coarse_scores_of(self._query)  # (Q, n)
-        best = _best(vectors.promises(scores.numpy(), self._query.numpy()), vectors.look_below)
+        best = np.zeros((count, 0), np.int64)
+        if vectors.look_below:
+            promised = torch.from_numpy(vectors.promises(scores.numpy(), self._query.numpy()))
+            best = best_of(promised, vectors.look_below).numpy()
         shift = scores.amax(1, keepdim=True)
         self._shift = shift.numpy()[:, 0]
         scores.sub_(shift).clamp_min_(-REACH)
@@ -71,15 +74,3 @@ class SeveralWorth:
         values -= torch.from_numpy(self._shift.repeat(np.diff(ends)))
         masses: Floats = values.clamp_(-REACH, REACH).exp_().numpy()
         return masses if len(leaves) == len(nodes) else np.add.reduceat(masses, starts)
-
-
-def _best(scores: Floats, count: int) -> Ints:
-    """(Q, count) where the best of each query's (Q, n) scores are, ascending; all, where there are fewer."""
-    rest = scores.shape[1] - count
-    if rest <= 0:
-        return np.tile(np.arange(scores.shape[1]), (len(scores), 1))
-    if not count:
-        return np.zeros((len(scores), 0), np.int64)
-    bars = np.partition(scores, rest, axis=1)[:, rest]
-    # (what is no number counts as best, and the search says so)
-    return np.stack([np.flatnonzero(~(own < bar))[:count] for own, bar in zip(scores, bars, strict=True)])

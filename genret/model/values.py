@@ -92,7 +92,7 @@ class PrefixValues(Prefixes):
             shift = scores.detach().amax(1, keepdim=True)
             mass = (scores - shift).clamp_min_(-REACH).exp_()
             if self.look_below:
-                best = _best(self._promise(scores.detach(), query), self.look_below)
+                best = best_of(self._promise(scores.detach(), query), self.look_below)
                 mass = mass.scatter(1, best, self._seen(query, shift, best))
             masses = [mass]
             for level in range(self.coarse_level, 0, -1):
@@ -260,7 +260,7 @@ def segment_sum(values: Tensor, starts: Tensor) -> Tensor:
     return found
 
 
-def _best(scores: Tensor, count: int) -> Tensor:
+def best_of(scores: Tensor, count: int) -> Tensor:
     """(Q, count) ascending: where the best of (Q, n) scores are; all, where there are fewer."""
     width = scores.shape[1]
     if count >= width:

@@ -105,11 +105,9 @@ def best_of_each(scores: Floats, owners: Ints, count: int, width: int) -> tuple[
     `owners` (C,) says whose each of (C,) scores is, ascending. NEVER where nothing is left out; and nothing that is
     NEVER is among the best. A GenretError where one of the best is no number.
     """
-    sizes = np.bincount(owners, minlength=count)
-    starts, most = np.cumsum(sizes) - sizes, int(sizes.max(initial=1))
+    most, place = spread(owners, count)
     table = np.full((count, most), NEVER, np.float32)
-    for own, start, size in zip(table, starts, sizes, strict=True):
-        own[:size] = scores[start : start + size]
+    table.reshape(-1)[place] = scores
     if np.isnan(scores).any():
         raise GenretError(NOT_NUMBERS)
     least = most - width
@@ -122,8 +120,7 @@ def best_of_each(scores: Floats, owners: Ints, count: int, width: int) -> tuple[
     for query in np.flatnonzero(chosen.sum(1) > width):  # more than one score stands at the bar
         tied = np.flatnonzero(chosen[query] & (table[query] == bar[query]))
         chosen[query, tied[width - int(chosen[query].sum()) :]] = False
-    owner, column = np.divmod(np.flatnonzero(chosen), most)
-    return starts[owner] + column, lost
+    return np.flatnonzero(chosen.reshape(-1)[place]), lost
 
 
 def spread(owners: Ints, count: int) -> tuple[int, Ints]:
