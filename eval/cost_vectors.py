@@ -111,7 +111,7 @@ def beams(known: PrefixValues, trie: Trie, widths: Sequence[int]) -> Iterator[tu
     with torch.no_grad():
         for parameter in decoder.parameters():
             parameter.zero_()
-        decoder.value_scale.fill_(np.log(ModelSettings.query_scale))  # type: ignore[union-attr]
+        decoder.value_scale.fill_(np.log(ModelSettings().scale(counts[-1])))  # type: ignore[union-attr]
     single = SingleModel.of(decoder.requires_grad_(False), known)
     assert single is not None, "values on a CPU in float32"
 

@@ -1,6 +1,7 @@
 """What the right value of a prefix is worth: an untrained beam beside exact nearest neighbours over the same embedding.
 
     python eval/prefix_values.py runs/demo --split dev      # table and JSON to eval/results/prefix-values/NAME-SPLIT
+    python eval/prefix_values.py runs/demo --scales 24,32,40 --below 1024 --out runs/scales     # other scales
 
 For each look-ahead of the decoder (`genret.model.values`; 0 is a prefix's mean) a model of the RUN's own settings is
 made with no training, and its beams of several widths search the RUN's index: beam and bucket order alone.
@@ -13,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import click
 import numpy as np
@@ -37,7 +38,9 @@ from genret.search.beam import BeamSettings
 from genret.training.settings import ModelSettings, TrainSettings
 
 DEEPEST = max(RECALL_CUTOFFS)
-ROWS: tuple[tuple[Literal[0, 1, 2], float, int], ...] = (
+Variant: TypeAlias = tuple[Literal[0, 1, 2], float, int]
+"""Look-ahead, query scale and prefixes looked below."""
+ROWS: tuple[Variant, ...] = (
     (0, 16.0, 256),
     (1, 16.0, 256),
     (2, 16.0, 256),
@@ -45,7 +48,6 @@ ROWS: tuple[tuple[Literal[0, 1, 2], float, int], ...] = (
     (2, 24.0, 256),
     (2, 24.0, 1024),
 )
-"""Look-ahead, query scale and prefixes looked below."""
 
 
 def searched(retriever: Retriever, queries: Sequence[Query], width: int) -> tuple[dict[str, RankedList], float]:
@@ -67,19 +69,31 @@ def recalls(run: dict[str, RankedList], grading: Grading) -> list[float]:
     return [round(means[f"recall@{k}"], 4) for k in RECALL_CUTOFFS]
 
 
-def measure(
-    folder: Path, dataset: Dataset, queries: Sequence[Query], grading: Grading, widths: Sequence[int]
-) -> list[dict[str, Any]]:
-    """A row for exact nearest neighbours, and one for each look-ahead and width."""
+class Asked(NamedTuple):
+    """What is measured."""
+
+    dataset: Dataset
+    queries: Sequence[Query]
+    grading: Grading
+    widths: Sequence[int]
+    variants: Sequence[Variant]
+
+
+def measure(folder: Path, asked: Asked) -> list[dict[str, Any]]:
+    """A row for exact nearest neighbours, and one for each variant and width."""
+    dataset, queries, grading, widths, variants = asked
     vectors, _ = load_embeddings(folder / "embeddings")
-    asked = load_embedder(folder / "embeddings").encode([query.text for query in queries])
+    embedded = load_embedder(folder / "embeddings").encode([query.text for query in queries])
     dense = Dense(np.asarray(vectors, np.float32), dataset.catalogue.ids)
     rows: list[dict[str, Any]] = [
-        {"system": "exact nearest neighbours", "recall": recalls(dense.search([q.id for q in queries], asked), grading)}
+        {
+            "system": "exact nearest neighbours",
+            "recall": recalls(dense.search([q.id for q in queries], embedded), grading),
+        }
     ]
     settings = make_settings(ModelSettings, read_artifact(folder / "model", "model", verify=False).settings["model"])
     index = Index.open(folder / "index")
-    for lookahead, scale, below in ROWS:
+    for lookahead, scale, below in variants:
         model = replace(settings, lookahead=lookahead, query_scale=scale, look_below=below)
         with tempfile.TemporaryDirectory() as scratch:
             made = trained(folder, model, TrainSettings(max_steps=0), Path(scratch))
@@ -113,13 +127,16 @@ def markdown(head: str, rows: Sequence[dict[str, Any]]) -> str:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--split", type=click.Choice(SPLITS), default="dev", show_default=True)
 @click.option("--widths", default="10,20,50,100,400", show_default=True)
+@click.option("--scales", default="", help="In place of the look-aheads, two steps with each of these query scales.")
+@click.option("--below", default=256, show_default=True, help="Prefixes that --scales look below.")
 @click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/prefix-values/NAME-SPLIT]")
-def main(run: Path, split: Split, widths: str, out: Path | None) -> None:
+def main(run: Path, split: Split, widths: str, scales: str, below: int, out: Path | None) -> None:
     """Recall of untrained beams over the RUN's IDs, by look-ahead and width."""
     dataset, _ = load_dataset(run / "data")
     grading = Grading(dataset.split_judgements(split), dataset.relevant_at, dataset.irrelevant_grade)
     queries = answerable(dataset.split_queries(split), grading)
-    rows = measure(run, dataset, queries, grading, [int(width) for width in widths.split(",")])
+    variants: list[Variant] = [(2, float(one), below) for one in scales.split(",") if one] or list(ROWS)
+    rows = measure(run, Asked(dataset, queries, grading, [int(width) for width in widths.split(",")], variants))
     head = (
         f"{dataset.name}, {split} split: {len(queries)} queries over {len(dataset.catalogue)} products, no training "
         f"(seed {TrainSettings.seed}, float32, torch {torch.__version__} on {platform.machine()}, "

@@ -38,6 +38,7 @@ from genret.ground.files import folder_bytes
 from genret.ground.hardware import one_thread, prepare_threads
 from genret.ground.settings import make_settings
 from genret.ground.types import Query
+from genret.model.values import PrefixValues
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
 from genret.pipeline.stages import embed_stage, index_stage, train_stage
@@ -51,6 +52,8 @@ from genret.training.settings import ModelSettings, TrainSettings
 
 K = 10
 WARM_UP = 5
+SAME = 1e-5
+"""Scores that differ by less are of products that are alike."""
 FITTED = "fitted"
 """Folder of the tokenizer before a collision policy gave IDs."""
 Facts: TypeAlias = dict[str, Any]
@@ -192,12 +195,16 @@ def latency(run: RunFolder, plan: Plan) -> Facts:
 
 
 def evaluated(run: RunFolder, plan: Plan) -> Facts:
-    """Recall of the beam and of exact nearest neighbours, and the share of these that the beam finds."""
+    """Recall of the beam and of exact nearest neighbours, and the share of these that the beam finds.
+
+    And of the products that the model scores highest by their own vectors: what a beam that lost no prefix would find.
+    """
     queries, grading = _asked(run, plan)
     texts = [query.text for query in queries]
     rows: list[list[str]] = []
-    retriever = Retriever.load(run.path, device="cpu")
+    retriever, positions = Retriever.load(run.path, device="cpu"), []
     for batch in retriever.search_positions(texts, BeamSettings(K, plan.beam_width)):
+        positions.append(batch.result.positions)
         rows += [batch.index.base.ids_at(row[row >= 0].tolist()) for row in batch.result.positions]
     vectors, ids = run.vectors()[0], run.dataset().catalogue.ids
     near = nearest(run.embedder().encode(texts), vectors, K)
@@ -207,7 +214,24 @@ def evaluated(run: RunFolder, plan: Plan) -> Facts:
         f"recall@{K}": _recall(queries, rows, grading),
         f"exact_recall@{K}": _recall(queries, exact, grading),
         f"of_exact_top_{K}": round(statistics.mean(shared), 4),
+        f"of_own_top_{K}": round(of_own_best(retriever, texts, np.concatenate(positions)), 4),
     }
+
+
+def of_own_best(retriever: Retriever, texts: Sequence[str], positions: Any) -> float:
+    """Of (Q, k) positions found, the share that the model's own vectors score no lower than the k-th best product."""
+    model, trie = retriever.model, retriever.index.trie
+    known = model.decoder.prefixes
+    assert isinstance(known, PrefixValues), "an untrained model starts dense"
+    with torch.inference_mode():
+        encoded = model.encoder.encode(*retriever.tokens(texts)).pooler_output
+    assert encoded is not None, "a dense start embeds queries"
+    asked = encoded.numpy()
+    vectors, found = known.leaves.detach().numpy(), trie.owner(trie.levels, positions.reshape(-1))
+    best = nearest(asked, vectors, positions.shape[1])
+    least = np.einsum("qd,qd->q", asked, vectors[best[:, -1]])
+    scores = np.einsum("qd,qkd->qk", asked, vectors[found].reshape(*positions.shape, -1))
+    return float((scores >= least[:, None] - SAME).mean())
 
 
 def nearest(queries: Any, vectors: Any, k: int, chunk: int = 1 << 16) -> Any:

@@ -144,7 +144,7 @@ def search(run: RunFolder, plan: Plan) -> Facts:
     with one_thread(), torch.inference_mode():
         for query in [*queries[:WARM_UP], *queries]:
             used = time.process_time()
-            worth = known.worth(ModelSettings.query_scale * query[None])
+            worth = known.worth(ModelSettings().scale(len(ordered)) * query[None])
             found.append(beam_search(ValuesDecoder(known, worth), built, settings).positions[0])
             took.append(1000 * (time.process_time() - used))
     shared = [len({*a.tolist()} & {*b.tolist()}) / K for a, b in zip(exact, found[WARM_UP:], strict=True)]

@@ -207,7 +207,7 @@ def make_model(
         d_code=vectors.shape[1] if dense else None,
         pooling="both" if bag_share and dense else "encoder" if _pools_encoder(settings, encoder, vectors) else "bag",
         bag_share=bag_share,
-        query_scale=settings.query_scale,
+        query_scale=settings.scale(len(codes)),
         max_text_tokens=settings.max_text_tokens,
         prefixes=PrefixTable.counts(torch.from_numpy(codes)) if settings.prefixes else None,
         backoff=settings.backoff,

@@ -10,6 +10,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from small_run import SMALL
+
+from genret.pipeline.stages import index_stage, tokenize_stage, train_stage
+from genret.tokenizer.settings import TokenizerSettings
+from genret.training.settings import ModelSettings, TrainSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,6 +42,23 @@ def test_lower_precision_answers_nearly_alike(built_run: Path, tmp_path: Path) -
     rows = {row["precision"]: row for row in json.loads((tmp_path / "out" / "precision.json").read_text())["rows"]}
     assert rows["fp32"]["top 10 shared with fp32"] == 1
     assert rows["int8"]["top 10 shared with fp32"] > 0.8
+
+
+def test_how_wide_a_beam_must_be_by_the_scale(built_run: Path, run_copy: Path, tmp_path: Path) -> None:
+    refused = subprocess.run(
+        [sys.executable, str(ROOT / "eval/query_scale.py"), str(built_run)], capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 2
+    assert "train.max_steps=0" in refused.stderr
+    settings = SMALL["tokenizer"] | {"collisions": "reassign", "max_collisions": 0.0}
+    tokenize_stage(run_copy, TokenizerSettings(**settings), progress=False)
+    train_stage(run_copy, ModelSettings(**SMALL["model"]), TrainSettings(max_steps=0))
+    index_stage(run_copy)
+    run("query_scale.py", tmp_path / "out", str(run_copy), "--scales", "4,24", "--widths", "10,50", "--queries", "20")
+    rows = json.loads((tmp_path / "out" / "query_scale.json").read_text())["rows"]
+    found = {(row["scale"], row["beam"]): row["of own top 10"] for row in rows}
+    assert found[4, 10] < found[24, 10] <= found[24, 50]
+    assert found[24, 50] > 0.99
 
 
 @pytest.fixture
