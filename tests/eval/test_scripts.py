@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import pytest
 from click.testing import CliRunner
 from small_run import SMALL
 
+from genret.embed.settings import EmbedSettings
+from genret.pipeline.build import BuildSettings, build_run
+from genret.pipeline.folder import RunFolder
 from genret.pipeline.stages import index_stage, tokenize_stage, train_stage
 from genret.tokenizer.settings import TokenizerSettings
 from genret.training.settings import ModelSettings, TrainSettings
@@ -23,6 +27,12 @@ def run(script: str, out: Path, *arguments: str) -> None:
     command = [sys.executable, str(ROOT / "eval" / script), *arguments, "--out", str(out)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=out.parent, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scripts' own modules can be imported."""
+    monkeypatch.syspath_prepend(str(ROOT / "eval"))
 
 
 def test_exactness_certifies_and_agrees_with_brute_force(built_run: Path, tmp_path: Path) -> None:
@@ -61,10 +71,27 @@ def test_how_wide_a_beam_must_be_by_the_scale(built_run: Path, run_copy: Path, t
     assert found[24, 50] > 0.99
 
 
-@pytest.fixture
-def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scripts' own modules can be imported."""
-    monkeypatch.syspath_prepend(str(ROOT / "eval"))
+@pytest.mark.usefixtures("scripts")
+def test_what_is_found_without_a_query_log(built_run: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    made = BuildSettings(
+        EmbedSettings(**SMALL["embed"]),
+        TokenizerSettings(**SMALL["tokenizer"]),
+        ModelSettings(**SMALL["model"]),
+        TrainSettings(max_steps=0),
+    )
+    dataset = RunFolder.existing(built_run).dataset()
+    left = importlib.import_module("without_log").without_log(dataset)
+    assert dataset.split_queries("train")
+    assert not left.split_queries("train")
+    assert left.split_queries("dev") == dataset.split_queries("dev")
+    retriever = build_run(work, left, made, progress=False)
+    assert not retriever.index.snapshot().text.has_log
+    run("without_log.py", tmp_path / "out", str(work), "--weights", "0.001,1000")
+    found = json.loads((tmp_path / "out" / "without_log.json").read_text())["means"]
+    at = {name: values["recall@10"] for name, values in found.items()}
+    assert at["hybrid, BM25 weighs 1000"] == pytest.approx(at["bm25"], abs=0.02)
+    assert at["hybrid, BM25 weighs 0.001"] != pytest.approx(at["bm25"], abs=0.02)
 
 
 @pytest.mark.usefixtures("scripts")
