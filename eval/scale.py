@@ -119,6 +119,7 @@ def numbers(text: str) -> list[int]:
 @click.option("--codes", default=Plan.codes, show_default=True, help="Per level, of four.")
 @click.option("--max-steps", default=Plan.max_steps, show_default=True, help="0: the dense start, untrained.")
 @click.option("--beam-width", default=Plan.beam_width, show_default=True)
+@click.option("--query-scale", default=Plan.query_scale, show_default=True, help="0: as the size has it by default.")
 @click.option("--queries", default=Plan.queries, show_default=True)
 @click.option(
     "--skip", default="", help="Stages to leave out, between commas, such as read: a slow one that no other needs."

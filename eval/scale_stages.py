@@ -75,6 +75,8 @@ class Plan:
     max_steps: int = 0
     """Of the model's training; 0 leaves it at its dense start."""
     beam_width: int = 50
+    query_scale: float = 0.0
+    """Of the model's values; 0 for what a catalogue of that size has by default."""
     queries: int = 200
     """Of the test split: all are evaluated together, and half of them timed one at a time."""
 
@@ -97,7 +99,9 @@ class Plan:
 
     @property
     def shape(self) -> ModelSettings:
-        return ModelSettings(d_model=self.dim, ffn=2 * self.dim, beam_width=self.beam_width)
+        return ModelSettings(
+            d_model=self.dim, ffn=2 * self.dim, query_scale=self.query_scale, beam_width=self.beam_width
+        )
 
 
 Stage: TypeAlias = Callable[[RunFolder, Plan], Facts]

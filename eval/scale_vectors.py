@@ -140,11 +140,11 @@ def search(run: RunFolder, plan: Plan) -> Facts:
     noise = rng.standard_normal(asked.shape, dtype=np.float32) / plan.dim**0.5
     queries = torch.from_numpy((asked + 0.5 * noise).astype(np.float32))
     exact, found, took = nearest(queries.numpy(), ordered, K), [], []
-    settings = BeamSettings(K, plan.beam_width)
+    settings, scale = BeamSettings(K, plan.beam_width), plan.shape.scale(len(ordered))
     with one_thread(), torch.inference_mode():
         for query in [*queries[:WARM_UP], *queries]:
             used = time.process_time()
-            worth = known.worth(ModelSettings().scale(len(ordered)) * query[None])
+            worth = known.worth(scale * query[None])
             found.append(beam_search(ValuesDecoder(known, worth), built, settings).positions[0])
             took.append(1000 * (time.process_time() - used))
     shared = [len({*a.tolist()} & {*b.tolist()}) / K for a, b in zip(exact, found[WARM_UP:], strict=True)]

@@ -43,7 +43,7 @@ class ModelSettings:
     query_scale: float = 0.0
     """Inner products with the query's embedding are multiplied by this at the dense start: the higher, the narrower the
     beam that finds what exact search does, and the less of a prefix's worth is in products further from the query. 0:
-    24 for up to 50,000 products, and 20 more for each tenfold (`scale`)."""
+    24 for up to 50,000 products, and 12 more for each tenfold (`scale`)."""
     prefixes: bool = True
     """Tell the decoder which codes follow which prefix in the catalogue (`genret.model.prefix`)."""
     backoff: float = 0.1
@@ -76,10 +76,11 @@ class ModelSettings:
         """The `query_scale` in so large a catalogue.
 
         Together, the products far from a query outweigh the near ones the more, the more products there are, and the
-        beam follows them; a higher scale holds them down. Of the ten products that the model itself scores highest
-        among a million, a beam of 50 finds 69 % at 24 and 98 % at 50 (eval/EXPERIMENTS.md).
+        beam follows them; a higher scale holds them down, and trusts the prefixes that are looked below more than the
+        others. Of the ten products that the model itself scores highest among a million, a beam of 50 finds 69 % at 24
+        and 94 % at 40 (eval/EXPERIMENTS.md).
         """
-        return self.query_scale or 24.0 + 20.0 * math.log10(max(1.0, products / 50_000))
+        return self.query_scale or 24.0 + 12.0 * math.log10(max(1.0, products / 50_000))
 
     def looks_below(self, products: int) -> int | None:
         """How many prefixes a query looks below in so large a catalogue; None where prefixes have no own values.

@@ -272,8 +272,8 @@ def test_a_query_looks_below_as_many_prefixes_as_the_catalogue_wants(
     [
         (ModelSettings(), 1, 24.0),
         (ModelSettings(), 50_000, 24.0),
-        (ModelSettings(), 500_000, 44.0),
-        (ModelSettings(), 5 * 10**6, 64.0),
+        (ModelSettings(), 500_000, 36.0),
+        (ModelSettings(), 5 * 10**6, 48.0),
         (ModelSettings(query_scale=16.0), 5 * 10**6, 16.0),
     ],
     ids=["one", "50,000", "500,000", "5,000,000", "as told"],
