@@ -53,7 +53,7 @@ def searched(retriever: Retriever, texts: Sequence[str], weights: Sequence[float
     own = reordered(beam, vectors, LIKELIHOOD_WEIGHT, index)
     found = {"bm25": words, "generative": beam}
     for weight in weights:
-        found[f"hybrid, BM25 weighs {weight:g}"] = fused(own, words, texts, vectors, weight, index)
+        found[f"hybrid, BM25 weighs {weight:g}"] = fused(own, texts, vectors, weight, index, None)
     return {
         name: [[product.id for product in index.products(row[row >= 0])][:DEEPEST] for row in one.positions]
         for name, one in found.items()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -25,12 +25,15 @@ from genret.ground.errors import GenretError
 from genret.ground.settings import settings_dict
 from genret.ground.types import Product
 from genret.index.came import CameView
+from genret.index.postings import Entries, numbered
 from genret.index.spelling import count_words
 from genret.search.overlay import OverlayTrie
 
 WORD = re.compile(r"\w+")
 WHOLE = "whole.json"
 """The file of the words of a whole catalogue, in the folder of a part's."""
+AT_ONCE = 1 << 22
+"""Scores that are held at once, if one text has no more: 16 MB."""
 Floats = npt.NDArray[np.float32]
 
 
@@ -149,13 +152,13 @@ class Lexical:
         """Mean number of words per product, in the whole catalogue."""
         return self.whole.mean_length
 
-    def scores(self, words: Sequence[str]) -> Floats:
-        """(N,) float32: the score of every product, -inf for those that share no word with the query's `words`."""
-        known = [] if self._index is None else [word for word in words if word and word in self._index.vocab_dict]
-        if not known:
-            return np.full(self.products, -np.inf, np.float32)
-        scores = np.asarray(self._index.get_scores(known), np.float32)
-        return np.where(scores > 0, scores, np.float32(-np.inf))
+    def scores(self, queries: Sequence[Sequence[str]]) -> Floats:
+        """(Q, N) float32: the score of every product for each query's words; 0 for those that share none with it."""
+        scores = np.zeros((len(queries), self.products), np.float32)
+        if self._index is not None:
+            starts, products, worth = (self._index.scores[name] for name in ("indptr", "indices", "data"))
+            Entries(starts, products, worth).add_to(scores, *numbered(queries, self._index.vocab_dict))
+        return scores
 
     def ceilings(self, prefixes: npt.NDArray[np.int64]) -> Ceilings:
         """Of the (N,) prefixes of the products. A query scores below a prefix at most the sum over its words."""
@@ -281,6 +284,14 @@ def words_of(products: Sequence[Product], settings: BM25Settings) -> WholeWords:
     return WholeWords(len(products), int(found.lengths.sum()), found.holding(), dict(held))
 
 
+def scores_by_words(lexical: Lexical | LexicalView, texts: Sequence[str]) -> Iterator[tuple[slice, Floats]]:
+    """The (q, N) scores of all products for q of the texts, and which these are: as many as there is room for."""
+    step = max(1, AT_ONCE // max(1, lexical.products))
+    for start in range(0, len(texts), step):
+        rows = slice(start, start + step)
+        yield rows, lexical.scores([lexical.words(text) for text in texts[rows]])
+
+
 class LexicalView:
     """The scores of a base and of the products that came since, by the positions of both together."""
 
@@ -289,15 +300,20 @@ class LexicalView:
         self.base, self._trie, self._came = base, trie, came
         self.words = base.words
 
-    def scores(self, words: Sequence[str]) -> Floats:
-        """(N,) float32 at every position, deleted products included; -inf where a product shares no word."""
-        base = self.base.scores(words)
+    @property
+    def products(self) -> int:
+        """Positions, those of deleted products included."""
+        return self.base.products if self._trie is None else self._trie.num_products
+
+    def scores(self, queries: Sequence[Sequence[str]]) -> Floats:
+        """(Q, N) float32 at every position, deleted products included; 0 where a product shares no word."""
+        base = self.base.scores(queries)
         if self._trie is None or self._came is None:
             return base
-        scores = np.empty(self._trie.num_products, np.float32)
-        of_base = np.ones(len(scores), np.bool_)
+        scores = np.empty((len(queries), self._trie.num_products), np.float32)
+        of_base = np.ones(scores.shape[1], np.bool_)
         of_base[self._trie.slots] = False
-        scores[of_base], scores[self._trie.slots] = base, self._scores_of(self._came, words)
+        scores[:, of_base], scores[:, self._trie.slots] = base, self._scores_of(self._came, queries)
         return scores
 
     def __contains__(self, word: object) -> bool:
@@ -315,14 +331,19 @@ class LexicalView:
         """How many of the products that came hold a word."""
         return 0 if self._came is None else self._came.holding(word)
 
-    def _scores_of(self, came: CameView, words: Sequence[str]) -> npt.NDArray[np.float64]:
-        """(n,) of the products that came; every word in one adds more than 0."""
-        total = np.zeros(len(self._saturation))
-        for word in words:
-            positions, times = came.said(word)
-            if len(positions):
-                total[positions] += self.rarity(word) * times / (times + self._saturation[positions])
-        return np.where(total > 0, total, -np.inf)
+    def _scores_of(self, came: CameView, queries: Sequence[Sequence[str]]) -> npt.NDArray[np.float64]:
+        """(Q, n) of the products that came; every word in one adds more than 0."""
+        total = np.zeros((len(queries), len(self._saturation)))
+        words = [word for word in dict.fromkeys(chain.from_iterable(queries)) if came.holding(word)]
+        if not words:
+            return total
+        positions, times = (np.concatenate(column) for column in zip(*map(came.said, words), strict=True))
+        counts = np.array([came.holding(word) for word in words])
+        rarity = np.array([self.rarity(word) for word in words]).repeat(counts)
+        starts = np.cumsum([0, *counts])
+        entries = Entries(starts, positions, rarity * times / (times + self._saturation[positions]))
+        entries.add_to(total, *numbered(queries, {word: number for number, word in enumerate(words)}))
+        return total
 
     @cached_property
     def _saturation(self) -> npt.NDArray[np.float64]:

@@ -42,7 +42,7 @@ Floats: TypeAlias = npt.NDArray[Any]
 
 
 class Embeddings(Protocol):
-    """Products' embeddings, by position: indexed like an array, with positions of any shape."""
+    """Products' embeddings, by position: indexed like an array, with a slice or positions of any shape."""
 
     def __getitem__(self, positions: Any) -> Floats: ...
 
@@ -343,6 +343,8 @@ class _LaidEmbeddings:
         base, delta = self._snapshot.base.embeddings, self._snapshot.delta
         if base is None or delta is None or delta.vectors is None:
             raise GenretError("this index holds no embeddings")
+        if isinstance(positions, slice):
+            positions = np.arange(self._snapshot.trie.num_products)[positions]
         asked = np.asarray(positions, np.int64)
         of_delta, own = self._snapshot._segments(asked.reshape(-1))
         result = np.empty((asked.size, base.shape[1]), base.dtype)

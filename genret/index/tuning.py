@@ -13,9 +13,9 @@ from genret.data.records import Dataset
 from genret.ground.errors import GenretError
 from genret.ground.settings import check_range
 from genret.ground.types import Judgement, Query, Split
-from genret.index.lexical import BM25Settings, IndexText, Lexical, product_words
+from genret.index.lexical import BM25Settings, IndexText, Lexical, product_words, scores_by_words
 from genret.index.spelling import count_words
-from genret.search.ranking import best_rows
+from genret.search.ranking import best_columns
 
 CUTOFF = 10
 MEASURE = f"recall@{CUTOFF}"
@@ -118,10 +118,12 @@ def _recall(
     index: Lexical, queries: Sequence[Query], relevant: Sequence[frozenset[int]], itself: Sequence[int]
 ) -> float:
     """Mean recall@10; `relevant` are rows, `itself` the row that a query is, left out of what it finds (-1: none)."""
+    found = scores_by_words(index, [query.text for query in queries])
+    best = [row for _, scores in found for row in best_columns(scores, CUTOFF + 1, above=0)[0].tolist()]
     recalls = []
-    for query, rows, own in zip(queries, relevant, itself, strict=True):
-        best = best_rows(index.scores(index.words(query.text)), CUTOFF + 1).tolist()
-        recalls.append(len(rows.intersection([row for row in best if row != own][:CUTOFF])) / len(rows))
+    for each, rows, own in zip(best, relevant, itself, strict=True):
+        left = [row for row in each if row not in (own, -1)][:CUTOFF]
+        recalls.append(len(rows.intersection(left)) / len(rows))
     return float(np.mean(recalls))
 
 

@@ -56,12 +56,15 @@ def _examples(
     retriever: Retriever, texts: Sequence[str], relevant: Sequence[set[str]]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
     """What the run's own default search finds for the texts: (n, 3) features, and (n,) whether it is relevant."""
-    index, rows = retriever.index.snapshot(), []
+    index, results = retriever.index.snapshot(), retriever.search(texts, k=HITS)
+    positions = np.full((len(texts), HITS), -1)
     labels: list[bool] = []
-    for result, ids in zip(retriever.search(texts, k=HITS), relevant, strict=True):
-        rows.append(features(result, retriever.embedder, index))
-        labels.extend(hit.product.id in ids for hit in result.hits)
-    return np.concatenate(rows), np.array(labels, np.bool_)
+    for row, (result, ids) in enumerate(zip(results, relevant, strict=True)):
+        positions[row, : len(result)] = [index.position(hit.product.id) for hit in result]
+        labels.extend(hit.product.id in ids for hit in result)
+    read = [result.corrected or result.query for result in results]
+    rows = features(read, positions, retriever.embedder, index)[positions >= 0]
+    return rows, np.array(labels, np.bool_)
 
 
 def _nonsense(count: int, rng: np.random.Generator) -> list[str]:

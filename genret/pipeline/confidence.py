@@ -6,19 +6,20 @@ the share of the query's words that its text answers, and the share that anybody
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from genret.ground.artifacts import read_artifact, read_json
 from genret.ground.errors import GenretError
 from genret.ground.types import SearchResult
 from genret.index.snapshot import Snapshot
 from genret.index.text import SnapshotText
+from genret.pipeline.finding import Weights, weights_of
+from genret.search.bits import Ints
 from genret.search.ranking import Floats
 
 if TYPE_CHECKING:
@@ -39,36 +40,32 @@ class Calibration:
     """The curve: shares at these sums, straight in between."""
 
     def confidence(self, features: Floats) -> Floats:
-        """(n, 3) -> (n,) the probability that a hit is relevant."""
+        """(..., 3) -> (...) the probability that a hit is relevant."""
         return np.asarray(np.interp(features @ np.array(self.weights), self.sums, self.shares), np.float32)
 
 
-def features(result: SearchResult, embedder: Embedder, index: Snapshot) -> Floats:
-    """(n, 3) `FEATURES` of a result's n hits, for the query as it was read."""
+def features(texts: Sequence[str], positions: Ints, embedder: Embedder, index: Snapshot) -> Floats:
+    """(Q, k, 3) `FEATURES` of the products at (Q, k) positions for queries, as these were read; any for -1."""
     if index.embeddings is None:
         raise GenretError("this index holds no embeddings to tell confidence by; build it again with the run's own")
-    text = result.corrected or result.query
-    vector = embedder.encode([text])[0]
-    positions = np.array([index.position(hit.product.id) for hit in result.hits], np.int64)
-    cosines = np.asarray(index.embeddings[positions], np.float32) @ vector
-    return features_of(text, index.text, cosines, index.text.lexical.scores(index.text.lexical.words(text))[positions])
+    return features_of(texts, index.text, weights_of(texts, embedder.encode(texts), positions, index))
 
 
-def features_of(query: str, text: SnapshotText, cosines: Floats, bm25: Floats) -> Floats:
-    """`features`, by (n,) cosines and BM25 scores of the hits."""
-    words = text.lexical.words(query)
-    weights = _weights(words, text)
-    total = max(float(weights.sum()), 1e-9)
-    known = float(weights[[word in text.lexical for word in words]].sum()) if words else 0.0
-    answered = np.maximum(bm25, 0)
-    return np.stack([cosines, answered / total, np.full(len(bm25), known / total)], axis=1).astype(np.float32)
+def features_of(texts: Sequence[str], text: SnapshotText, weights: Weights) -> Floats:
+    """`features`, by what the hits weigh."""
+    sums = np.array([_known_and_all(text.lexical.words(query), text) for query in texts])[:, :, None]  # (Q, 2, 1)
+    total = np.maximum(sums[:, 1], 1e-9)
+    answered = np.maximum(weights.bm25, 0) / total.astype(np.float32)
+    cosines = np.where(weights.cosines > -np.inf, weights.cosines, 0)
+    return np.stack([cosines, answered, np.broadcast_to(sums[:, 0] / total, answered.shape)], axis=2, dtype=np.float32)
 
 
-def confident(result: SearchResult, confidences: Floats, least: float) -> SearchResult:
-    """The result without hits of less confidence, the others with theirs of (n,) `confidences`."""
-    rated = zip(result.hits, confidences.tolist(), strict=True)
-    kept = [hit._replace(confidence=value) for hit, value in rated if value >= least]
-    return replace(result, hits=tuple(hit._replace(rank=rank) for rank, hit in enumerate(kept, 1)))
+def confident(results: Iterable[SearchResult], confidences: Floats, least: float) -> Iterator[SearchResult]:
+    """The results without hits of less confidence, the others with theirs of (Q, k) `confidences`."""
+    for result, values in zip(results, confidences.tolist(), strict=True):
+        rated = zip(result.hits, values, strict=False)
+        kept = [hit._replace(confidence=value) for hit, value in rated if value >= least]
+        yield replace(result, hits=tuple(hit._replace(rank=rank) for rank, hit in enumerate(kept, 1)))
 
 
 def load_calibration(run: RunFolder) -> Calibration:
@@ -84,7 +81,11 @@ def load_calibration(run: RunFolder) -> Calibration:
     return Calibration(tuple(said["weights"]), tuple(said["sums"]), tuple(said["shares"]))
 
 
-def _weights(words: Sequence[str], text: SnapshotText) -> npt.NDArray[np.float64]:
-    """(n,) how much each word says: its rarity; of one that nobody knows, that of a word of one product."""
+def _known_and_all(words: Sequence[str], text: SnapshotText) -> tuple[float, float]:
+    """How much a query's words say: those that anybody knows, and all.
+
+    A word says as much as it is rare; one that nobody knows, as much as a word of one product.
+    """
     rarest = np.log(1 + (text.lexical.base.documents + 0.5) / 1.5)
-    return np.array([text.lexical.rarity(word) or rarest for word in words], np.float64)
+    weights = np.array([text.lexical.rarity(word) or rarest for word in words], np.float64)
+    return float(weights[[word in text.lexical for word in words]].sum()) if words else 0.0, float(weights.sum())

@@ -14,9 +14,10 @@ import numpy as np
 
 from genret.ground.types import Product
 from genret.index.lexical import Ceilings
-from genret.pipeline.finding import Found, Weights, padded
-from genret.pipeline.shard import Codes, Listed, Shard, ShardDown
+from genret.pipeline.finding import Weights
+from genret.pipeline.shard import Codes, Shard, ShardDown
 from genret.search.bits import Ints
+from genret.search.first import in_front
 from genret.search.ranking import Floats
 
 T = TypeVar("T")
@@ -71,24 +72,23 @@ class Crew:
     def ceilings(self, numbers: Sequence[int]) -> dict[int, Ceilings]:
         return self.ask(dict.fromkeys(numbers, lambda shard: shard.ceilings()))
 
-    def weights(self, texts: Sequence[str], vectors: Floats, places: Sequence[Ints]) -> Weights:
-        """What some places weigh, query by query."""
-        owners = [self._owners(some) for some in places]
+    def weights(self, texts: Sequence[str], vectors: Floats, places: Ints) -> Weights:
+        """What (Q, n) places weigh for the texts and their (Q, D) vectors; -1 is none."""
+        owners = np.where(places >= 0, self._owners(places), -1)
+        rows = {number: np.flatnonzero((owners == number).any(1)) for number in np.unique(owners[owners >= 0]).tolist()}
+        own = {
+            number: in_front(places[some] - self.starts[number], owners[some] == number)
+            for number, some in rows.items()
+        }
 
-        def call(number: int, rows: Sequence[int]) -> Callable[[Shard], Weights]:
-            own = [places[row][owners[row] == number] - self.starts[number] for row in rows]
-            return lambda shard: shard.weights([texts[row] for row in rows], vectors[list(rows)], own)
+        def call(number: int) -> Callable[[Shard], Weights]:
+            some = rows[number]
+            return lambda shard: shard.weights([texts[row] for row in some.tolist()], vectors[some], own[number])
 
-        asked: dict[int, list[int]] = {}
-        for row, owner in enumerate(owners):
-            for number in np.unique(owner).tolist():
-                asked.setdefault(number, []).append(row)
-        answers = self.ask({number: call(number, rows) for number, rows in asked.items()})
-        found = Weights(*([np.full(len(some), -np.inf, np.float32) for some in places] for _ in Weights._fields))
-        for number, rows in asked.items():
-            for row, cosines, bm25 in zip(rows, *answers[number], strict=True):
-                found.cosines[row][owners[row] == number] = cosines
-                found.bm25[row][owners[row] == number] = bm25
+        found = Weights(*(np.full(places.shape, -np.inf, np.float32) for _ in Weights._fields))
+        for number, told in self.ask({number: call(number) for number in rows}).items():
+            for mine, theirs in zip(found, told, strict=True):
+                mine[owners == number] = theirs[own[number] >= 0]
         return found
 
     def products(self, places: Ints) -> tuple[list[Product], Ints]:
@@ -103,22 +103,10 @@ class Crew:
 
         answers = self.ask({number: call(number) for number in own})
         products: dict[int, Product] = {}
-        ids: dict[int, Ints] = {}
         for number, rows in own.items():
             products |= zip(rows.tolist(), answers[number][0], strict=True)
-            ids |= zip(rows.tolist(), answers[number][1], strict=True)
-        every = range(len(places))
-        return [products[row] for row in every], np.stack([ids[row] for row in every])
-
-    def merged(self, lists: Mapping[int, Listed], rows: Mapping[int, Sequence[int]], queries: int, k: int) -> Found:
-        """The best k of what shards listed; `rows` says which of the queries each was asked."""
-        found: list[list[tuple[Ints, Floats]]] = [[] for _ in range(queries)]
-        for number in sorted(lists):
-            for place, row in enumerate(rows[number]):
-                some = lists[number].positions[place] >= 0
-                positions = lists[number].positions[place][some] + self.starts[number]
-                found[row].append((positions, lists[number].scores[place][some]))
-        return padded([best_of(parts, k) for parts in found], k)
+        ids = np.concatenate([answers[number][1] for number in own])
+        return [products[row] for row in range(len(places))], ids[np.argsort(np.concatenate(list(own.values())))]
 
     def _owners(self, places: Ints) -> Ints:
         return np.searchsorted(self.starts, places, "right") - 1
@@ -130,10 +118,15 @@ class Crew:
             raise Lost(number, error) from None
 
 
-def best_of(parts: Sequence[tuple[Ints, Floats]], k: int) -> tuple[Ints, Floats]:
-    """The best k of several lists of places and scores, each place once; ties by place."""
-    places = np.concatenate([part[0] for part in parts] or [np.zeros(0, np.int64)])
-    scores = np.concatenate([part[1] for part in parts] or [np.zeros(0, np.float32)])
-    places, first = np.unique(places, return_index=True)
-    best = np.argsort(-scores[first], kind="stable")[:k]
-    return places[best], scores[first][best]
+def best_of(places: Ints, scores: Floats, k: int) -> tuple[Ints, Floats]:
+    """The best k of each row of (Q, n) places and scores, each place once, as it stands first; ties by place.
+
+    (Q, k) both, of at least k columns; -1 is no place, and stands behind the others with -inf.
+    """
+    order = np.argsort(places, axis=1, kind="stable")
+    places, scores = np.take_along_axis(places, order, 1), np.take_along_axis(scores, order, 1)
+    scores = np.where(places >= 0, scores, np.float32(-np.inf))
+    scores[:, 1:][places[:, 1:] == places[:, :-1]] = -np.inf
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    places, scores = np.take_along_axis(places, order, 1), np.take_along_axis(scores, order, 1)
+    return np.where(scores > -np.inf, places, -1), scores

@@ -1,22 +1,27 @@
 """What the searches found, as arrays: by BM25, by nearest neighbours, reordered, fused.
 
 The beam's own answer comes from `genret.search.beam`; here it is put beside the others. Every function takes one
-snapshot of the index, whose filter it obeys.
+snapshot of the index, whose filter it obeys, and all queries at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from genret.ground.errors import GenretError
+from genret.index.lexical import scores_by_words
 from genret.index.snapshot import Snapshot
 from genret.search.bits import Bools, Ints
-from genret.search.fusion import Scored, fuse, union
-from genret.search.ranking import Floats, best_rows
+from genret.search.fusion import Scored, fuse, least, union
+from genret.search.ranking import Floats, best_columns, rank_in_group
 from genret.search.trie import Allowed
+
+AT_ONCE = 1 << 22
+"""Numbers of embeddings, or scores, that are looked at at once: 16 MB."""
 
 
 class Found(NamedTuple):
@@ -32,76 +37,89 @@ class Found(NamedTuple):
     """(Q, k, L) their semantic IDs, where the search says them."""
 
 
+def uncertified(positions: Ints, scores: Floats) -> Found:
+    """What a search found that certifies nothing."""
+    return Found(positions, scores, np.zeros(len(positions), np.bool_))
+
+
 def by_words(texts: Sequence[str], k: int, index: Snapshot, allowed: Allowed | None) -> Found:
     """The k products of highest BM25 score, of those that share a word with the query."""
-    mask, lexical = _mask(allowed), index.text.lexical
-    return _best((_kept(lexical.scores(lexical.words(text)), mask) for text in texts), k)
+    mask = _mask(allowed)
+    return _joined([_best(scores, k, mask) for _, scores in scores_by_words(index.text.lexical, texts)])
 
 
 def by_neighbours(vectors: Floats, k: int, index: Snapshot, allowed: Allowed | None) -> Found:
     """The k products whose embeddings have the highest inner product with each row of (Q, D) `vectors`."""
     mask, size = _mask(allowed), index.trie.num_products
-    products = np.asarray(_embeddings(index, np.arange(size)), np.float32)
-    return _best((_kept(products @ vector, mask) for vector in vectors), k)
+    step = max(1, AT_ONCE // max(vectors.shape))
+    found = uncertified(np.full((len(vectors), k), -1), np.full((len(vectors), k), -np.inf, np.float32))
+    for start in range(0, size, step):
+        some = slice(start, min(start + step, size))
+        scores = vectors @ _embeddings(index, some).T  # (Q, n)
+        if mask is not None:
+            scores[:, ~mask[some]] = -np.inf
+        positions, best = best_columns(scores, k)
+        positions = np.concatenate([found.positions, np.where(positions < 0, -1, positions + start)], axis=1)
+        found = in_order(uncertified(positions, np.concatenate([found.scores, best], axis=1)), k)
+    return found
 
 
 def reordered(found: Found, vectors: Floats, weight: float, index: Snapshot) -> Found:
     """The products in the order of cosine + weight * the score that they were found by."""
-    return by_cosine(
-        found, np.einsum("qkd,qd->qk", _embeddings(index, np.maximum(found.positions, 0)), vectors), weight
-    )
+    return by_cosine(found, cosines_of(found.positions, vectors, index), weight)
 
 
 def by_cosine(found: Found, cosines: Floats, weight: float) -> Found:
-    """`reordered`, by (Q, k) cosines."""
-    scores = np.where(found.positions >= 0, cosines, -np.inf).astype(np.float32)
-    if weight:
-        scores += np.float32(weight) * found.scores
-    order = np.argsort(-scores, axis=1, kind="stable")
-    uncertified = np.zeros(len(order), np.bool_)
-    positions = np.take_along_axis(found.positions, order, axis=1)
-    return Found(positions, np.take_along_axis(scores, order, axis=1), uncertified)
+    """`reordered`, by (Q, k) cosines, -inf where there is no product."""
+    scores = cosines + np.float32(weight) * found.scores if weight else cosines
+    return in_order(uncertified(found.positions, scores), scores.shape[1])
 
 
-def fused(own: Found, words: Found, texts: Sequence[str], vectors: Floats, weight: float, index: Snapshot) -> Found:
-    """Both lists in one, each product scored by both searches even where only one of them found it.
+def fused(
+    own: Found, texts: Sequence[str], vectors: Floats, weight: float, index: Snapshot, allowed: Allowed | None
+) -> Found:
+    """`own` and as many products by BM25 in one list, each scored by both searches even where only one found it.
 
     `own` is ordered by cosine, or by cosine and something else, of which products that it lacks get the least of their
-    query's list. `weight` is that of `words`, found by BM25, beside 1; of a query with words that came since the model
-    was trained, `own` weighs less by their share.
+    query's list. `weight` is that of BM25, beside 1; of a query with words that came since the model was trained, `own`
+    weighs less by their share.
     """
-    lexical = index.text.lexical
-    both = in_either(own, words)
-    cosines = [_embeddings(index, one) @ vector for one, vector in zip(both, vectors, strict=True)]
-    bm25 = [lexical.scores(lexical.words(text))[one] for one, text in zip(both, texts, strict=True)]
-    shares = [index.text.learnt_share(text) for text in texts]
-    return fused_by(own, words, Weights(cosines, bm25), shares, weight)
+    shares = np.array([index.text.learnt_share(text) for text in texts])
+    mask, found = _mask(allowed), []
+    for rows, scores in scores_by_words(index.text.lexical, texts):
+        mine = uncertified(own.positions[rows], own.scores[rows])
+        words = _best(scores, mine.positions.shape[1], mask)
+        positions = union(mine.positions, words.positions)
+        weights = Weights(cosines_of(positions, vectors[rows], index), scores_at(positions, scores))
+        found.append(fused_by(mine, words, weights, shares[rows], weight))
+    return _joined(found)
 
 
 class Weights(NamedTuple):
-    """What the products of each of Q queries weigh: for each query, an array as long as its products."""
+    """What the products at (Q, n) positions weigh for their query; -inf where there is none, at -1."""
 
-    cosines: list[Floats]
-    bm25: list[Floats]
-    """-inf where a product shares no word with the query."""
-
-
-def in_either(own: Found, words: Found) -> list[Ints]:
-    """The positions of both lists of each query, each once."""
-    return [union(first, second) for first, second in zip(own.positions, words.positions, strict=True)]
+    cosines: Floats
+    bm25: Floats
+    """-inf also where a product shares no word with the query."""
 
 
-def fused_by(own: Found, words: Found, weights: Weights, shares: Sequence[float], weight: float) -> Found:
-    """`fused`, by the weights of the products `in_either`, and by how much of each query was known in training."""
-    rows = []
-    for row, (positions, cosines, bm25) in enumerate(zip(in_either(own, words), *weights, strict=True)):
-        kept = int((own.positions[row] >= 0).sum())
-        scores = own.scores[row][:kept]
-        beside = (scores - cosines[:kept]).min(initial=0.0)
-        scores = np.concatenate([scores, cosines[kept:] + beside]).astype(np.float32)
-        lists = Scored(scores, _least(own.scores[row])), Scored(bm25, _least(words.scores[row]))
-        rows.append(_sorted(positions, fuse(lists, (shares[row], weight))))
-    return padded(rows, own.positions.shape[1] + words.positions.shape[1])
+def weights_of(texts: Sequence[str], vectors: Floats, positions: Ints, index: Snapshot) -> Weights:
+    """Of the products at (Q, n) positions for the texts and their (Q, D) vectors."""
+    lexical = index.text.lexical
+    bm25 = [scores_at(positions[rows], scores) for rows, scores in scores_by_words(lexical, texts)]
+    return Weights(cosines_of(positions, vectors, index), np.concatenate(bm25))
+
+
+def fused_by(own: Found, words: Found, weights: Weights, shares: npt.NDArray[np.float64], weight: float) -> Found:
+    """`fused`, by the weights of the `union` of both lists, and (Q,) how much of each query was known in training."""
+    kept = own.positions.shape[1]
+    mine = weights.cosines[:, :kept]
+    beside = np.subtract(own.scores, mine, out=np.zeros_like(mine), where=own.positions >= 0).min(1, initial=0)
+    scores = np.concatenate([own.scores, weights.cosines[:, kept:] + beside[:, None]], axis=1)
+    lists = Scored(scores, least(own.scores)), Scored(weights.bm25, least(words.scores))
+    positions = union(own.positions, words.positions)
+    worth = np.where(positions < 0, np.float32(-np.inf), fuse(lists, (shares, weight)))
+    return in_order(uncertified(positions, worth), positions.shape[1])
 
 
 def top(found: Found, k: int, cap: int | None, ids_of: Callable[[Ints], Ints]) -> Found:
@@ -112,20 +130,46 @@ def top(found: Found, k: int, cap: int | None, ids_of: Callable[[Ints], Ints]) -
     if cap is None:
         ids = None if found.ids is None else found.ids[:, :k]
         return Found(found.positions[:, :k], found.scores[:, :k], found.certified, ids)
-    rows = []
-    for positions, scores in zip(found.positions, found.scores, strict=True):
-        positions, scores = positions[positions >= 0], scores[positions >= 0]
-        seen: dict[tuple[int, ...], int] = {}
-        kept = []
-        for place, prefix in enumerate(map(tuple, ids_of(positions)[:, :2].tolist())):
-            seen[prefix] = seen.get(prefix, 0) + 1
-            if seen[prefix] <= cap:
-                kept.append(place)
-        rows.append((positions[kept[:k]], scores[kept[:k]]))
-    return padded(rows, k)
+    some = found.positions >= 0
+    ids = ids_of(found.positions[some])
+    groups = np.full(found.positions.shape, -1)
+    groups[some] = ids[:, 0] if ids.shape[1] < 2 else ids[:, 0] * (int(ids[:, 1].max(initial=0)) + 1) + ids[:, 1]
+    kept = some & (rank_in_group(found.scores, groups) < cap)
+    positions, scores = np.where(kept, found.positions, -1), np.where(kept, found.scores, np.float32(-np.inf))
+    return in_order(uncertified(positions, scores), k)
 
 
-def _embeddings(index: Snapshot, positions: Ints) -> Floats:
+def in_order(found: Found, k: int) -> Found:
+    """The k best of each row, best first; where scores tie, in the order in which they stand."""
+    order = np.argsort(-found.scores, axis=1, kind="stable")[:, :k]
+    positions, scores = np.take_along_axis(found.positions, order, 1), np.take_along_axis(found.scores, order, 1)
+    return Found(positions, scores, found.certified)
+
+
+def cosines_of(positions: Ints, vectors: Floats, index: Snapshot) -> Floats:
+    """(Q, n) of the products at the positions with (Q, D) vectors; -inf at -1, where there is none."""
+    cosines = np.einsum("qkd,qd->qk", _embeddings(index, np.maximum(positions, 0)), vectors)
+    return np.where(positions >= 0, cosines, -np.inf).astype(np.float32)
+
+
+def scores_at(positions: Ints, scores: Floats) -> Floats:
+    """(Q, n) of (Q, N) BM25 `scores` those at the positions; -inf at -1, and where a product shares no word."""
+    found = np.take_along_axis(scores, np.maximum(positions, 0), axis=1)
+    return np.where((positions >= 0) & (found > 0), found, np.float32(-np.inf))
+
+
+def _best(scores: Floats, k: int, mask: Bools | None) -> Found:
+    """The k best by (Q, N) BM25 scores, of those that a mask allows."""
+    return uncertified(*best_columns(scores if mask is None else np.where(mask, scores, np.float32(0)), k, above=0))
+
+
+def _joined(parts: Sequence[Found]) -> Found:
+    """Queries after queries; none of them certified."""
+    return uncertified(np.concatenate([one.positions for one in parts]), np.concatenate([one.scores for one in parts]))
+
+
+def _embeddings(index: Snapshot, positions: Any) -> Floats:
+    """In float32, of a slice or an array of positions."""
     if index.embeddings is None:
         raise GenretError("this index holds no embeddings to order products by; build it again with the run's own")
     return np.asarray(index.embeddings[positions], np.float32)
@@ -133,35 +177,3 @@ def _embeddings(index: Snapshot, positions: Ints) -> Floats:
 
 def _mask(allowed: Allowed | None) -> Bools | None:
     return None if allowed is None else allowed.mask()
-
-
-def _kept(scores: Floats, mask: Bools | None) -> Floats:
-    return scores if mask is None else np.where(mask, scores, np.float32(-np.inf))
-
-
-def _best(scores: Iterable[Floats], k: int) -> Found:
-    rows = []
-    for row in scores:
-        best = best_rows(row, k)
-        rows.append((best, row[best]))
-    return padded(rows, k)
-
-
-def _least(scores: Floats) -> float:
-    """The last of a list's scores; 0 of an empty list."""
-    known = scores[scores > -np.inf]
-    return float(known.min()) if len(known) else 0.0
-
-
-def _sorted(positions: Ints, scores: Floats) -> tuple[Ints, Floats]:
-    order = np.argsort(-scores, kind="stable")
-    return positions[order], scores[order]
-
-
-def padded(rows: Sequence[tuple[Ints, Floats]], width: int) -> Found:
-    """Positions and scores, query by query, as arrays of so many columns; none of them certified."""
-    positions = np.full((len(rows), width), -1, np.int64)
-    scores = np.full((len(rows), width), -np.inf, np.float32)
-    for row, (found, worth) in enumerate(rows):
-        positions[row, : len(found)], scores[row, : len(found)] = found, worth
-    return Found(positions, scores, np.zeros(len(rows), np.bool_))

@@ -6,20 +6,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from genret.pipeline.crew import Crew, best_of
-from genret.pipeline.finding import Found, padded
+from genret.pipeline.finding import Found
 from genret.pipeline.options import Plan
 from genret.pipeline.shard import Listed, Shard
 from genret.search.beam import MARGIN, BeamSettings
-from genret.search.bits import Ints
+from genret.search.bits import Bools, Ints
 from genret.search.decoder import Decoder
 from genret.search.first import FirstBeam, Known, first_beam
-from genret.search.parts import Answer, Need, Part, PartBeam, Search, settle
+from genret.search.parts import PartBeam, Search, settle
 from genret.search.pruning import NEVER
 from genret.search.ranking import Floats
 
@@ -41,13 +41,22 @@ class Asked(NamedTuple):
 
 
 class _Best(NamedTuple):
-    """What a query has found so far."""
+    """What the queries have found so far."""
 
-    hits: tuple[Ints, Floats]
-    least: float
-    """The k-th score; -inf where there are fewer."""
-    bound: float
-    """Nothing else in the shards that were asked scores higher, or than their k-th hit."""
+    places: Ints
+    """(Q, k), -1 where there is no hit."""
+    scores: Floats
+    """(Q, k), -inf where there is no hit."""
+    bound: Floats
+    """(Q,) nothing else in the shards that were asked scores higher, or than their k-th hit."""
+
+    @classmethod
+    def nothing(cls, queries: int, k: int) -> _Best:
+        shape = queries, k
+        return cls(np.full(shape, -1), np.full(shape, NEVER, np.float32), np.full(queries, NEVER, np.float32))
+
+    def found(self, proven: Bools) -> Found:
+        return Found(self.places, self.scores, proven)
 
 
 class Gathering:
@@ -67,27 +76,29 @@ class Gathering:
         first = first_beam(self._decoder(), self.known, settings.beam_width)
         self._bests = first.bests
         if settings.max_per_prefix is not None:
-            answers = self._alone(settings, first.bests)
+            found = self._alone(settings, first.bests)
         else:
-            answers = self._together(settings, first)
-            if settings.exact and not all(answer.proven for answer in answers):
-                answers = self._exact(settings, first.bests, answers)
-        found = padded([(answer.places, answer.scores) for answer in answers], settings.k)
+            found = self._together(settings, first)
+            if settings.exact and not found.certified.all():
+                found = self._exact(settings, first.bests, found)
         self._least = found.scores[:, -1]
-        return found._replace(certified=np.array([answer.proven for answer in answers], np.bool_))
+        return found
 
     def words(self, k: int, bounds: Floats) -> Found:
         """The k products of highest BM25 score; nothing in a shard scores higher than its (Q, S) `bounds`."""
         bests = self._open(np.where(self.known.some, bounds, np.float32(NEVER)))
-        found = self._promising(bests, k, lambda shard, texts, some: shard.words(texts, self._where, k))
-        return padded([one.hits for one in found], k)
+        found = self._promising(bests, k, lambda shard, texts, rows: shard.words(texts, self._where, k))
+        return found.found(np.zeros(len(bests), np.bool_))
 
     def neighbours(self, vectors: Floats, k: int) -> Found:
         """The k products whose embeddings have the highest inner product with (Q, D) vectors."""
-        rows = list(range(len(self.texts)))
-        lists = self.crew.ask(self._all(lambda shard: shard.neighbours(vectors, self._where, k)))
+        some = np.flatnonzero(self.known.some).tolist()
+        every = np.arange(len(self.texts))
+        calls = {number: lambda shard: shard.neighbours(vectors, self._where, k) for number in some}
+        lists = self.crew.ask({number: call for number, call in calls.items() if number not in self.down})
         self.asked[:, list(lists)] = True
-        return self.crew.merged(lists, dict.fromkeys(lists, rows), len(rows), k)
+        best = self._taken_in(_Best.nothing(len(every), k), {number: (every, one) for number, one in lists.items()})
+        return best.found(np.zeros(len(every), np.bool_))
 
     def missing(self, names: Sequence[str], plan: Plan) -> list[tuple[str, ...]]:
         """Query by query the names of the shards that are down and may hold what belongs into the answer."""
@@ -98,137 +109,125 @@ class Gathering:
                 lacking[:, number] &= self._bests[:, number] >= self._least
         return [tuple(names[number] for number in np.flatnonzero(row).tolist()) for row in lacking]
 
-    def _all(self, call: Callable[[Shard], Listed]) -> dict[int, Callable[[Shard], Listed]]:
-        """The call for every shard that has an allowed product."""
-        some = np.flatnonzero(self.known.some).tolist()
-        return {number: call for number in some if number not in self.down}
-
     def _open(self, bests: Floats) -> Floats:
         """Bounds of the shards, with those that are down at -inf: they are not to be asked."""
         found = bests.copy()
         found[..., list(self.down)] = NEVER
         return found
 
-    def _together(self, settings: BeamSettings, first: FirstBeam) -> list[Answer]:
+    def _together(self, settings: BeamSettings, first: FirstBeam) -> Found:
         """The whole beam of each query, made of what shards tell."""
         search = Search(settings.k, settings.beam_width, self.crew.starts)
+        found = _Best.nothing(len(self.texts), settings.k).found(np.zeros(len(self.texts), np.bool_))
+        told = _Told({}, np.zeros(self.asked.shape, np.int64))
         bests = self._open(first.kept)
-        parts: list[dict[int, Part]] = [{} for _ in bests]
-        widths: list[dict[int, int]] = [{} for _ in bests]
-        answers: dict[int, Answer] = {}
-        need = {row: _few(range(len(best)), best) for row, best in enumerate(bests)}
-        while need:
-            for row, numbers in need.items():
-                for number in numbers:
-                    start = max(settings.beam_width + 1, int(ROOM * settings.beam_width))
-                    widths[row][number] = 2 * widths[row][number] if number in widths[row] else start
-            self._tell(need, widths, first.prefixes, settings.k, parts)
-            verdicts = {row: settle(parts[row], search, float(first.bound[row]), bests[row]) for row in need}
-            answers |= {row: one for row, one in verdicts.items() if isinstance(one, Answer)}
-            wanted = {row: one.parts for row, one in verdicts.items() if isinstance(one, Need)}
-            need = {row: _few(numbers, bests[row], parts[row]) for row, numbers in wanted.items()}
-        return [answers[row] for row in range(len(bests))]
-
-    def _tell(
-        self,
-        need: Mapping[int, Sequence[int]],
-        widths: Sequence[Mapping[int, int]],
-        prefixes: Ints,
-        k: int,
-        parts: Sequence[dict[int, Part]],
-    ) -> None:
-        """Ask the shards that queries need, and put what they tell into `parts`."""
-        groups: dict[int, dict[int, list[int]]] = {}  # shard -> width -> queries
-        for row, numbers in need.items():
-            for number in numbers:
-                self.asked[row, number] = True
-                groups.setdefault(number, {}).setdefault(widths[row][number], []).append(row)
-
-        def call(number: int) -> Callable[[Shard], list[tuple[list[int], PartBeam]]]:
-            some = [(rows, self.known.part(number, prefixes[rows]), width) for width, rows in groups[number].items()]
-            return lambda shard: [
-                (rows, shard.beam([self.texts[row] for row in rows], self._where, own, width, k))
-                for rows, own, width in some
-            ]
-
-        for number, told in self.crew.ask({number: call(number) for number in groups}).items():
-            for rows, beam in told:
-                for place, row in enumerate(rows):
-                    parts[row][number] = beam.of(place)
-
-    def _exact(self, settings: BeamSettings, bests: Floats, answers: Sequence[Answer]) -> list[Answer]:
-        """The answers, those that are not proven searched again for all that scores above their last hit."""
-        rows = [row for row, answer in enumerate(answers) if not answer.proven]
-        floors = {row: np.float32(_last(answers[row], settings.k) - MARGIN) for row in rows}
-        bests = self._open(bests)
-        wanted = {row: np.flatnonzero((bests[row] >= floors[row]) & (bests[row] > NEVER)).tolist() for row in rows}
-        lists, asked = self._list(
-            wanted,
-            lambda shard, texts, some: shard.above(
-                texts, self._where, np.array([floors[row] for row in some]), settings
-            ),
-        )
-        found = list(answers)
-        for row in rows:
-            parts = [(number, asked[number].index(row)) for number in wanted[row]]
-            again = [self._placed(number, lists[number], place) for number, place in parts]
-            best = best_of([(answers[row].places, answers[row].scores), *again], settings.k)
-            least = _last(Answer(*best, proven=False), settings.k)
-            bound = max((float(lists[number].bound[place]) for number, place in parts), default=NEVER)
-            found[row] = Answer(*best, proven=least >= float(floors[row]) and (bound == NEVER or least > bound))
+        need, rows = _few(bests), np.arange(len(bests))
+        while len(rows):
+            self._tell(need, first.prefixes, settings, told)
+            heard = told.widths[rows] > 0
+            told_nothing = np.where(heard, np.float32(NEVER), bests[rows])
+            verdict = settle(told.beams, rows, search, first.bound[rows], told_nothing)
+            done = ~verdict.need.any(1)
+            for mine, settled in zip(found[:3], verdict[:3], strict=True):
+                mine[rows[done]] = settled[done]
+            need = np.zeros(need.shape, np.bool_)
+            need[rows] = verdict.need & heard | _few(np.where(verdict.need, told_nothing, np.float32(NEVER)))
+            rows = rows[~done]
         return found
 
-    def _alone(self, settings: BeamSettings, bests: Floats) -> list[Answer]:
-        """The best of what the shards find each on its own, those asked that may hold one of them."""
-        found = self._promising(
-            self._open(bests), settings.k, lambda shard, texts, some: shard.alone(texts, self._where, settings)
-        )
-        return [Answer(*one.hits, proven=one.bound == NEVER or one.least > one.bound) for one in found]
+    def _tell(self, need: Bools, prefixes: Ints, settings: BeamSettings, told: _Told) -> None:
+        """Ask the shards that (Q, S) queries need, and put what they tell to what they `told` before."""
+        self.asked |= need
+        start = max(settings.beam_width + 1, int(ROOM * settings.beam_width))
+        told.widths[need] = np.maximum(start, 2 * told.widths[need])
+        groups: dict[int, list[tuple[Ints, int]]] = {}  # shard -> queries of one width
+        for number in np.flatnonzero(need.any(0)).tolist():
+            rows = np.flatnonzero(need[:, number])
+            widths = told.widths[rows, number]
+            groups[number] = [(rows[widths == width], width) for width in np.unique(widths).tolist()]
 
-    def _promising(self, bests: Floats, k: int, call: Callable[[Shard, list[str], list[int]], Listed]) -> list[_Best]:
+        def call(number: int) -> Callable[[Shard], list[tuple[Ints, PartBeam]]]:
+            some = [(rows, self.known.part(number, prefixes[rows]), width) for rows, width in groups[number]]
+            return lambda shard: [
+                (rows, shard.beam(self._texts(rows), self._where, own, width, settings.k)) for rows, own, width in some
+            ]
+
+        for number, beams in self.crew.ask({number: call(number) for number in groups}).items():
+            for rows, beam in beams:
+                before = told.beams.get(number) or PartBeam.silent(len(need), len(beam.scores))
+                told.beams[number] = before.with_rows(rows, beam)
+
+    def _exact(self, settings: BeamSettings, bests: Floats, found: Found) -> Found:
+        """The answers, those that are not proven searched again for all that scores above their last hit."""
+        bests, again = self._open(bests), ~found.certified
+        floors = (found.scores[:, -1].astype(np.float64) - MARGIN).astype(np.float32)
+        wanted = (bests >= floors[:, None]) & (bests > NEVER) & again[:, None]
+        lists = self._list(wanted, lambda shard, texts, rows: shard.above(texts, self._where, floors[rows], settings))
+        nothing = np.full(len(bests), NEVER, np.float32)
+        best = self._taken_in(_Best(found.positions, found.scores, nothing), lists)
+        least = best.scores[:, -1]
+        proven = found.certified | (least >= floors) & ((best.bound == NEVER) | (least > best.bound))
+        return best.found(proven)
+
+    def _alone(self, settings: BeamSettings, bests: Floats) -> Found:
+        """The best of what the shards find each on its own, those asked that may hold one of them."""
+        best = self._promising(
+            self._open(bests), settings.k, lambda shard, texts, rows: shard.alone(texts, self._where, settings)
+        )
+        return best.found((best.bound == NEVER) | (best.scores[:, -1] > best.bound))
+
+    def _promising(self, bests: Floats, k: int, call: Callable[[Shard, list[str], Ints], Listed]) -> _Best:
         """The best k of what the shards list that may hold one of them: those asked before, then a few at a time."""
-        best = [_Best((np.zeros(0, np.int64), np.zeros(0, np.float32)), NEVER, NEVER)] * len(bests)
-        rest = bests.copy()
-        need = {row: np.flatnonzero(asked & (rest[row] > NEVER)).tolist() for row, asked in enumerate(self.asked)}
-        need = {row: numbers or _few(range(len(rest[row])), rest[row]) for row, numbers in need.items()}
-        while need := {row: numbers for row, numbers in need.items() if numbers}:
-            told, asked = self._list(need, call)
-            for number, rows in asked.items():
-                for place, row in enumerate(rows):
-                    hits = best_of([best[row].hits, self._placed(number, told[number], place)], k)
-                    bound = max(best[row].bound, float(told[number].bound[place]))
-                    best[row] = _Best(hits, _last(Answer(*hits, proven=False), k), bound)
-                    rest[row, number] = NEVER
-            need = {row: _few(np.flatnonzero(rest[row] >= best[row].least).tolist(), rest[row]) for row in need}
+        best, rest = _Best.nothing(len(bests), k), bests.copy()
+        need = self.asked & (rest > NEVER)
+        need |= _few(rest) & ~need.any(1, keepdims=True)
+        while need.any():
+            best = self._taken_in(best, self._list(need, call))
+            rest[need] = NEVER
+            need = _few(np.where(rest >= best.scores[:, -1:], rest, np.float32(NEVER)))
         return best
 
-    def _list(
-        self, wanted: Mapping[int, Sequence[int]], call: Callable[[Shard, list[str], list[int]], Listed]
-    ) -> tuple[dict[int, Listed], dict[int, list[int]]]:
-        """What each shard lists for the queries that want it, and which these are."""
-        rows: dict[int, list[int]] = {}
-        for row, numbers in wanted.items():
-            for number in numbers:
-                self.asked[row, number] = True
-                rows.setdefault(number, []).append(row)
+    def _list(self, wanted: Bools, call: Callable[[Shard, list[str], Ints], Listed]) -> dict[int, tuple[Ints, Listed]]:
+        """For which of the (Q, S) queries that want it each shard lists something, and what."""
+        self.asked |= wanted
+        rows = {number: np.flatnonzero(wanted[:, number]) for number in np.flatnonzero(wanted.any(0)).tolist()}
 
-        def bound(some: list[int]) -> Callable[[Shard], Listed]:
-            return lambda shard: call(shard, [self.texts[row] for row in some], some)
+        def bound(some: Ints) -> Callable[[Shard], Listed]:
+            return lambda shard: call(shard, self._texts(some), some)
 
-        return self.crew.ask({number: bound(some) for number, some in rows.items()}), rows
+        lists = self.crew.ask({number: bound(some) for number, some in rows.items()})
+        return {number: (some, lists[number]) for number, some in rows.items()}
 
-    def _placed(self, number: int, listed: Listed, row: int) -> tuple[Ints, Floats]:
-        some = listed.positions[row] >= 0
-        return listed.positions[row][some] + self.crew.starts[number], listed.scores[row][some]
+    def _taken_in(self, best: _Best, lists: Mapping[int, tuple[Ints, Listed]]) -> _Best:
+        """The best of what was found and of what shards list for some (q,) of the queries."""
+        places, scores, bound = [best.places], [best.scores], best.bound.copy()
+        for number in sorted(lists):
+            rows, listed = lists[number]
+            shape = len(bound), listed.positions.shape[1]
+            places.append(np.full(shape, -1))
+            scores.append(np.full(shape, NEVER, np.float32))
+            places[-1][rows] = np.where(listed.positions < 0, -1, listed.positions + self.crew.starts[number])
+            scores[-1][rows] = listed.scores
+            bound[rows] = np.maximum(bound[rows], listed.bound)
+        k = best.places.shape[1]
+        return _Best(*best_of(np.concatenate(places, axis=1), np.concatenate(scores, axis=1), k), bound)
+
+    def _texts(self, rows: Ints) -> list[str]:
+        return [self.texts[row] for row in rows]
 
 
-def _few(numbers: Sequence[int], bests: Floats, again: Container[int] = ()) -> list[int]:
-    """Of the shards that a query needs those to ask next: the most promising, and all that are asked `again`."""
-    new = [number for number in numbers if number not in again and bests[number] > NEVER]
-    first = sorted(new, key=lambda number: -float(bests[number]))[:AT_ONCE]
-    return [*(number for number in numbers if number in again), *first]
+class _Told(NamedTuple):
+    """What shards told of their beams."""
+
+    beams: dict[int, PartBeam]
+    """Of all queries, by the number of the shard."""
+    widths: Ints
+    """(Q, S) how wide each beam is; 0 where none was told."""
 
 
-def _last(answer: Answer, k: int) -> float:
-    """The k-th score; -inf where there are fewer."""
-    return float(answer.scores[k - 1]) if len(answer.scores) == k else NEVER
+def _few(bests: Floats) -> Bools:
+    """(Q, S) the shards to ask next: the most promising, of those whose best is above -inf."""
+    order = np.argsort(-bests, axis=1, kind="stable")[:, :AT_ONCE]
+    few = np.zeros(bests.shape, np.bool_)
+    np.put_along_axis(few, order, True, 1)
+    return few & (bests > NEVER)

@@ -268,15 +268,12 @@ class Retriever(Searcher):
             batch = queries[start : start + step]
             read = [index.text.speller.read(text) if options.spell else Spelling(text, ()) for text in batch]
             found = self._found([spelling.text for spelling in read], index, plan, allowed)
-            results = _typed(batch, read, top(found, plan.k, plan.cap, index.trie.id_of), index)
-            least = options.min_confidence
-            yield from results if least is None else self._confident(results, index, least)
-
-    def _confident(self, results: Iterator[SearchResult], index: Snapshot, least: float) -> Iterator[SearchResult]:
-        """The results without hits of less confidence, the others with theirs."""
-        for result in results:
-            given = features(result, self.embedder, index)
-            yield confident(result, self.calibration.confidence(given), least)
+            found = top(found, plan.k, plan.cap, index.trie.id_of)
+            results = _typed(batch, read, found, index)
+            if options.min_confidence is not None:
+                given = features([spelling.text for spelling in read], found.positions, self.embedder, index)
+                results = confident(results, self.calibration.confidence(given), options.min_confidence)
+            yield from results
 
     def _found(self, texts: Sequence[str], index: Snapshot, plan: Plan, allowed: Allowed | None) -> Found:
         """What the plan's searches find, in one list."""
@@ -295,7 +292,7 @@ class Retriever(Searcher):
                 own = reordered(own, vectors, plan.cosine or 0.0, index)
             if plan.lexical is None:
                 return own
-            return fused(own, by_words(texts, plan.beam.k, index, allowed), texts, vectors, plan.lexical, index)
+            return fused(own, texts, vectors, plan.lexical, index, allowed)
 
 
 def _typed(queries: Sequence[str], read: Sequence[Spelling], found: Found, index: Snapshot) -> Iterator[SearchResult]:

@@ -19,7 +19,7 @@ from genret.index.filter_text import as_condition
 from genret.index.filters import Condition
 from genret.index.lexical import Ceilings
 from genret.index.snapshot import Snapshot
-from genret.pipeline.finding import Found, Weights, by_neighbours, by_words
+from genret.pipeline.finding import Found, Weights, by_neighbours, by_words, weights_of
 from genret.pipeline.retriever import Retriever
 from genret.search.beam import BeamSettings, beam_search, search_above
 from genret.search.bits import Ints
@@ -88,8 +88,8 @@ class Shard(Protocol):
         """By the inner product of embeddings with (Q, D) vectors."""
         ...
 
-    def weights(self, texts: Sequence[str], vectors: Floats, positions: Sequence[Ints]) -> Weights:
-        """What some positions weigh, query by query."""
+    def weights(self, texts: Sequence[str], vectors: Floats, positions: Ints) -> Weights:
+        """What (Q, n) positions weigh; -1 is none."""
         ...
 
     def products(self, positions: Ints) -> tuple[list[Product], Ints]:
@@ -160,12 +160,8 @@ class LocalShard:
     def neighbours(self, vectors: Floats, where: str | None, k: int) -> Listed:
         return _listed(by_neighbours(vectors, k, self._index, self._allowed(where)))
 
-    def weights(self, texts: Sequence[str], vectors: Floats, positions: Sequence[Ints]) -> Weights:
-        if self._index.embeddings is None:
-            raise GenretError("this index holds no embeddings to order products by; build it again with the run's own")
-        lexical, rows = self._index.text.lexical, list(zip(texts, vectors, positions, strict=True))
-        cosines = [np.asarray(self._index.embeddings[some], np.float32) @ vector for _, vector, some in rows]
-        return Weights(cosines, [lexical.scores(lexical.words(text))[some] for text, _, some in rows])
+    def weights(self, texts: Sequence[str], vectors: Floats, positions: Ints) -> Weights:
+        return weights_of(texts, vectors, positions, self._index)
 
     def products(self, positions: Ints) -> tuple[list[Product], Ints]:
         return self._index.products(positions), self._index.trie.id_of(positions)

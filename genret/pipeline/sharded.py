@@ -26,7 +26,7 @@ from genret.index.spelling import Spelling
 from genret.pipeline.ceilings import WordBounds
 from genret.pipeline.confidence import confident, features_of
 from genret.pipeline.crew import Crew, Lost, Share
-from genret.pipeline.finding import Found, by_cosine, fused_by, in_either, top
+from genret.pipeline.finding import Found, by_cosine, fused_by, top
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.gathering import Asked, Gathering
 from genret.pipeline.options import Plan, SearchOptions
@@ -35,6 +35,7 @@ from genret.pipeline.searcher import Searcher
 from genret.pipeline.shard import Codes, Encoded, LocalShard, Shard
 from genret.search.bits import Ints
 from genret.search.first import Known, first_levels
+from genret.search.fusion import union
 from genret.search.ranking import Floats
 
 WhenDown: TypeAlias = Literal["error", "partial"]
@@ -141,7 +142,7 @@ class ShardedRetriever(Searcher):
                 found = top(found, plan.k, plan.cap, lambda places: self.crew.products(places)[1])
                 missing = gathering.missing([one.name for one in self.about.shards], plan)
                 results = self._typed(batch, read, found, missing)
-                return results if least is None else self._confident(results, found, gathering, least)
+                return results if least is None else list(self._confident(results, found, gathering, least))
             except Lost as lost:
                 if self.when_down == "error" or lost.number in down:
                     raise lost.error from None
@@ -196,16 +197,12 @@ class ShardedRetriever(Searcher):
         if plan.by == "dense":
             own = gathering.neighbours(vectors, plan.beam.k)
         else:
-            places = [row[row >= 0] for row in own.positions]
-            cosines = np.full(own.positions.shape, -np.inf, np.float32)
-            for row, some in zip(cosines, self.crew.weights(gathering.texts, vectors, places).cosines, strict=True):
-                row[: len(some)] = some
-            own = by_cosine(own, cosines, plan.cosine or 0.0)
+            own = by_cosine(own, self.crew.weights(gathering.texts, vectors, own.positions).cosines, plan.cosine or 0.0)
         if plan.lexical is None:
             return own
         words = gathering.words(plan.beam.k, self._bounds(gathering))
-        weights = self.crew.weights(gathering.texts, vectors, in_either(own, words))
-        return fused_by(own, words, weights, np.ones(len(own.positions)).tolist(), plan.lexical)
+        weights = self.crew.weights(gathering.texts, vectors, union(own.positions, words.positions))
+        return fused_by(own, words, weights, np.ones(len(own.positions)), plan.lexical)
 
     def _bounds(self, gathering: Gathering) -> Floats:
         """(Q, S) the most that any product of each shard can score by BM25."""
@@ -216,7 +213,7 @@ class ShardedRetriever(Searcher):
             bounds = WordBounds(told, len(numbers))
             self._word_bounds = None if gathering.down else bounds  # of one that is down: once it answers
         split = self.head.index.snapshot().text.lexical.words
-        return np.stack([bounds.of(split(text), gathering.known) for text in gathering.texts])
+        return bounds.of([split(text) for text in gathering.texts], gathering.known)
 
     def _note(self, gathering: Gathering) -> None:
         with self._lock:
@@ -241,16 +238,11 @@ class ShardedRetriever(Searcher):
 
     def _confident(
         self, results: Sequence[SearchResult], found: Found, gathering: Gathering, least: float
-    ) -> list[SearchResult]:
+    ) -> Iterator[SearchResult]:
         """The results without hits of less confidence, the others with theirs."""
         text, texts = self.head.index.snapshot().text, gathering.texts
-        places = [row[row >= 0] for row in found.positions]
-        weights = self.crew.weights(texts, self.head.embedder.encode(texts), places)
-        rated = []
-        for result, query, cosines, bm25 in zip(results, texts, *weights, strict=True):
-            given = features_of(query, text, cosines, bm25)
-            rated.append(confident(result, self.head.calibration.confidence(given), least))
-        return rated
+        weights = self.crew.weights(texts, self.head.embedder.encode(texts), found.positions)
+        return confident(results, self.head.calibration.confidence(features_of(texts, text, weights)), least)
 
 
 def load_head(about: Shards, device: str = "auto") -> Retriever:

@@ -14,20 +14,24 @@ Ids and numbers only. A part is a number from 0, in the order of its codes, so t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from genret.search.beam import BeamSettings, Bools, _advance, _Beam, _candidates, _Task
 from genret.search.decoder import Decoder
 from genret.search.first import first_levels, follow
 from genret.search.pruning import NEVER, keep_best
-from genret.search.ranking import Floats, Ints, product_span
+from genret.search.ranking import Floats, Ints, fill_places, product_span, ranges
 
 if TYPE_CHECKING:
     from genret.search.trie import Allowed, Trie
+
+Number = TypeVar("Number", np.int64, np.float32)
 
 
 class PartBeam(NamedTuple):
@@ -44,40 +48,36 @@ class PartBeam(NamedTuple):
     """(Q, levels) the best score that was not kept at each, -inf where all were."""
     counts: Ints
     """(Q, n) allowed products of each whole ID, at most k."""
-    positions: list[Ints]
-    """Of these, query by query, in the order of the rows."""
-
-    def of(self, query: int) -> Part:
-        """One query's."""
-        scores = [level[query] for level in self.scores]
-        parents = [level[query] for level in self.parents]
-        return Part(scores, parents, self.dropped[query], self.counts[query], self.positions[query])
-
-
-class Part(NamedTuple):
-    """What one part told of one query: `PartBeam` without the queries."""
-
-    scores: list[Floats]
-    parents: list[Ints]
-    dropped: Floats
-    counts: Ints
     positions: Ints
+    """(Q, m) of these, in the order of the rows, with -1 behind them."""
+
+    @classmethod
+    def silent(cls, queries: int, levels: int) -> PartBeam:
+        """Of queries that the part was not asked."""
+        scores, parents = np.zeros((queries, 0), np.float32), np.zeros((queries, 0), np.int64)
+        dropped = np.full((queries, levels), NEVER, np.float32)
+        return cls([scores] * levels, [parents] * levels, dropped, parents, parents)
+
+    def with_rows(self, rows: Ints, told: PartBeam) -> PartBeam:
+        """The same, of these (q,) queries what the part has `told` now."""
+        scores = [_replaced(old, rows, new, NEVER) for old, new in zip(self.scores, told.scores, strict=True)]
+        parents = [_replaced(old, rows, new, 0) for old, new in zip(self.parents, told.parents, strict=True)]
+        dropped, counts = self.dropped.copy(), _replaced(self.counts, rows, told.counts, 0)
+        dropped[rows] = told.dropped
+        return PartBeam(scores, parents, dropped, counts, _replaced(self.positions, rows, told.positions, -1))
 
 
-class Answer(NamedTuple):
-    """The top k of one query, best first."""
+class Settled(NamedTuple):
+    """What is known of Q queries."""
 
     places: Ints
-    """(k or fewer,) `starts` of the part, plus the position there."""
+    """(Q, k) the top k, best first: `starts` of the part, plus the position there; -1 behind them."""
     scores: Floats
-    proven: bool
-
-
-class Need(NamedTuple):
-    """What is still to be asked of one query."""
-
-    parts: list[int]
-    """Those that told nothing yet, and those that did and are to be asked for more."""
+    """(Q, k), -inf behind them."""
+    proven: Bools
+    """(Q,)"""
+    need: Bools
+    """(Q, P) the parts that are still to be asked, or to be asked for more; a query that has any has no answer yet."""
 
 
 class Search(NamedTuple):
@@ -111,127 +111,146 @@ def part_beam(
         scores.append(beam.scores)
         parents.append(above)
         dropped.append(kept)
-    counts, positions = _products(trie, beam.nodes, k, allowed)
-    return PartBeam(scores, parents, np.stack(dropped, 1), counts, positions)
+    return PartBeam(scores, parents, np.stack(dropped, 1), *_products(trie, beam.nodes, k, allowed))
 
 
-def _products(trie: Trie, nodes: Ints, k: int, allowed: Allowed | None) -> tuple[Ints, list[Ints]]:
-    """(Q, n) how many allowed products the IDs have, at most k, and query by query their positions."""
+def _products(trie: Trie, nodes: Ints, k: int, allowed: Allowed | None) -> tuple[Ints, Ints]:
+    """(Q, n) how many allowed products the IDs have, at most k, and (Q, m) their positions, with -1 behind them."""
     start, stop = product_span(trie, trie.levels, nodes, allowed)
     counts = np.minimum(stop - start, k)
-    positions = []
-    for first, count in zip(start, counts, strict=True):
-        ends = np.cumsum(count)
-        nth = np.arange(ends[-1] if len(ends) else 0) + np.repeat(first - ends + count, count)
-        positions.append(nth if allowed is None else allowed.nth(nth))
+    nth, _ = ranges(start.reshape(-1), counts.reshape(-1))
+    sizes = counts.sum(1)
+    positions = np.full((len(nodes), int(sizes.max(initial=0))), -1)
+    positions[np.arange(positions.shape[1]) < sizes[:, None]] = nth if allowed is None else allowed.nth(nth)
     return counts, positions
 
 
-def settle(parts: Mapping[int, Part], search: Search, bound: float, best: Floats) -> Answer | Need:
-    """The answer of the whole beam of one query, if what some parts told suffices for it.
+def _replaced(old: npt.NDArray[Number], rows: Ints, new: npt.NDArray[Number], fill: float) -> npt.NDArray[Number]:
+    """(Q, n) as wide as it takes to hold the (q, m) `new` rows instead of those of `old`."""
+    made = np.full((len(old), max(old.shape[1], new.shape[1])), fill, old.dtype)
+    made[:, : old.shape[1]] = old
+    made[rows] = fill
+    made[rows, : new.shape[1]] = new
+    return made
 
-    `bound` is the best prefix of the first levels that the whole beam does not keep, `best` (P,) the best of each
-    part's that it does (`FirstBeam`); -inf for parts that hold nothing, or shall not be asked.
+
+def settle(told: Mapping[int, PartBeam], rows: Ints, search: Search, bound: Floats, bests: Floats) -> Settled:
+    """The answers of the whole beam for (q,) of the queries, as far as what some parts told suffices for them.
+
+    `bound` (q,) is the best prefix of the first levels that the whole beam does not keep, `bests` (q, P) the best of
+    each part's that it does (`FirstBeam`); -inf for parts that hold nothing, were asked, or shall not be.
     """
-    asked = sorted(parts)
-    others = best.copy()
-    others[asked] = NEVER
-    whole = _joined([parts[one] for one in asked], search.starts[asked])
-    hits = _ranked(whole, whole.scores[-1] > NEVER, search.k)
-    least = _least(hits, search.k)
-    open_ = np.flatnonzero((others >= least) & (others > NEVER))
-    if len(open_):
-        return Need(open_.tolist())
-    bound = bound if len(whole.scores) > 1 else NEVER  # complete IDs are ranked among themselves
-    hidden = max(bound, float(whole.dropped[:, :-1].max(initial=NEVER)))
-    above = [int(((level >= least) & (level > NEVER)).sum()) for level in whole.scores[:-1]]
-    if (hidden == NEVER or hidden < least) and max(above, default=0) <= search.width:
-        return Answer(*hits, proven=True)
-    return _made_again(whole, asked, search, bound, others)
+    whole = _joined(told, rows, search.starts)
+    places, scores = _ranked(whole, whole.scores[-1] > NEVER, search.k)
+    least = scores[:, -1:]
+    need = (bests >= least) & (bests > NEVER)
+    if len(whole.scores) == 1:  # complete IDs are ranked among themselves
+        bound = np.full_like(bound, NEVER)
+    hidden = np.maximum(bound, whole.dropped[:, :, :-1].max((1, 2), initial=NEVER))[:, None]
+    proven = ((hidden == NEVER) | (hidden < least))[:, 0]
+    for level in whole.scores[:-1]:
+        proven &= ((level >= least) & (level > NEVER)).sum(1) <= search.width
+    unclear = np.flatnonzero(~proven & ~need.any(1))
+    if len(unclear):
+        again = _made_again(whole.of(unclear), sorted(told), search, bound[unclear], bests[unclear])
+        for mine, other in zip((places, scores, proven, need), again, strict=True):
+            mine[unclear] = other
+    return Settled(places, scores, proven, need)
 
 
 class _Joined(NamedTuple):
-    """The rows of several parts as those of one, with the products below the last level's as places."""
+    """The rows of several parts as those of one, part after part; one that holds nothing at the end of each level."""
 
     scores: list[Floats]
+    """(q, n) for each level."""
     parents: list[Ints]
+    """(q, n) for each level."""
     dropped: Floats
-    """(P, L) of the parts."""
+    """(q, P, levels) of the parts."""
     counts: Ints
+    """(q, n) of the last level's rows."""
+    first: Ints
+    """(q, n) where the products of each of these begin among `places`."""
     places: Ints
+    """(q, m)"""
+
+    def of(self, rows: Ints) -> _Joined:
+        scores, parents = [one[rows] for one in self.scores], [one[rows] for one in self.parents]
+        counts, first, places = self.counts[rows], self.first[rows], self.places[rows]
+        return _Joined(scores, parents, self.dropped[rows], counts, first, places)
 
 
-def _joined(parts: Sequence[Part], starts: Ints) -> _Joined:
-    levels = len(parts[0].scores) if parts else 1
+def _joined(told: Mapping[int, PartBeam], rows: Ints, starts: Ints) -> _Joined:
+    parts = [told[part] for part in sorted(told)] or [PartBeam.silent(int(rows.max()) + 1, 1)]
     scores, parents = [], []
-    offsets = np.zeros(len(parts), np.int64)  # of the rows of the level before
-    for level in range(levels):
-        scores.append(np.concatenate([part.scores[level] for part in parts] or [np.zeros(0, np.float32)]))
-        parents.append(
-            np.concatenate(
-                [part.parents[level] + offset for part, offset in zip(parts, offsets, strict=True)] or [_NONE]
-            )
-        )
-        sizes = np.array([len(part.scores[level]) for part in parts], np.int64)
-        offsets = np.cumsum(sizes) - sizes
-    places = [part.positions + start for part, start in zip(parts, starts, strict=True)]
-    dropped = np.array([part.dropped for part in parts], np.float32).reshape(len(parts), levels)
-    counts = np.concatenate([part.counts for part in parts] or [_NONE])
-    return _Joined(scores, parents, dropped, counts, np.concatenate(places or [_NONE]))
+    before = [0] * len(parts)  # where each part's rows begin at the level before
+    for level in range(len(parts[0].scores)):
+        scores.append(_beside([part.scores[level][rows] for part in parts], NEVER))
+        above = [part.parents[level][rows] + first for part, first in zip(parts, before, strict=True)]
+        parents.append(_beside(above, 0))
+        before = _begins(part.scores[level] for part in parts)
+    counts = [part.counts[rows] for part in parts]
+    begins = _begins(part.positions for part in parts)
+    first = [own.cumsum(1) - own + begin for own, begin in zip(counts, begins, strict=True)]
+    places = [part.positions[rows] + starts[number] for number, part in zip(sorted(told), parts, strict=False)]
+    dropped = np.stack([part.dropped[rows] for part in parts], 1)
+    return _Joined(scores, parents, dropped, _beside(counts, 0), _beside(first, 0), _beside(places or first, -1))
 
 
-_NONE = np.zeros(0, np.int64)
+def _beside(parts: Sequence[npt.NDArray[Number]], fill: float) -> npt.NDArray[Number]:
+    """(q, n + 1) the parts' columns, and one of `fill`."""
+    return np.concatenate([*parts, np.full((len(parts[0]), 1), fill, parts[0].dtype)], axis=1)
+
+
+def _begins(parts: Iterable[npt.NDArray[Any]]) -> list[int]:
+    """Where the columns of each part begin, put side by side."""
+    return list(accumulate((part.shape[1] for part in parts), initial=0))[:-1]
 
 
 def _ranked(whole: _Joined, rows: Bools, k: int) -> tuple[Ints, Floats]:
-    """Places and scores of the best k products below these rows of the last level."""
-    starts = np.cumsum(whole.counts) - whole.counts
-    chosen = np.flatnonzero(rows & (whole.counts > 0))
-    order = chosen[np.argsort(-whole.scores[-1][chosen], kind="stable")][:k]
-    counts = whole.counts[order]
-    ends = np.cumsum(counts)
-    nth = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts[order] - ends + counts, counts)
-    return whole.places[nth[:k]], np.repeat(whole.scores[-1][order], counts)[:k]
+    """(q, k) places and scores of the best products below these (q, n) rows of the last level."""
+    scores = np.where(rows & (whole.counts > 0), whole.scores[-1], np.float32(NEVER))
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    scores = np.take_along_axis(scores, order, 1)
+    row, offset = fill_places(np.where(scores > NEVER, np.take_along_axis(whole.counts, order, 1), 0), k)
+    hit = row >= 0
+    column = np.take_along_axis(order, row, 1)  # row -1 reads the last one, and is masked
+    nth = np.where(hit, np.take_along_axis(whole.first, column, 1) + offset, 0)
+    places = np.where(hit, np.take_along_axis(whole.places, nth, 1), -1)
+    return places, np.where(hit, np.take_along_axis(scores, row, 1), np.float32(NEVER))
 
 
-def _least(hits: tuple[Ints, Floats], k: int) -> float:
-    """The k-th hit's score; -inf where there are fewer."""
-    return float(hits[1][k - 1]) if len(hits[1]) == k else NEVER
-
-
-def _made_again(whole: _Joined, asked: Sequence[int], search: Search, bound: float, others: Floats) -> Answer | Need:
+def _made_again(whole: _Joined, parts: Sequence[int], search: Search, bound: Floats, others: Floats) -> Settled:
     """The whole beam, level by level, of what the parts kept."""
-    alive, last = whole.scores[0] > NEVER, len(whole.scores) - 1
-    for level in range(1, last + 1):
-        rows = np.flatnonzero(alive[whole.parents[level]] & (whole.scores[level] > NEVER))
-        order = rows[np.argsort(-whole.scores[level][rows], kind="stable")]
-        alive = np.zeros(len(whole.scores[level]), np.bool_)
-        alive[order[: search.width]] = True
-        if level == last:
-            hits = _ranked(whole, alive, search.k)
-            cut = following = _least(hits, search.k)
+    alive, width = whole.scores[0] > NEVER, search.width
+    need = np.zeros(others.shape, np.bool_)
+    for level in range(1, len(whole.scores)):
+        followed = np.take_along_axis(alive, whole.parents[level], 1)
+        reached = np.where(followed, whole.scores[level], np.float32(NEVER))
+        order = np.argsort(-reached, axis=1, kind="stable")
+        alive = np.zeros_like(followed)
+        np.put_along_axis(alive, order[:, :width], True, 1)
+        alive &= reached > NEVER
+        if level < len(whole.scores) - 1:
+            cut, following = (_nth(reached, order, n) for n in (width - 1, width))
+            bound = np.maximum(bound, following[:, 0])
         else:
-            cut, following = (_nth(whole.scores[level][order], n) for n in (search.width - 1, search.width))
-            bound = max(bound, following)
-        need = _unclear(whole.dropped[:, level], asked, others, cut, following)
-        if need:
-            return Need(need)
-    least = _least(hits, search.k)
-    return Answer(*hits, proven=bound == NEVER or least > bound)
+            places, scores = _ranked(whole, alive, search.k)
+            cut = following = scores[:, -1:]
+        dropped = whole.dropped[:, :, level]
+        unclear = _may_belong(others, cut, following)
+        unclear[:, parts] |= _may_belong(dropped, cut, following)
+        need |= unclear & ~need.any(1, keepdims=True)
+    return Settled(places, scores, (bound == NEVER) | (scores[:, -1] > bound), need)
 
 
-def _nth(scores: Floats, n: int) -> float:
-    return float(scores[n]) if n < len(scores) else NEVER
+def _nth(scores: Floats, order: Ints, n: int) -> Floats:
+    """(q, 1) the n-th of each row, from 0; -inf where there are fewer."""
+    if n < order.shape[1]:
+        return np.take_along_axis(scores, order[:, n : n + 1], 1)
+    return np.full((len(scores), 1), NEVER, np.float32)
 
 
-def _unclear(dropped: Floats, asked: Sequence[int], others: Floats, cut: float, following: float) -> list[int]:
-    """The parts that may hold a prefix which belongs into a level, or is the best of those that do not."""
-    again = [
-        part for part, lost in zip(asked, dropped, strict=True) if lost > NEVER and not _below(lost, cut, following)
-    ]
-    more = [int(part) for part in np.flatnonzero(others > NEVER) if not _below(float(others[part]), cut, following)]
-    return [*again, *more]
-
-
-def _below(score: float, cut: float, following: float) -> bool:
-    return score < cut and score <= following
+def _may_belong(best: Floats, cut: Floats, following: Floats) -> Bools:
+    """(q, P) whether a part may hold a prefix that belongs into a level, or is the best of those that do not."""
+    return (best > NEVER) & ~((best < cut) & (best <= following))

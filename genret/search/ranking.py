@@ -79,14 +79,14 @@ def rank_products(
         take, full = _within_cap(take, scores, groups, cap)
     some = np.argsort(take == 0, axis=1, kind="stable")[:, :k]  # the rows to show: each fills a place at least
     take, start, scores = take[query, some], start[query, some], scores[query, some]
-    row, offset = _fill_places(take, k)
+    row, offset = fill_places(take, k)
     hit = row >= 0
     nth = np.where(hit, start[query, row] + offset, 0)  # row -1 reads the last row, and is masked
     positions = nth if allowed is None else allowed.nth(nth.reshape(-1)).reshape(nth.shape)
     return Ranking(np.where(hit, positions, -1), np.where(hit, scores[query, row], np.float32(-np.inf)), full)
 
 
-def _fill_places(take: Ints, k: int) -> tuple[Ints, Ints]:
+def fill_places(take: Ints, k: int) -> tuple[Ints, Ints]:
     """(Q, k) the row that fills each place, -1 if none, and which of the row's products it is, from 0."""
     ends = np.cumsum(take, axis=1)  # row r fills the places ends[r] - take[r] up to ends[r]
     places, queries = np.arange(k), np.arange(len(take))[:, None]
@@ -129,11 +129,39 @@ def rank_in_group(scores: Floats, groups: Ints) -> Ints:
     return ranks
 
 
-def best_rows(scores: Floats, k: int) -> Ints:
-    """The rows of the k highest of (N,) scores, best first, ties by row; none at -inf."""
-    kept = np.flatnonzero(scores >= np.partition(scores, -k)[-k]) if k < len(scores) else np.arange(len(scores))
-    kept = kept[scores[kept] > -np.inf]
-    return kept[np.argsort(-scores[kept], kind="stable")][:k].astype(np.int64)
+def best_columns(scores: Floats, k: int, above: float = -np.inf) -> tuple[Ints, Floats]:
+    """The columns of the k highest of each row of (Q, N) scores, and these: best first, ties by column.
+
+    (Q, k) both; a row that has fewer scores `above` ends in -1 and -inf.
+    """
+    count, size = scores.shape
+    kept = scores > above
+    if above == -np.inf and k < size:  # most are
+        kept &= scores >= np.partition(scores, size - k, axis=1)[:, size - k, None]
+    cells = np.flatnonzero(kept)
+    owners, columns = np.divmod(cells, size)
+    worth = scores.reshape(-1)[cells]
+    table, places = _in_rows(worth, owners, count, k)
+    if table.shape[1] > k:
+        some = worth >= np.partition(table, -k, axis=1)[:, -k][owners]
+        owners, columns, worth = owners[some], columns[some], worth[some]
+        table, places = _in_rows(worth, owners, count, k)  # still wider where scores tie
+    found = np.full(table.shape, -1)
+    found.reshape(-1)[places] = columns
+    order = np.argsort(-table, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(found, order, 1), np.take_along_axis(table, order, 1)
+
+
+def _in_rows(worth: Floats, owners: Ints, count: int, width: int) -> tuple[Floats, Ints]:
+    """(count, M) the scores of each owner side by side, -inf behind them, and (n,) the cells where they went.
+
+    `owners` (n,) are ascending; M is at least `width`.
+    """
+    sizes = np.bincount(owners, minlength=count)
+    table = np.full((count, max(width, int(sizes.max(initial=0)))), -np.inf, np.float32)
+    places = owners * table.shape[1] + np.arange(len(owners)) - (np.cumsum(sizes) - sizes)[owners]
+    table.reshape(-1)[places] = worth
+    return table, places
 
 
 def ranges(first: Ints, count: Ints) -> tuple[Ints, Ints]:

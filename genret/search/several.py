@@ -117,9 +117,11 @@ def best_of_each(scores: Floats, owners: Ints, count: int, width: int) -> tuple[
         ordered = np.partition(table, least, axis=1)  # at two places it takes six times as long
         bar, lost = ordered[:, least, None], ordered[:, :least].max(1)
     chosen = (table >= bar) & (table > NEVER)
-    for query in np.flatnonzero(chosen.sum(1) > width):  # more than one score stands at the bar
-        tied = np.flatnonzero(chosen[query] & (table[query] == bar[query]))
-        chosen[query, tied[width - int(chosen[query].sum()) :]] = False
+    over = np.flatnonzero(chosen.sum(1) > width)
+    if len(over):  # more than one score stands at the bar
+        tied = chosen[over] & (table[over] == bar[over])
+        room = width - chosen[over].sum(1) + tied.sum(1)
+        chosen[over] &= ~tied | (tied.cumsum(1) <= room[:, None])
     return np.flatnonzero(chosen.reshape(-1)[place]), lost
 
 

@@ -74,12 +74,12 @@ class RemoteShard:
         asked = packed(np.asarray(vectors, np.float32))
         return self._told(_listed, "neighbours", vectors=asked, where=where, k=k)
 
-    def weights(self, texts: Sequence[str], vectors: Floats, positions: Sequence[Ints]) -> Weights:
+    def weights(self, texts: Sequence[str], vectors: Floats, positions: Ints) -> Weights:
         def read(told: Any) -> Weights:
-            return Weights(_rows(told["cosines"], "float32"), _rows(told["bm25"], "float32"))
+            return Weights(*(unpacked(told[name], "float32", 2) for name in Weights._fields))
 
-        asked, places = packed(np.asarray(vectors, np.float32)), [packed(one) for one in positions]
-        return self._told(read, "weights", texts=list(texts), vectors=asked, positions=places)
+        asked = packed(np.asarray(vectors, np.float32))
+        return self._told(read, "weights", texts=list(texts), vectors=asked, positions=packed(positions))
 
     def products(self, positions: Ints) -> tuple[list[Product], Ints]:
         def read(told: Any) -> tuple[list[Product], Ints]:
@@ -145,15 +145,17 @@ def answered(shard: Shard, body: Mapping[str, Any]) -> dict[str, Any]:
         "beam": lambda: _beam_json(
             shard.beam(*_query(body), unpacked(body["prefixes"], "int64", 2), body["width"], body["k"])
         ),
-        "above": lambda: _listed_json(shard.above(*_query(body), unpacked(body["floors"], "float32", 1), _beam(body))),
-        "alone": lambda: _listed_json(shard.alone(*_query(body), _beam(body))),
+        "above": lambda: _arrays_json(shard.above(*_query(body), unpacked(body["floors"], "float32", 1), _beam(body))),
+        "alone": lambda: _arrays_json(shard.alone(*_query(body), _beam(body))),
         "ceilings": lambda: _ceilings_json(shard.ceilings()),
-        "words": lambda: _listed_json(shard.words(*_query(body), body["k"])),
-        "neighbours": lambda: _listed_json(
+        "words": lambda: _arrays_json(shard.words(*_query(body), body["k"])),
+        "neighbours": lambda: _arrays_json(
             shard.neighbours(unpacked(body["vectors"], "float32", 2), body["where"], body["k"])
         ),
-        "weights": lambda: _weights_json(
-            shard.weights(body["texts"], unpacked(body["vectors"], "float32", 2), _rows(body["positions"], "int64"))
+        "weights": lambda: _arrays_json(
+            shard.weights(
+                body["texts"], unpacked(body["vectors"], "float32", 2), unpacked(body["positions"], "int64", 2)
+            )
         ),
         "products": lambda: _products_json(*shard.products(unpacked(body["positions"], "int64", 1))),
     }
@@ -178,8 +180,8 @@ def _beam(body: Mapping[str, Any]) -> BeamSettings:
 def _part_beam(told: Any) -> PartBeam:
     scores = [unpacked(one, "float32", 2) for one in told["scores"]]
     parents = [unpacked(one, "int64", 2) for one in told["parents"]]
-    dropped, counts = unpacked(told["dropped"], "float32", 2), unpacked(told["counts"], "int64", 2)
-    return PartBeam(scores, parents, dropped, counts, _rows(told["positions"], "int64"))
+    counts, positions = (unpacked(told[name], "int64", 2) for name in ("counts", "positions"))
+    return PartBeam(scores, parents, unpacked(told["dropped"], "float32", 2), counts, positions)
 
 
 def _ceilings(told: Any) -> Ceilings:
@@ -200,7 +202,7 @@ def _beam_json(beam: PartBeam) -> dict[str, Any]:
         "parents": [packed(one) for one in beam.parents],
         "dropped": packed(beam.dropped),
         "counts": packed(beam.counts),
-        "positions": [packed(one) for one in beam.positions],
+        "positions": packed(beam.positions),
     }
 
 
@@ -213,8 +215,8 @@ def _ceilings_json(ceilings: Ceilings) -> dict[str, Any]:
     }
 
 
-def _listed_json(listed: Listed) -> dict[str, Any]:
-    return {name: packed(value) for name, value in listed._asdict().items()}
+def _arrays_json(told: Listed | Weights) -> dict[str, Any]:
+    return {name: packed(value) for name, value in told._asdict().items()}
 
 
 def _listed(told: Mapping[str, Any]) -> Listed:
@@ -222,16 +224,8 @@ def _listed(told: Mapping[str, Any]) -> Listed:
     return Listed(positions, scores, unpacked(told["bound"], "float32", 1))
 
 
-def _weights_json(weights: Weights) -> dict[str, Any]:
-    return {name: [packed(one) for one in rows] for name, rows in weights._asdict().items()}
-
-
 def _products_json(products: Sequence[Product], ids: Ints) -> dict[str, Any]:
     return {"products": [views.product_json(one) for one in products], "ids": packed(ids)}
-
-
-def _rows(told: Sequence[Any], kind: str) -> list[Any]:
-    return [unpacked(one, kind, 1) for one in told]
 
 
 def _said(answer: httpx.Response) -> str:

@@ -48,8 +48,8 @@ def test_no_allowed_product_scores_more_than_its_shard_is_said_to(cut: Cut, quer
     allowed = [~np.isin(own, list(barred)) for own in cut.prefixes]
     left = [np.unique(own[mask]) for own, mask in zip(cut.prefixes, allowed, strict=True)]
     known = Known.of(left, SIZES, np.minimum(np.arange(SIZES[0]), len(left) - 1))
-    for shard, mask, bound in zip(cut.shards, allowed, cut.bounds.of(query, known), strict=True):
-        most = shard.scores(query)[mask].max(initial=-np.inf)
+    for shard, mask, bound in zip(cut.shards, allowed, cut.bounds.of([query], known)[0], strict=True):
+        most = np.where(shard.scores([query])[0] > 0, shard.scores([query])[0], -np.inf)[mask].max(initial=-np.inf)
         assert most <= bound
         assert (most > -np.inf) == (bound > -np.inf), "and one without any of the words is ruled out"
 
@@ -59,14 +59,14 @@ def test_a_bound_of_one_word_is_its_best_score_and_nothing_bounds_who_is_silent(
     nothing = Lexical.build([], BM25Settings()).ceilings(prefixes[:0])
     bounds = WordBounds({0: shard.ceilings(prefixes), 2: nothing}, 3)
     known = Known.of([prefixes[:1], prefixes[:0], np.array([7])], SIZES, np.array([0, 1, 2, 2]))
-    (own, silent, empty) = bounds.of(["oat"], known)
-    assert own == np.float32(shard.scores(["oat"]).max() * (1 + 3 * 2.0**-23))
+    (own, silent, empty) = bounds.of([["oat"]], known)[0]
+    assert own == np.float32(shard.scores([["oat"]]).max() * (1 + 3 * 2.0**-23))
     assert (silent, empty) == (np.inf, -np.inf)
-    assert bounds.of(["oat", "milk"], known)[0] >= shard.scores(["oat", "milk"]).max()
+    assert bounds.of([["oat", "milk"]], known)[0, 0] >= shard.scores([["oat", "milk"]]).max()
 
 
 def test_words_of_products_that_share_no_prefix_are_not_added_up() -> None:
     shard = Lexical.build([["oat"], ["milk"]], BM25Settings(stem=False))
     apart, together = (WordBounds({0: shard.ceilings(np.array(own))}, 1) for own in ([0, 1], [0, 0]))
     known = Known.of([np.array([0, 1])], SIZES, np.zeros(4, np.int64))
-    assert apart.of(["oat", "milk"], known)[0] < 0.6 * together.of(["oat", "milk"], known)[0]
+    assert apart.of([["oat", "milk"]], known)[0, 0] < 0.6 * together.of([["oat", "milk"]], known)[0, 0]

@@ -58,7 +58,7 @@ class TableShard:
     def neighbours(self, vectors: Floats, where: str | None, k: int) -> Listed:
         raise NotImplementedError("no vectors here")
 
-    def weights(self, texts: Sequence[str], vectors: Floats, positions: Sequence[Ints]) -> Weights:
+    def weights(self, texts: Sequence[str], vectors: Floats, positions: Ints) -> Weights:
         raise NotImplementedError("no weights here")
 
     def products(self, positions: Ints) -> tuple[list[Product], Ints]:

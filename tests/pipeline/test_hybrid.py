@@ -39,7 +39,7 @@ def test_a_hybrid_list_fuses_what_each_search_thinks_of_every_product(retriever:
     vector = retriever.embedder.encode([query])[0]
     cosine = {one: float(snapshot.embeddings[snapshot.position(one)] @ vector) for one in own | bm25}  # type: ignore[index]
     beside = min(score - cosine[one] for one, score in own.items())
-    everything = snapshot.text.lexical.scores(snapshot.text.lexical.words(query))
+    everything = snapshot.text.lexical.scores([snapshot.text.lexical.words(query)])[0]
     first = scaled({one: own.get(one, cosine[one] + beside) for one in cosine}, list(own.values()))
     known = {one: float(everything[snapshot.position(one)]) for one in cosine}
     least = min(bm25.values())

@@ -206,7 +206,7 @@ CALLS: dict[str, Callable[[RemoteShard], object]] = {
     "ceilings": lambda shard: shard.ceilings(),
     "words": lambda shard: shard.words(["oat"], None, 5),
     "neighbours": lambda shard: shard.neighbours(np.zeros((1, 4), np.float32), None, 5),
-    "weights": lambda shard: shard.weights(["oat"], np.zeros((1, 4), np.float32), [np.zeros(1, np.int64)]),
+    "weights": lambda shard: shard.weights(["oat"], np.zeros((1, 4), np.float32), np.zeros((1, 1), np.int64)),
     "products": lambda shard: shard.products(np.zeros(1, np.int64)),
 }
 OTHER_FORMS: dict[str, dict[str, Any]] = {

@@ -8,8 +8,8 @@ from genret.data.records import Catalogue
 from genret.eval.runs import RankedList, ranked
 from genret.ground.errors import GenretError
 from genret.ground.types import Query
-from genret.index.lexical import BM25Settings, Lexical, product_words
-from genret.search.ranking import best_rows
+from genret.index.lexical import BM25Settings, Lexical, product_words, scores_by_words
+from genret.search.ranking import best_columns
 
 
 class BM25:
@@ -29,9 +29,10 @@ class BM25:
 
     def search(self, queries: Sequence[Query], k: int = 100) -> dict[str, RankedList]:
         """Up to k products per query, those that share at least one word with it."""
-        return {query.id: self._search(query.text, k) for query in queries}
-
-    def _search(self, text: str, k: int) -> RankedList:
-        scores = self._index.scores(self._index.words(text))
-        rows = best_rows(scores, k)
-        return ranked((self.product_ids[row] for row in rows), scores[rows].tolist())
+        found: dict[str, RankedList] = {}
+        for rows, scores in scores_by_words(self._index, [query.text for query in queries]):
+            positions, best = best_columns(scores, k, above=0)
+            for query, own, worth in zip(queries[rows], positions, best, strict=True):
+                some = own >= 0
+                found[query.id] = ranked((self.product_ids[row] for row in own[some]), worth[some].tolist())
+        return found
