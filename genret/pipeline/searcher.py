@@ -7,12 +7,30 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import overload
+from typing import TYPE_CHECKING, TypedDict, overload
 
 from genret.ground.types import SearchResult
 from genret.index.filters import Condition
 from genret.pipeline.arguments import Errors, check_queries
 from genret.pipeline.options import Finder, SearchOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+
+class Keywords(TypedDict, total=False):
+    """The options of `Searcher.search`, for type checkers; what each means and its default stand there."""
+
+    beam_width: int | None
+    exact: bool
+    where: Condition | str | None
+    max_per_prefix: int | None
+    rescore: bool | float
+    hybrid: bool | None
+    by: Finder
+    spell: bool
+    min_confidence: float | None
+    errors: Errors
 
 
 class Searcher(ABC):
@@ -20,38 +38,10 @@ class Searcher(ABC):
 
     @overload
     def search(  # type: ignore[overload-overlap]  # a string is a sequence of strings, and is not meant as one
-        self,
-        queries: str,
-        k: int = ...,
-        *,
-        beam_width: int | None = ...,
-        exact: bool = ...,
-        where: Condition | str | None = ...,
-        max_per_prefix: int | None = ...,
-        rescore: bool | float = ...,
-        hybrid: bool | None = ...,
-        by: Finder = ...,
-        spell: bool = ...,
-        min_confidence: float | None = ...,
-        errors: Errors = ...,
+        self, queries: str, k: int = ..., **options: Unpack[Keywords]
     ) -> SearchResult: ...
     @overload
-    def search(
-        self,
-        queries: Sequence[str],
-        k: int = ...,
-        *,
-        beam_width: int | None = ...,
-        exact: bool = ...,
-        where: Condition | str | None = ...,
-        max_per_prefix: int | None = ...,
-        rescore: bool | float = ...,
-        hybrid: bool | None = ...,
-        by: Finder = ...,
-        spell: bool = ...,
-        min_confidence: float | None = ...,
-        errors: Errors = ...,
-    ) -> list[SearchResult]: ...
+    def search(self, queries: Sequence[str], k: int = ..., **options: Unpack[Keywords]) -> list[SearchResult]: ...
     def search(
         self,
         queries: str | Sequence[str],
