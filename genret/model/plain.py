@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 from genret.ground.artifacts import read_json
 from genret.ground.errors import GenretError
 from genret.model.decoder import CodewordDecoder, DecoderShape, StepDecoder
+from genret.model.grown import GrownValues
 from genret.model.prefix import Prefixes
 from genret.model.query_encoder import QueryEncoder, TokenVectors
 from genret.model.several import SeveralQueries, begin_several
@@ -51,19 +52,20 @@ class Searched:
 
     @torch.inference_mode()
     def decoder_for(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, prefixes: Prefixes | None = None
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, prefixes: Prefixes | GrownValues | None = None
     ) -> StepDecoder:
         """The step function of a beam search over (Q, T) text tokens: a `genret.search.beam.Decoder`.
 
         `prefixes`: in place of the model's own table, where the catalogue has grown since training.
         """
+        prefixes = prefixes.whole if isinstance(prefixes, GrownValues) else prefixes
         encoded = self.encoder.encode(input_ids, attention_mask)
         states = encoded.last_hidden_state
         memory = [(key.contiguous(), value.contiguous()) for key, value in self.decoder.memory(states)]
         mask = memory_mask(states, attention_mask)
         return StepDecoder(self.decoder, memory, mask, self.decoder.asked(encoded.pooler_output, prefixes), prefixes)
 
-    def single_for(self, input_ids: Tensor, prefixes: Prefixes | None = None) -> SingleQuery | None:
+    def single_for(self, input_ids: Tensor, prefixes: Prefixes | GrownValues | None = None) -> SingleQuery | None:
         """The same for (1, T) text tokens of one query, a `genret.search.single.SingleDecoder`; faster.
 
         None where the model is not one for that, see `SingleModel.of`.
@@ -78,7 +80,7 @@ class Searched:
 
     @torch.inference_mode()
     def several_for(
-        self, input_ids: Tensor, attention_mask: Tensor, prefixes: Prefixes | None = None
+        self, input_ids: Tensor, attention_mask: Tensor, prefixes: Prefixes | GrownValues | None = None
     ) -> SeveralQueries | None:
         """The same for (Q, T) text tokens of several queries, a `genret.search.several.SeveralDecoder`."""
         single = self._laid_out(prefixes)
@@ -87,12 +89,13 @@ class Searched:
         query, states = self._read(single, input_ids, attention_mask)
         return None if query is None else begin_several(single, states, attention_mask, query)
 
-    def _laid_out(self, prefixes: Prefixes | None) -> SingleModel | None:
-        prefixes = prefixes or self.decoder.prefixes
+    def _laid_out(self, prefixes: Prefixes | GrownValues | None) -> SingleModel | None:
+        grown = prefixes if isinstance(prefixes, GrownValues) else None
+        own = prefixes.base if isinstance(prefixes, GrownValues) else prefixes or self.decoder.prefixes
         single = self._single  # read once: another thread may replace it
-        if single is None or not single.fits(self.decoder, prefixes):
-            self._single = single = SingleModel.of(self.decoder, prefixes, self.encoder)
-        return single
+        if single is None or not single.fits(self.decoder, own):
+            self._single = single = SingleModel.of(self.decoder, own, self.encoder)
+        return single if single is None or grown is None else single.over(grown)
 
     @torch.inference_mode()
     def _read(self, single: SingleModel, input_ids: Tensor, mask: Tensor | None) -> tuple[Tensor | None, Tensor | None]:

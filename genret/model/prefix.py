@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,21 +22,6 @@ from genret.search.bits import Ints
 from genret.search.trie import Trie
 
 UNKNOWN = -1
-
-
-class Union(NamedTuple):
-    """The IDs of prefixes together with others."""
-
-    trie: Trie
-    known: Ints
-    """(n,) the positions of those that the prefixes know, in their order."""
-
-    def places(self, depth: int) -> Tensor:
-        """(m,) of each known node of a depth, in order, its number among the nodes of both."""
-        nodes = self.known  # ascending
-        for level in range(self.trie.levels, depth - 1, -1):
-            nodes = self.trie.owner(level, nodes)
-        return torch.from_numpy(nodes[np.append(True, nodes[1:] != nodes[:-1])[: len(nodes)]])
 
 
 class Prefixes(nn.Module):
@@ -90,17 +74,17 @@ class Prefixes(nn.Module):
     def lay_out(self, trie: Trie) -> None:
         """Set the nodes to those of a trie, whose numbers this was made for."""
         for level, (codes, starts) in enumerate(zip(trie.codes, trie.starts, strict=False)):
-            parents = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-            self._keys(level).copy_(torch.from_numpy(parents * self.sizes[level] + codes))
-            self._starts(level).copy_(torch.from_numpy(starts.astype(np.int64)))
+            self.lay_out_level(level, codes.astype(np.int64), starts.astype(np.int64))
 
-    def with_others(self, codes: Tensor) -> Union:
-        """These IDs together with (n, L) others, none of them known."""
-        known = self.ids().cpu().numpy()
-        trie, order = Trie.build(np.concatenate([known, codes.cpu().numpy()]), self.sizes)
-        row = np.empty(len(order), np.int64)
-        row[order] = np.arange(len(order))  # the position of each row
-        return Union(trie, row[: len(known)])
+    def lay_out_level(self, level: int, codes: Ints, starts: Ints) -> None:
+        """Set the nodes of a level: (n,) the last code of each, and (parents + 1,) where the children of each begin."""
+        parents = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+        self._keys(level).copy_(torch.from_numpy(parents * self.sizes[level] + codes))
+        self._starts(level).copy_(torch.from_numpy(starts))
+
+    def with_others(self, codes: Tensor) -> Trie:
+        """The trie of these IDs together with (n, L) others."""
+        return Trie.build(torch.cat([self.ids(), codes]).cpu().numpy(), self.sizes).trie
 
     def ids(self, depth: int | None = None) -> Tensor:
         """(n, L) every ID that is known, in order; or (n, depth) every prefix of so many codes."""
@@ -185,11 +169,11 @@ class PrefixTable(Prefixes):
         codes = codes[~self.knows(codes)]
         if not len(codes):
             return self
-        union = self.with_others(codes)
+        trie = self.with_others(codes)
         width = next((own.get_parameter("weight").shape[1] for own in self.vectors.values()), 0)
-        counts = [union.trie.num_nodes(depth + 1) for depth in range(self.levels)]
+        counts = [trie.num_nodes(depth + 1) for depth in range(self.levels)]
         table = PrefixTable(self.sizes, counts, width, self.backoff)
-        table.lay_out(union.trie)
+        table.lay_out(trie)
         table.to(codes.device)
         place = torch.zeros(1, dtype=torch.int64, device=codes.device)  # of the old nodes among the new
         for level, size in enumerate(self.sizes):

@@ -73,8 +73,8 @@ class SeveralQueries:
             before = self._trail[-1] = self._trail[-1]._replace(kept=kept)
             owners, nodes = self._owners.take(kept), before.nodes.take(kept)
         own = self._model.levels[level]
-        counts = own.counts.take(nodes)
-        children, starts = ranges(own.starts.take(nodes), counts)
+        first, counts = own.children(nodes)
+        children, starts = ranges(first, counts)
         asked = Children(np.arange(len(nodes)).repeat(counts), own.codes.take(children), children)
         self._owners = owners.repeat(counts)
         self._trail.append(asked)
@@ -90,7 +90,7 @@ class SeveralQueries:
         values -= np.maximum.reduceat(values, starts).repeat(counts)
         whole = np.add.reduceat(np.exp(values), starts)
         np.log(whole, out=whole)
-        whole += own.rest.take(nodes)
+        whole += own.rest(nodes, counts)
         values -= whole.repeat(counts)
         return Scored(asked.rows, asked.codes, children, values)
 
@@ -107,7 +107,7 @@ class SeveralQueries:
 
     def _corrections(self, layers: SeveralLayers, level: int, owners: Ints, nodes: Ints) -> Floats:
         """(A, K) what the transformer adds to the logits after the rows that are alive."""
-        many = self._model.levels[level].many.take(nodes)
+        many = self._model.levels[level].many(nodes)
         chosen = many.nonzero()[0]
         if not len(chosen):  # and so at all further levels
             return np.zeros((0, 1), np.float32)

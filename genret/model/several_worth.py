@@ -13,10 +13,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from genret.model.prefix import products
 from genret.model.single_worth import Vectors
 from genret.model.values import REACH, best_of
-from genret.search.ranking import ranges
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
@@ -58,19 +56,13 @@ class SeveralWorth:
             mass.reshape(-1)[cells], values.reshape(-1)[cells] = seen, np.log(seen)
         self._values = [values]
         for level in range(vectors.coarse_level, 0, -1):
-            mass = np.add.reduceat(mass, vectors.starts[level][:-1], axis=1)
+            mass = np.add.reduceat(mass, vectors.first_children[level], axis=1)
             self._values.insert(0, np.log(mass))
 
     def _leaf_masses(self, level: int, nodes: Ints, owners: Ints) -> Floats:
         """(C,) exp(value) of nodes of a level by the leaves below them; `owners` (C,) ascending."""
-        vectors = self._vectors
-        first, stop = vectors.leaf_range(level, nodes)
-        counts = stop - first
-        leaves, starts = ranges(first, counts)
-        of_leaves = owners.repeat(counts)
-        ends = np.searchsorted(of_leaves, np.arange(len(self._query) + 1))
-        values = products(torch.from_numpy(ends), torch.from_numpy(leaves), self._query, vectors.leaves)
-        values += torch.from_numpy(vectors.leaf_bias.take(leaves))
-        values -= torch.from_numpy(self._shift.repeat(np.diff(ends)))
+        below = self._vectors.below(level, nodes)
+        values = self._vectors.scores_below_of(below, owners, self._query)
+        values -= torch.from_numpy(self._shift.take(owners).repeat(below.stop - below.first))
         masses: Floats = values.clamp_(-REACH, REACH).exp_().numpy()
-        return masses if len(leaves) == len(nodes) else np.add.reduceat(masses, starts)
+        return masses if len(masses) == len(nodes) else np.add.reduceat(masses, below.starts)

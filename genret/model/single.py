@@ -9,6 +9,7 @@ Letters: B rows, C children, T text length, D width of the query's embedding, K 
 
 from __future__ import annotations
 
+import copy
 import weakref
 from collections.abc import Sequence
 from functools import partial
@@ -21,9 +22,12 @@ import torch
 from torch import Tensor, nn
 
 from genret.model.decoder import CodewordDecoder
+from genret.model.grown import GrownValues
 from genret.model.prefix import Prefixes
 from genret.model.query_encoder import QueryEncoder
+from genret.model.single_grown import GrownLevel, GrownVectors
 from genret.model.single_layers import SingleLayers
+from genret.model.single_levels import AnyLevel, Level
 from genret.model.single_reads import Memory
 from genret.model.single_steps import SingleSteps
 from genret.model.single_text import SingleText
@@ -38,23 +42,6 @@ Floats = npt.NDArray[np.float32]
 _VERSION = attrgetter("_version")
 
 
-class _Level(NamedTuple):
-    """The known prefixes of one length, as children of those one shorter."""
-
-    codes: Ints
-    """(n,) the last code of each."""
-    starts: Ints
-    """(parents + 1,) where the children of each parent begin."""
-    counts: Ints
-    """(parents,) how many each has."""
-    rest: Floats
-    """(parents,) log(1 + what the codes without a prefix have of the probability beside 1 for those with one)."""
-    many: npt.NDArray[np.bool_]
-    """(parents,) whether several IDs lie below each."""
-    all_many: bool
-    """Whether that is so of all."""
-
-
 class SingleModel:
     """The weights of a decoder with prefix values, laid out for one query at a time. Safe to share between threads."""
 
@@ -65,7 +52,10 @@ class SingleModel:
         assert scale is not None, "and are scaled"
         starts = [prefixes.get_buffer(f"starts{level}").numpy() for level in range(prefixes.levels)]
         self.vectors = Vectors(prefixes, starts)
-        self.levels = [_level(prefixes, level, self.vectors) for level in range(prefixes.levels)]
+        levels = [Level(prefixes, level, self.vectors) for level in range(prefixes.levels)]
+        self.levels: Sequence[AnyLevel] = levels
+        self._own_levels = levels
+        self._grown: tuple[GrownValues, SingleModel] | None = None
         self.scale = float(scale.exp())
         self._compared: tuple[weakref.ref[Trie], bool] | None = None
         self._decoder, self._prefixes = decoder, prefixes
@@ -75,7 +65,7 @@ class SingleModel:
         self._laid_out = self._places(), self._versions()
         # An untrained correction is zero whatever the states are, so that these need not be found.
         self.layers = SingleLayers(decoder) if correction.weight.any() else None
-        self.steps = None if self.layers is None else SingleSteps(self.layers, _paths(self.levels))
+        self.steps = None if self.layers is None else SingleSteps(self.layers, _paths(levels))
         biases = [head.bias.detach().numpy() for head in decoder.heads if isinstance(head, nn.Linear)]
         self.biases = [bias if bias.any() else None for bias in biases]
 
@@ -96,6 +86,21 @@ class SingleModel:
             return None
         return cls(decoder, prefixes, None if encoder is None else SingleText.of(encoder))
 
+    def over(self, grown: GrownValues) -> SingleModel:
+        """The same with what came beside its prefixes."""
+        last = self._grown  # read once: another thread may replace it
+        if last is None or last[0] is not grown:
+            other = copy.copy(self)
+            other.vectors = vectors = GrownVectors(self.vectors, grown)
+            other.levels = [
+                GrownLevel(own, grown, level, vectors) if len(grown.came[level + 1]) else own
+                for level, own in enumerate(self.levels)
+            ]
+            other.steps = None if self.steps is None else self.steps.over(grown.came)
+            other._grown = None
+            self._grown = last = grown, other
+        return last[1]
+
     def fits(self, decoder: CodewordDecoder, prefixes: Prefixes | None) -> bool:
         """Whether this is of that decoder with those prefixes, as their weights are now."""
         same = decoder is self._decoder and prefixes is self._prefixes
@@ -111,9 +116,11 @@ class SingleModel:
 
     def numbers_as(self, trie: Trie) -> bool:
         """Whether the prefixes are the trie's and have its numbers; found out once per trie."""
+        if self._own_levels is not self.levels:  # what came is beside a generation, and a trie of both has pairs
+            return False
         last = self._compared  # read once: another thread may replace it
         if last is None or last[0]() is not trie:
-            same = trie.has_nodes([one.codes for one in self.levels], [one.starts for one in self.levels])
+            same = trie.has_nodes([one.codes for one in self._own_levels], [one.starts for one in self._own_levels])
             self._compared = last = weakref.ref(trie), same
         return last[1]
 
@@ -182,8 +189,8 @@ class SingleQuery:
         """All known children of the rows; see `genret.search.single.SingleDecoder`."""
         beams = self._beams = self._go_on(level, kept)
         own, nodes = self._model.levels[level], beams.nodes
-        counts = own.counts.take(nodes)
-        children, starts = ranges(own.starts.take(nodes), counts)
+        first, counts = own.children(nodes)
+        children, starts = ranges(first, counts)
         rows = np.arange(len(nodes)).repeat(counts)
         asked = Children(rows, own.codes.take(children), children)
         self._trail.append(asked)
@@ -191,7 +198,7 @@ class SingleQuery:
         scores -= np.maximum.reduceat(scores, starts).take(rows)
         whole = np.add.reduceat(np.exp(scores), starts)
         np.log(whole, out=whole)
-        whole += own.rest.take(nodes)
+        whole += own.rest(nodes, counts)
         scores -= whole.take(rows)
         return Scored(rows, asked.codes, children, scores)
 
@@ -210,7 +217,7 @@ class SingleQuery:
         own, place = model.levels[level], None
         alive = np.arange(len(nodes))
         if not own.all_many:
-            many = own.many.take(nodes)
+            many = own.many(nodes)
             alive = alive[many]
             place = np.add.accumulate(many, dtype=np.int64)
             place -= 1
@@ -231,7 +238,9 @@ class SingleQuery:
             return self._alive_values(level, asked)
         values = np.zeros(len(asked.rows), np.float32)
         if len(beams.alive):
-            some = self._model.levels[level].many.take(beams.nodes).take(asked.rows).nonzero()[0]
+            is_alive = np.zeros(len(beams.nodes), np.bool_)
+            is_alive[beams.alive] = True
+            some = is_alive.take(asked.rows).nonzero()[0]
             rows, codes, nodes = (one.take(some) for one in asked[:3])
             values[some] = self._alive_values(level, Children(place.take(rows), codes, nodes))
         return values
@@ -270,15 +279,7 @@ def _held(decoder: CodewordDecoder, prefixes: PrefixValues) -> list[Tensor]:
     return list({id(one): one for one in held}.values())
 
 
-def _level(prefixes: PrefixValues, level: int, vectors: Vectors) -> _Level:
-    keys, starts = prefixes.get_buffer(f"keys{level}").numpy(), vectors.starts[level]
-    part = prefixes.backoff * (np.diff(starts) < prefixes.sizes[level])
-    first, stop = vectors.leaf_range(level - 1, np.arange(len(starts) - 1))
-    many, rest = stop - first > 1, np.log1p(part).astype(np.float32)
-    return _Level(keys % prefixes.sizes[level], starts, np.diff(starts), rest, many, bool(many.all()))
-
-
-def _paths(levels: Sequence[_Level]) -> list[Ints]:
+def _paths(levels: Sequence[Level]) -> list[Ints]:
     """Of each length but the last, from none on, the (L, n) codes of the prefixes."""
     paths = [np.zeros((0, 1), np.int64)]
     for level in levels[:-1]:

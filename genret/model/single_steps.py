@@ -9,6 +9,7 @@ Letters: B beams, C children, T text length, L levels so far, d model width.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genret.model.grown_parts import Came
 from genret.model.single_layers import SingleLayers
 from genret.model.single_reads import Head, Memory, Reader, States, centred
 
@@ -23,6 +25,8 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 MOST_MADE = 1 << 16
 """Prefixes of one length of which what the first layer makes is kept, if there are no more."""
+SPARE = 1 << 15
+"""So many more that come later have a place there."""
 AT_ONCE = 256
 """How many more of these are found where one is not known yet: after some queries, all are."""
 
@@ -40,6 +44,13 @@ class SingleSteps:
         self._begins = np.cumsum([0, *(len(x) for x, _ in layers.inputs)])  # where each level's codes begin there
         self._asking = [torch.cat([x, projected[:, :width]], 1) for x, projected in layers.inputs]  # (K, 2d)
         self._made = [_Made(path, width) if path.shape[1] <= MOST_MADE else None for path in paths]
+        self._came: Sequence[Came] = [Came()] * len(paths)
+
+    def over(self, came: Sequence[Came]) -> SingleSteps:
+        """The same with prefixes that came, of each length; what is found of any is kept for all."""
+        grown = copy.copy(self)
+        grown._came = came
+        return grown
 
     def memory(self, states: Floats) -> list[Memory]:
         """(T, d_memory) the encoded query -> what each layer asks of it."""
@@ -71,12 +82,16 @@ class SingleSteps:
         made = self._made[level]
         if made is None:
             return self._look_back(path())
-        known = made.known.take(nodes)
+        rows = nodes if not len(self._came[level]) else made.rows(nodes, self._came[level])
+        if rows is None:
+            return self._look_back(path())
+        known = made.known.take(rows)
         if not known.all():
-            new = np.concatenate([nodes[~known], np.flatnonzero(~made.known)[:AT_ONCE]])
-            made.table[new], made.scale[new] = self._look_back(made.path[:, new])
+            more = np.flatnonzero(~made.known[: made.path.shape[1]])[:AT_ONCE]
+            new, codes = np.append(rows[~known], more), np.append(path()[:, ~known], made.path[:, more], 1)
+            made.table[new], made.scale[new] = self._look_back(codes)
             made.known[new] = True  # only now: another thread may look
-        return States(made.table.take(nodes, 0), made.scale.take(nodes))
+        return States(made.table.take(rows, 0), made.scale.take(rows))
 
     def _look_back(self, codes: Ints) -> States:
         """(L, B) codes of prefixes."""
@@ -96,7 +111,14 @@ class _Made:
     """What the first layer's self-attention makes of prefixes of one length, whatever the query is."""
 
     def __init__(self, path: Ints, width: int) -> None:
-        self.path, count = path, path.shape[1]
+        self.path, count = path, path.shape[1] + SPARE
         self.table = np.empty((count, width), np.float32)  # takes memory where it is filled
         self.scale = np.empty(count, np.float32)
         self.known = np.zeros(count, np.bool_)
+
+    def rows(self, nodes: Ints, came: Came) -> Ints | None:
+        """(B,) the rows of nodes some of which may have come; None where one has none."""
+        before, new = came.find(nodes)
+        rows = nodes - before
+        rows[new] = self.path.shape[1] + came.names.take(before[new])
+        return rows if rows.max() < len(self.known) else None

@@ -9,12 +9,14 @@ Letters: C children, D width of the query's embedding, n nodes of a level.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genret.model.prefix import products
 from genret.model.values import REACH, PrefixValues
 from genret.search.ranking import ranges
 
@@ -23,17 +25,41 @@ Floats = npt.NDArray[np.float32]
 LEAST, MOST = np.float32(-REACH), np.float32(REACH)
 
 
+class Taken(Protocol):
+    """Numbers by place, as an array or as `genret.model.single_grown` finds them."""
+
+    def take(self, places: Ints, /) -> Ints:
+        """(n,) places -> (n,) numbers."""
+        ...
+
+
+class Below(NamedTuple):
+    """The leaves below some nodes, node after node."""
+
+    first: Ints
+    """(n,) the first leaf below each."""
+    stop: Ints
+    """(n,) the first that is not."""
+    leaves: Ints
+    """(m,) all of them."""
+    starts: Ints
+    """(n,) where those of each node begin."""
+
+
 class Vectors:
     """The vectors of a model's prefixes."""
 
     def __init__(self, prefixes: PrefixValues, starts: Sequence[Ints]) -> None:
         """`starts`: per level, where the children of each node begin, closed by their total."""
-        self.coarse_level, self.look_below, self.starts = prefixes.coarse_level, prefixes.look_below, starts
+        self.coarse_level, self.look_below = prefixes.coarse_level, prefixes.look_below
+        self.starts: Sequence[Taken] = starts
         self.leaves, self.leaf_bias = prefixes.leaves.detach(), prefixes.leaf_bias.detach().numpy()
         self._coarse_bias, self._leaves = prefixes.coarse_bias.detach().numpy(), self.leaves.numpy()
         self._leaf_bias = self.leaf_bias if self.leaf_bias.any() else None  # 0 for IDs of one product each, untrained
         spread = prefixes.spread()
         self._spread = None if spread is None else spread.numpy()
+        self.first_children = [one[:-1] for one in starts[: self.coarse_level + 1]]
+        """Of each level down to the coarse one, where the children of each node begin."""
         self._by_dimension = np.ascontiguousarray(prefixes.coarse.detach().numpy().T)
         """(D, n): queries read the whole table, in half the time where each dimension is in one piece."""
 
@@ -62,15 +88,44 @@ class Vectors:
             first, stop = starts.take(first), starts.take(stop)
         return first, stop
 
-    def leaf_masses(self, leaves: Ints, query: Floats, shift: np.float32) -> Floats:
+    def below(self, level: int, nodes: Ints) -> Below:
+        """The leaves below (n,) nodes of a level."""
+        first, stop = self.leaf_range(level, nodes)
+        return Below(first, stop, *ranges(first, stop - first))
+
+    def leaf_masses(self, below: Below, query: Floats, shift: np.float32) -> Floats:
         """(n,) exp(value - shift) of some leaves."""
-        values: Floats = self._leaves.take(leaves, 0).dot(query)
-        if self._leaf_bias is not None:
-            values += self._leaf_bias.take(leaves)
+        values = self.scores_below(below, query)
         values -= shift
         np.maximum(values, LEAST, out=values)
         np.minimum(values, MOST, out=values)
         return np.exp(values, out=values)
+
+    def scores_below(self, below: Below, query: Floats) -> Floats:
+        """(m,) the values of leaves to a query."""
+        return self.leaf_scores(below.leaves, query)
+
+    def scores_below_of(self, below: Below, owners: Ints, queries: Tensor) -> Tensor:
+        """(m,) the values of leaves to the (Q, D) queries of the nodes that they are below, `owners` (n,) ascending."""
+        return self.leaf_scores_of(below.leaves, owners.repeat(below.stop - below.first), queries)
+
+    def leaf_scores(self, leaves: Ints, query: Floats) -> Floats:
+        """(m,) the values of leaves to a query."""
+        found: Floats = self._leaves.take(leaves, 0).dot(query)
+        if self._leaf_bias is not None:
+            found += self._leaf_bias.take(leaves)
+        return found
+
+    def leaf_scores_of(self, leaves: Ints, owners: Ints, queries: Tensor) -> Tensor:
+        """(m,) the values of (m,) leaves to the (Q, D) queries `owners` (m,), ascending."""
+        found = products_of(self.leaves, leaves, owners, queries)
+        return found.add_(torch.from_numpy(self.leaf_bias.take(leaves)))
+
+
+def products_of(table: Tensor, rows: Ints, owners: Ints, queries: Tensor) -> Tensor:
+    """(m,) the products of (m,) rows of a table (n, D) with the (Q, D) queries `owners` (m,), ascending."""
+    ends = torch.from_numpy(np.searchsorted(owners, np.arange(len(queries) + 1)))
+    return products(ends, torch.from_numpy(rows), queries, table)
 
 
 class Worth:
@@ -126,16 +181,15 @@ class Worth:
             mass[seen] = np.add.reduceat(self._leaves, starts)
         self._masses = [mass]
         for level in range(vectors.coarse_level, 0, -1):
-            self._masses.insert(0, np.add.reduceat(self._masses[0], vectors.starts[level][:-1]))
+            self._masses.insert(0, np.add.reduceat(self._masses[0], vectors.first_children[level]))
 
     def _look_below(self, level: int, nodes: Ints) -> tuple[Ints, Ints]:
         """(n,) where the leaves below each of these nodes begin here, and `offsets` of them."""
-        first, stop = self._vectors.leaf_range(level, nodes)
-        leaves, starts = ranges(first, stop - first)
-        starts += len(self._leaves)
-        masses = self._vectors.leaf_masses(leaves, self._query, self._shift)
+        below = self._vectors.below(level, nodes)
+        starts = below.starts + len(self._leaves)
+        masses = self._vectors.leaf_masses(below, self._query, self._shift)
         self._leaves = np.concatenate([self._leaves, masses]) if len(self._leaves) else masses
-        return starts, starts - first
+        return starts, starts - below.first
 
 
 def _best(scores: Floats, count: int) -> Ints:

@@ -72,9 +72,9 @@ class PrefixValues(Prefixes):
     @torch.no_grad()
     def start_from(self, codes: Tensor, vectors: Tensor) -> None:
         """Set the values of the prefixes from the (N, L) codes and (N, D) vectors of the products that filled them."""
-        for own, bias, depth in self._tables():
-            means, counts = _means(self.find(codes[:, :depth]), vectors, len(own))
-            own.copy_(means)
+        for own, bias, depth in self.tables():
+            found, counts = means(self.find(codes[:, :depth]), vectors, len(own))
+            own.copy_(found)
             bias.copy_(counts.log())
 
     def vectors_require_grad(self, learn: bool) -> None:
@@ -149,68 +149,7 @@ class PrefixValues(Prefixes):
         rest = torch.where(some, (part / (1 + part)).clamp_min(TINY).log(), 0.0)
         return torch.where(known, logits.log_softmax(1) - part.log1p(), others + rest)
 
-    @torch.no_grad()
-    def extended(self, codes: Tensor, vectors: Tensor | None, beside: tuple[Tensor, Tensor] | None) -> PrefixValues:
-        """These prefixes with those of n products that came after training, by their (n, L) codes and (n, D) vectors.
-
-        A new prefix has the vector and the weight that the dense start gives it, and what training has changed, on
-        average, about the known products `beside` it: the (m, L) codes and (m, D) vectors of some that share coarse
-        prefixes with the new ones. Where there are no vectors, a new ID has the mean of the known ones beside it.
-        Itself where all IDs are known.
-        """
-        new = ~self.knows(codes)
-        if not new.any():
-            return self
-        codes = codes[new]
-        changed: Tensor | float = 0.0
-        if vectors is None:
-            changed = self._near(codes, self.ids(), self._learnt(torch.arange(len(self.leaves))))
-        elif beside is not None and len(beside[0]):
-            leaf = self.find(beside[0])
-            counts = torch.bincount(leaf, minlength=len(self.leaves))[leaf].float()
-            before = torch.cat([beside[1].float(), counts.log()[:, None]], 1)
-            changed = self._near(codes, beside[0], self._learnt(leaf) - before)
-        start = torch.zeros(len(codes), self.leaves.shape[1] + 1, device=self.leaves.device)
-        if vectors is not None:
-            start[:, :-1] = vectors[new].float()
-        return self._grown(codes, start + changed)
-
-    def _learnt(self, leaves: Tensor) -> Tensor:
-        """(n, D + 1) the vectors and weights of some IDs."""
-        return torch.cat([self.leaves[leaves], self.leaf_bias[leaves, None]], 1)
-
-    def _grown(self, codes: Tensor, found: Tensor) -> PrefixValues:
-        """These with further IDs, (n, L) codes, none of them known, by the (n, D + 1) vectors and weights found."""
-        union, device = self.with_others(codes), self.leaves.device
-        counts = [union.trie.num_nodes(depth + 1) for depth in range(self.levels)]
-        grown = PrefixValues(self.sizes, counts, self.leaves.shape[1], self.backoff, self.look_below)
-        grown.lay_out(union.trie)
-        for level in range(self.levels):
-            grown._share(level).copy_(self._share(level))
-        grown.to(device)
-        for (own, bias, depth), (old, old_bias, _) in zip(grown._tables(), self._tables(), strict=True):
-            nodes, node = torch.unique(grown.find(codes[:, :depth]), return_inverse=True)
-            means, counted = _means(node, found, len(nodes))
-            own[nodes], bias[nodes] = means[:, :-1], counted.log() + means[:, -1]
-            place = union.places(depth).to(device)
-            own[place], bias[place] = old, old_bias
-        return grown.eval().requires_grad_(False)
-
-    def _near(self, codes: Tensor, others: Tensor, values: Tensor) -> Tensor:
-        """(n, d) for each of (n, L) codes the mean of the (m, d) values of those of (m, L) others that share its coarse
-        prefix; of all, where none does."""
-        depth = self.coarse_level + 1
-        if not depth:
-            return values.float().mean(0).expand(len(codes), -1)
-        prefixes = torch.zeros(len(codes) + len(others), dtype=torch.int64, device=codes.device)  # each as a number
-        for size, column in zip(self.sizes[:depth], torch.cat([codes, others]).T, strict=False):
-            prefixes = prefixes * size + column
-        groups, group = torch.unique(prefixes, return_inverse=True)
-        means, counts = _means(group[len(codes) :], values, len(groups))
-        own = group[: len(codes)]
-        return torch.where(counts[own, None] > 0, means[own], values.float().mean(0))
-
-    def _tables(self) -> list[tuple[nn.Parameter, nn.Parameter, int]]:
+    def tables(self) -> list[tuple[nn.Parameter, nn.Parameter, int]]:
         """Vectors, biases and depth of the coarse prefixes and of the IDs."""
         coarse = [(self.coarse, self.coarse_bias, self.coarse_level + 1)] if self.coarse_level >= 0 else []
         return [*coarse, (self.leaves, self.leaf_bias, self.levels)]
@@ -271,7 +210,7 @@ def best_of(scores: Tensor, count: int) -> Tensor:
     return scores.topk(count, sorted=False).indices.sort(1).values
 
 
-def _means(nodes: Tensor, vectors: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def means(nodes: Tensor, vectors: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """(count, D) the mean of the vectors of each node, and (count,) how many they are; nodes (N,), vectors (N, D)."""
     counts = torch.bincount(nodes, minlength=count).float()
     sums = torch.zeros(count, vectors.shape[1], device=vectors.device).index_add_(0, nodes, vectors.float())

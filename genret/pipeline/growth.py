@@ -3,69 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from genret.index.snapshot import Base, Delta, Snapshot
+from genret.model.grown import GrownValues
+from genret.model.newcomers import Newcomers, Stock
 from genret.model.prefix import Prefixes, PrefixTable
 from genret.model.values import PrefixValues
 
 Ints = npt.NDArray[np.int64]
 
 
-class _Part(NamedTuple):
-    """Products as the model needs them: (n, L) codes and, where the index holds embeddings, (n, D) vectors."""
-
-    codes: Tensor
-    vectors: Tensor | None
-
-
-class _Seen:
-    """What is known of one generation's products; the places of those that came are looked up once."""
-
-    def __init__(self, own: Prefixes, base: Base) -> None:
-        self.base, self._own = base, own
-        ids = base.trie.all_ids()
-        unknown = np.flatnonzero(~self._knows(ids))
-        if isinstance(own, PrefixTable):
-            self.of_base = _Part(torch.from_numpy(ids[unknown]), None)
-        else:
-            self.of_base = _products(base, *base.trie.product_range(base.trie.levels, unknown))
-        self._known = np.zeros(0, np.bool_)  # of each place
-
-    def of_delta(self, delta: Delta | None) -> _Part:
-        """The products that came whose IDs the model does not know."""
-        if delta is None:
-            return _Part(torch.zeros(0, self._own.levels, dtype=torch.int64), None)
-        last = int(delta.rows.max(initial=-1)) + 1
-        seen = self._known  # replaced whole: another thread may read it
-        if len(seen) < last:
-            fresh = np.flatnonzero(delta.rows >= len(seen))
-            seen = np.append(seen, np.zeros(last - len(seen), np.bool_))
-            seen[delta.rows[fresh]] = self._knows(delta.trie.id_of(fresh))
-            self._known = seen
-        unknown = np.flatnonzero(~seen[delta.rows])
-        codes = torch.from_numpy(delta.trie.id_of(unknown))
-        if delta.vectors is None or isinstance(self._own, PrefixTable):
-            return _Part(codes, None)
-        return _Part(codes, torch.from_numpy(np.asarray(delta.vectors[delta.rows[unknown]], np.float32)))
-
-    def _knows(self, codes: Ints) -> npt.NDArray[np.bool_]:
-        device = next(self._own.buffers()).device
-        return self._own.knows(torch.from_numpy(codes).to(device)).cpu().numpy()
-
-
 class _Last(NamedTuple):
     """What was grown last."""
 
-    seen: _Seen
+    base: Base
     delta: Delta | None
-    new: _Part
-    prefixes: Prefixes
+    prefixes: Prefixes | GrownValues
 
 
 class Growth:
@@ -73,67 +32,116 @@ class Growth:
 
     def __init__(self, own: Prefixes) -> None:
         self.own = own
+        self._grower = _ValueGrower(own) if isinstance(own, PrefixValues) else _TableGrower(own)
         self._last: _Last | None = None
+        self._lock = Lock()
 
-    def over(self, index: Snapshot) -> Prefixes:
+    def over(self, index: Snapshot) -> Prefixes | GrownValues:
         """The model's prefixes with those of products that came since; its own where nothing came."""
         last = self._last  # read once: another thread may replace it
-        if last is None or last.seen.base is not index.base:
-            seen = _Seen(self.own, index.base)
-        elif last.delta is index.delta:
-            return last.prefixes
-        else:
-            seen = last.seen
-        new = seen.of_delta(index.delta)
-        same = last is not None and last.seen is seen and _same(last.new, new)
-        prefixes = last.prefixes if last is not None and same else self._grown(index.base, [seen.of_base, new])
-        self._last = _Last(seen, index.delta, new, prefixes)
-        return prefixes
+        if last is None or last.base is not index.base or last.delta is not index.delta:
+            with self._lock:
+                self._last = last = _Last(index.base, index.delta, self._grower.grown(index))
+        return last.prefixes
 
-    @torch.no_grad()
-    def _grown(self, base: Base, parts: Sequence[_Part]) -> Prefixes:
-        """The prefixes with those of products whose IDs the model does not know."""
-        new = [part for part in parts if len(part.codes)]
-        if not new:
-            return self.own
-        device = next(self.own.buffers()).device
-        codes = torch.cat([part.codes for part in new]).to(device)
-        if isinstance(self.own, PrefixTable):
-            return self.own.extended(codes)
-        assert isinstance(self.own, PrefixValues)
-        vectors = [part.vectors for part in new if part.vectors is not None]
-        if len(vectors) < len(new):
-            return self.own.extended(codes, None, None)
-        return self.own.extended(codes, torch.cat(vectors).to(device), _beside(self.own, base, codes.cpu()))
+    def whole(self, index: Snapshot) -> Prefixes:
+        """The same, in one piece."""
+        return whole(self.over(index))
 
 
-def _same(one: _Part, other: _Part) -> bool:
-    """Whether two parts are of the same IDs and vectors."""
-    if not torch.equal(one.codes, other.codes):
-        return False
-    if one.vectors is None or other.vectors is None:
-        return one.vectors is other.vectors
-    return torch.equal(one.vectors, other.vectors)
+def whole(prefixes: Prefixes | GrownValues) -> Prefixes:
+    """In one piece, as what asks for all prefixes at once needs them."""
+    return prefixes.whole if isinstance(prefixes, GrownValues) else prefixes
 
 
-def _beside(own: PrefixValues, base: Base, codes: Tensor) -> tuple[Tensor, Tensor]:
-    """Codes and vectors of the base's products that share a coarse prefix with any of (n, L) codes, and are known."""
-    prefixes = torch.unique(codes[:, : own.coarse_level + 1], dim=0).numpy()
-    nodes = np.zeros(len(prefixes), np.int64)
-    for level in range(prefixes.shape[1]):
-        nodes = base.trie.child(level, nodes, prefixes[:, level])
-    part = _products(base, *base.trie.product_range(prefixes.shape[1], nodes[nodes >= 0]))
-    assert part.vectors is not None, "asked only where the index holds embeddings"
-    known = own.knows(part.codes.to(own.leaves.device)).cpu()
-    return part.codes[known].to(own.leaves.device), part.vectors[known].to(own.leaves.device)
+class _ValueGrower:
+    """Prefixes with values."""
+
+    def __init__(self, own: PrefixValues) -> None:
+        self._own = own
+        self._last: _Generation | None = None
+
+    def grown(self, index: Snapshot) -> Prefixes | GrownValues:
+        """Over an index."""
+        if self._last is None or self._last.base is not index.base:
+            self._last = _Generation(self._own, index.base)
+        return self._last.grown(index.delta)
 
 
-def _products(base: Base, start: Ints, stop: Ints) -> _Part:
-    """The base's products at the positions of some ranges."""
-    count = stop - start
-    ends = np.cumsum(count)
-    positions = np.arange(ends[-1] if len(ends) else 0) + np.repeat(start - ends + count, count)
-    codes = torch.from_numpy(base.trie.id_of(positions))
-    if base.embeddings is None:
-        return _Part(codes, None)
-    return _Part(codes, torch.from_numpy(np.asarray(base.embeddings[positions], np.float32)))
+class _Generation:
+    """Prefixes with values over a generation: its own in one piece, and what came since beside them."""
+
+    def __init__(self, own: PrefixValues, base: Base) -> None:
+        self.base, self._depth = base, own.coarse_level + 1
+        embeddings = base.embeddings
+        self._stock = Stock(base.trie, None if embeddings is None else embeddings.__getitem__)
+        self._newcomers = Newcomers(own, self._stock)
+        ids = base.trie.all_ids()
+        ids = ids[~self._newcomers.known(ids)]
+        known = GrownValues.of(own).with_values(self._newcomers.values(ids)).whole if len(ids) else own
+        self._delta: Delta | None = None  # what is grown
+        self._grown = GrownValues.of(known)
+
+    def grown(self, delta: Delta | None) -> Prefixes | GrownValues:
+        """With a delta; what differs from the last one is looked at."""
+        ids = np.unique(_differing(self._delta, delta), axis=0)
+        ids = ids[~self._newcomers.known(ids)]
+        if len(ids):
+            came = None if delta is None else _stock_of(delta)
+            stocks = [self._stock, *([] if came is None else [came])]
+            there = np.logical_or.reduce([stock.trie.find(ids) >= 0 for stock in stocks])
+            left, gone = ids[there], ids[~there]
+            if len(gone):
+                left = np.unique(np.concatenate([left, *self._beside(gone, stocks)]), axis=0)
+            self._grown = self._grown.without(gone).with_values(self._newcomers.values(left, came))
+        self._delta = delta
+        return self._grown.base if self._grown.is_empty else self._grown
+
+    def _beside(self, gone: Ints, stocks: Sequence[Stock]) -> list[Ints]:
+        """An ID or two still below each coarse prefix of those that are gone, if its value came: it changes too."""
+        prefixes = np.unique(gone[:, : self._depth], axis=0)
+        prefixes = prefixes[~self._newcomers.known(prefixes)]
+        found = []
+        for stock in stocks if len(prefixes) else []:
+            positions, owner = stock.below(prefixes)
+            found.append(stock.trie.id_of(positions[np.unique(owner.numpy(), return_index=True)[1]]))
+        return found
+
+
+class _TableGrower:
+    """Prefixes without values: a table, which is small beside a catalogue, is made anew where IDs come or go."""
+
+    def __init__(self, own: Prefixes) -> None:
+        assert isinstance(own, PrefixTable)
+        self._own = own
+        self._base: Base | None = None
+
+    def grown(self, index: Snapshot) -> Prefixes:
+        """Over an index; the last one, where it knows the same."""
+        if index.base is not self._base:
+            self._base, self._of_base = index.base, self._unknown(index.base.trie.all_ids())
+            self._last: tuple[Ints, Prefixes] | None = None
+        came = self._of_base[:0] if index.delta is None else self._unknown(index.delta.trie.all_ids())
+        if self._last is None or not np.array_equal(self._last[0], came):
+            self._last = came, self._own.extended(torch.from_numpy(np.concatenate([self._of_base, came])))
+        return self._last[1]
+
+    def _unknown(self, ids: Ints) -> Ints:
+        device = next(self._own.buffers()).device
+        return ids[~self._own.knows(torch.from_numpy(ids).to(device)).cpu().numpy()]
+
+
+def _differing(old: Delta | None, new: Delta | None) -> Ints:
+    """(n, L) the IDs of products that one has and the other has not."""
+    if old is None or new is None or old.text is not new.text:  # then a place means something else
+        every = [one.trie.all_ids() for one in (old, new) if one is not None]
+        return np.concatenate(every) if every else np.zeros((0, 1), np.int64)
+    here = np.zeros((2, int(max(old.rows.max(initial=0), new.rows.max(initial=0))) + 1), np.bool_)
+    here[0, old.rows], here[1, new.rows] = True, True
+    some = ((one.trie, np.flatnonzero(~other[one.rows])) for one, other in ((old, here[1]), (new, here[0])))
+    return np.concatenate([trie.id_of(positions) for trie, positions in some])
+
+
+def _stock_of(delta: Delta) -> Stock:
+    vectors, rows = delta.vectors, delta.rows
+    return Stock(delta.trie, None if vectors is None else lambda positions: vectors[rows[positions]])

@@ -22,6 +22,7 @@ from genret.index.filters import Condition
 from genret.index.index import Index
 from genret.index.snapshot import Base, Snapshot
 from genret.index.spelling import Spelling
+from genret.model.grown import GrownValues
 from genret.model.prefix import Prefixes
 from genret.model.text import text_tokens
 from genret.pipeline.arguments import check_queries, check_query
@@ -150,7 +151,7 @@ class Retriever(Searcher):
         with timed("encode"):
             return self.model.decoder_for(*tokens, prefixes)
 
-    def _prefixes(self, index: Snapshot) -> Prefixes | None:
+    def _prefixes(self, index: Snapshot) -> Prefixes | GrownValues | None:
         """What the model knows of prefixes, with those of products that came since; None where it knows none."""
         return None if self._growth is None else self._growth.over(index)
 

@@ -151,7 +151,7 @@ def _grown(own: Prefixes | None, index: Snapshot) -> Prefixes | None:
 
     A shard cannot find these by itself: what a prefix is worth is told beside all others.
     """
-    grown = own if own is None else Growth(own).over(index)
+    grown = own if own is None else Growth(own).whole(index)
     return None if grown is own else grown
 
 

@@ -104,14 +104,14 @@ def test_growing_with_the_index_change_by_change_is_growing_at_once(run_copy: Pa
             index.delete([new[1].id])
         if turn == 8:
             index.compact()
-        found, anew = growth.over(index.snapshot()), Growth(own).over(index.snapshot())
+        found, anew = growth.whole(index.snapshot()), Growth(own).whole(index.snapshot())
         assert found.state_dict().keys() == anew.state_dict().keys()
         for name, tensor in anew.state_dict().items():
             assert torch.equal(found.state_dict()[name], tensor), name
-        same = growth.over(index.snapshot())
-        assert same is found
+        assert growth.over(index.snapshot()) is growth.over(index.snapshot())
+    before = growth.over(index.snapshot())
     index.update([new[2]._replace(price=5.0)])
-    assert growth.over(index.snapshot()) is found, "a price is no matter"
+    assert growth.over(index.snapshot()) is before, "a price is no matter"
 
 
 @pytest.mark.parametrize("width", [0, 3])

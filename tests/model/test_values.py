@@ -11,8 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genret.model import values
+from genret.model.grown import GrownValues
+from genret.model.newcomers import Newcomers, Stock
 from genret.model.prefix import UNKNOWN
 from genret.model.values import PrefixValues, coarse_level, segment_sum
+from genret.search.trie import Trie
 
 WIDTH = 5
 catalogues = st.tuples(
@@ -35,6 +38,19 @@ def started(sizes: tuple[int, ...], codes: torch.Tensor, vectors: torch.Tensor, 
     made.fill(codes)
     made.start_from(codes, vectors)
     return made
+
+
+def stock(sizes: tuple[int, ...], codes: torch.Tensor, vectors: torch.Tensor | None) -> Stock:
+    """Products with these codes and vectors."""
+    trie, order = Trie.build(codes.numpy(), sizes)
+    return Stock(trie, None if vectors is None else lambda positions: vectors.numpy()[order[positions]])
+
+
+def extended(made: PrefixValues, base: Stock, delta: Stock) -> PrefixValues:
+    """With what a model does not know."""
+    newcomers, ids = Newcomers(made, base), delta.trie.all_ids()
+    ids = ids[~newcomers.known(ids)]
+    return GrownValues.of(made).with_values(newcomers.values(ids, delta)).whole
 
 
 def scores(made: PrefixValues, ids: torch.Tensor, query: torch.Tensor) -> torch.Tensor:
@@ -138,15 +154,16 @@ def test_new_ids_have_the_value_that_a_start_with_them_would_give(
     sizes, codes, vectors = catalogue(shape)
     _, new, new_vectors = catalogue((sizes, count, seed))
     made = started(sizes, codes, vectors)
-    grown = made.extended(new, new_vectors, (codes, vectors))
     unknown = ~made.knows(new)
+    if not unknown.any():
+        return
+    grown = extended(made, stock(sizes, codes, vectors), stock(sizes, new, new_vectors))
     both = started(sizes, torch.cat([codes, new[unknown]]), torch.cat([vectors, new_vectors[unknown]]))
     torch.testing.assert_close(grown.leaves, both.leaves)
     torch.testing.assert_close(grown.leaf_bias, both.leaf_bias)
     ids = grown.ids()
     query = torch.from_numpy(np.random.default_rng(2).normal(size=(2, WIDTH)).astype(np.float32))
     torch.testing.assert_close(scores(grown, ids, query), scores(both, ids, query), atol=1e-4, rtol=0)
-    assert made.extended(codes, vectors, None) is made
 
 
 def test_new_ids_carry_over_what_training_changed_beside_them() -> None:
@@ -156,15 +173,27 @@ def test_new_ids_carry_over_what_training_changed_beside_them() -> None:
         made.leaves[:2] += torch.arange(WIDTH)
         made.leaf_bias[:2] += 0.5
     new, vector = torch.tensor([[0, 0, 3], [1, 1, 3]]), torch.randn(2, WIDTH)
-    grown = made.extended(new, vector, (codes, vectors))
+    grown = extended(made, stock(sizes, codes, vectors), stock(sizes, new, vector))
     place = grown.find(new)
     torch.testing.assert_close(grown.leaves[place], vector + torch.stack([torch.arange(WIDTH), torch.zeros(WIDTH)]))
     torch.testing.assert_close(grown.leaf_bias[place], torch.tensor([0.5, 0.0]))
 
 
+def test_a_new_id_with_no_known_one_beside_it_is_changed_as_all_are_on_average() -> None:
+    sizes, codes, vectors = (2, 2, 4), torch.tensor([[0, 0, 1], [0, 0, 2], [1, 1, 0]]), torch.randn(3, WIDTH)
+    made = started(sizes, codes, vectors)
+    with torch.no_grad():
+        made.leaves += torch.arange(3.0)[:, None]
+    new, vector = torch.tensor([[1, 0, 0]]), torch.randn(1, WIDTH)
+    grown = extended(made, stock(sizes, codes, vectors), stock(sizes, new, vector))
+    torch.testing.assert_close(grown.leaves[grown.find(new)], vector + 1.0)
+    torch.testing.assert_close(grown.coarse[grown.find(new[:, :2])], vector + 1.0)
+
+
 def test_without_vectors_a_new_id_has_the_mean_of_those_beside_it() -> None:
     sizes, codes, vectors = (2, 2, 4), torch.tensor([[0, 0, 1], [0, 0, 2], [1, 1, 0]]), torch.randn(3, WIDTH)
-    grown = started(sizes, codes, vectors).extended(torch.tensor([[0, 0, 3]]), None, None)
+    made, new = started(sizes, codes, vectors), torch.tensor([[0, 0, 3]])
+    grown = extended(made, stock(sizes, codes, None), stock(sizes, new, None))
     torch.testing.assert_close(grown.leaves[grown.find(torch.tensor([[0, 0, 3]]))][0], vectors[:2].mean(0))
 
 
