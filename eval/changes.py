@@ -8,12 +8,14 @@
     first      the first search after 100,000 inserts and the second: in the process that made them, in one that had the
                index open, and in one that opens it; before all, in one that opens it without them
     follow     the first snapshot after another's change, with nothing else changed since the generation, and with 10 %
+    found      the first search of a loaded Retriever after another put one product, and the second; with a semantic ID
+               that the model knows, as it knows those of the index when it was built, and with a new one
     compact    a compaction, the first search after it, and that of another process that follows
     search     the same queries on an index with 10 % changed (a third each inserted, moved and deleted) and on one
                built anew with the same products, in turns; the ratio is the median over turns
 
-The model is drawn at random (see speed_systems.py): what a change costs does not depend on the weights. Every duration
-stands beside the processor time that this process spent, which company on the machine lengthens less.
+The models are drawn at random (see speed_systems.py): what a change costs does not depend on the weights. Every
+duration stands beside the processor time that this process spent, which company on the machine lengthens less.
 """
 
 from __future__ import annotations
@@ -28,20 +30,27 @@ from typing import Any, NamedTuple
 
 import click
 import numpy as np
+import numpy.typing as npt
 import torch
 from script import RESULTS, rows_table, run_script, write_results
 from speed_systems import SIZES, TEXT_TOKENS, Shape, make_model, skewed_codes
 
 from genret.data.records import Catalogue
+from genret.embed.subwords import train_text_tokenizer
+from genret.ground.errors import GenretError
 from genret.ground.types import Product
 from genret.index.build import Contents, build_index
 from genret.index.index import Index
 from genret.model.seq2seq import GenretForConditionalGeneration
+from genret.pipeline.retriever import Retriever
 from genret.search.beam import BeamSettings, beam_search
 
 WIDTH = 64
 """Of the embeddings."""
+PRICE = 1000
+"""Of the one product that is to be found."""
 Row = dict[str, Any]
+Ints = npt.NDArray[np.int64]
 
 
 class Took(NamedTuple):
@@ -167,6 +176,32 @@ def following(path: Path, turns: int) -> list[Row]:
     return rows
 
 
+def finding(path: Path, known: Ints, turns: int) -> list[Row]:
+    """The first search of a loaded Retriever after another put one product, and the second."""
+    texts = [product.title for product in products(0, 1000)]
+    model = make_model(Shape(d_model=WIDTH), known)
+    retriever = Retriever(model, train_text_tokenizer(texts, 1000, model.config.max_text_tokens), Index.open(path))
+    writer, stream, rng, rows = Index.open(path), Stream(500_000_000), np.random.default_rng(5), list[Row]()
+    for others in (0, len(known) // 10):
+        if others:
+            writer.insert(*stream.take(others))
+        for kind, codes in (("known", known), ("new", skewed_codes(len(known), 6))):
+            times = []
+            for code in codes[rng.integers(0, len(codes), turns + 1)]:
+                (product,), _, vector = stream.take(1)
+                writer.insert([product._replace(price=float(PRICE))], code[None], vector)
+                times.append([took(lambda: retriever.search(texts[:1], hybrid=False)) for _ in range(2)])
+                hits = retriever.search("title", 1, where=f"price = {PRICE}", hybrid=False).hits
+                if [hit.product.id for hit in hits] != [product.id]:
+                    raise GenretError(f"{product.id} was put, and is not found")
+                writer.update([product._replace(price=0.0)])
+            first, second = (Took(*np.median(one, 0).tolist()) for one in zip(*times[1:], strict=True))
+            extra = Took(first.wall - second.wall, first.cpu - second.cpu)
+            row = {"others": others, "id": kind}
+            rows.append({**row, **first.ms("first"), **second.ms("second"), **extra.ms("extra")})
+    return rows
+
+
 def compaction(path: Path, searcher: Searcher) -> Row:
     writer, follower = Index.open(path), Index.open(path)
     for index in (writer, follower):
@@ -212,6 +247,7 @@ def measure(root: Path, count: int, turns: int, seconds: float, inserts: int) ->
     build_index(Contents(Catalogue.from_products(products(0, count)), skewed_codes(count, 0), vectors), SIZES, path)
     searcher = Searcher(model, 1, 50)
     results["follow"] = following(path, turns)
+    results["found"] = finding(path, skewed_codes(count, 0), turns)
     results["compact"] = [compaction(path, searcher)]
     results["first"] = first_searches(path, searcher, inserts)
     index, stream = Index.open(path), Stream(400_000_000)
@@ -258,7 +294,7 @@ def main(count: int, inserts: int, turns: int, seconds: float, folder: Path | No
         f"Medians of {turns} turns; load averages {load} at the start.",
         "",
     ]
-    for name in ("disk", "puts", "first", "follow", "compact", "search"):
+    for name in ("disk", "puts", "first", "follow", "found", "compact", "search"):
         rows = results[name]
         lines += [f"## {name}", "", rows_table(rows), ""]
     write_results(out or RESULTS / "changes", "changes", results, "\n".join(lines))

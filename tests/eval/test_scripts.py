@@ -184,6 +184,29 @@ def test_live_changes_are_measured(tmp_path: Path) -> None:
     assert [row["batch"] for row in found["puts"]] == [1, 100, 1000, 10_000]
     assert all(row["put"] >= row["batch"] for row in found["puts"])
     assert all(row["ratio"] > 0 for row in found["search"])
+    assert [row["id"] for row in found["found"]] == ["known", "new"] * 2
+
+
+def test_a_product_that_another_process_put_is_found_when_its_following_is_timed() -> None:
+    code = """
+from pathlib import Path
+from tempfile import TemporaryDirectory
+import numpy as np
+import changes
+from genret.data.records import Catalogue
+from genret.index.build import Contents, build_index
+from speed_systems import SIZES, skewed_codes
+
+codes = skewed_codes(300, 0)
+with TemporaryDirectory() as folder:
+    path = Path(folder) / "index"
+    vectors = np.random.default_rng(0).standard_normal((300, changes.WIDTH)).astype(np.float32)
+    build_index(Contents(Catalogue.from_products(changes.products(0, 300)), codes, vectors), SIZES, path)
+    rows = changes.finding(path, codes, 1)
+assert [(row["others"], row["id"]) for row in rows] == [(n, kind) for n in (0, 30) for kind in ("known", "new")]
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT / "eval", check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_speed_benchmark_compares_like_with_like() -> None:
