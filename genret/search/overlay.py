@@ -65,11 +65,27 @@ class OverlayTrie(Trie):
 
     def children(self, level: int, nodes: Ints) -> Children:
         base, delta = self._split(level, nodes)
-        found = [self.base.children(level, base), self.delta.children(level, delta)]
+        own, came = self.base.children(level, base), self.delta.children(level, delta)
         size = self.codebook_sizes[level]
-        cells = np.unique(np.concatenate([one.rows * size + one.codes for one in found]))
-        rows, codes = cells // size, cells % size
-        return Children(rows, codes, self.child(level, nodes[rows], codes))
+        cells, others = own.rows * size + own.codes, came.rows * size + came.codes
+        place = cells.searchsorted(others)
+        both = np.append(cells, -1)[place] == others
+        also = np.full(len(cells), -1)  # of the base's children, their nodes in the delta
+        also[place[both]] = came.nodes[both]
+        new = np.flatnonzero(~both)
+        if not len(new):
+            return Children(own.rows, own.codes, self._join(level + 1, own.nodes, also))
+        slots = place[new] + np.arange(len(new))
+        kept = np.ones(len(cells) + len(new), np.bool_)
+        kept[slots] = False
+
+        def joined(base: Ints, delta: Ints | int) -> Ints:
+            found = np.empty(len(kept), np.int64)
+            found[kept], found[slots] = base, delta
+            return found
+
+        nodes = self._join(level + 1, joined(own.nodes, -1), joined(also, came.nodes[new]))
+        return Children(joined(own.rows, came.rows[new]), joined(own.codes, came.codes[new]), nodes)
 
     def product_range(self, level: int, nodes: Ints) -> tuple[Ints, Ints]:
         base, delta = self._split(level, nodes)
