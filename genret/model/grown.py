@@ -180,6 +180,12 @@ class GrownValues:
             own[table.at], bias[table.at] = found[:, :-1], found[:, -1]
         return grown.eval().requires_grad_(False)
 
+    def spread(self, base: Floats) -> Floats:
+        """(n,) `PrefixValues.spread` of all coarse prefixes, by that of the base's."""
+        found = np.insert(base, self.came[self._coarse].points, np.float32(0))
+        found[self.apart.at] = self.apart.values
+        return found
+
     def _below(self, level: int, codes: Ints, above: _At, came: Came) -> tuple[_At, Ints, Ints, Bools]:
         """Where (k,) codes lead from the prefixes above, in ID order, if `came` did; and of `came`, the keys of the k,
         their places, and whether they are there."""

@@ -131,7 +131,13 @@ class Placed:
         self.at, self.rows = at, rows
         self.new = came.find(at)[1]
         """(m,) whether the base lacks each."""
-        self._before = np.concatenate([[0], np.add.accumulate(self.new, dtype=np.int64)])
+        self.before = np.concatenate([[0], np.add.accumulate(self.new, dtype=np.int64)])
+        """(m + 1,) how many of those before each the base lacks."""
+
+    @property
+    def changed(self) -> Ints:
+        """Those that the base has, by its numbers."""
+        return (self.at - self.before[:-1])[~self.new]
 
     def having(self, at: Ints, given: Given, rows: Rows, came: Came) -> Placed:
         """At other numbers, `at`, and with what is given, which is put into `rows`. Itself if it is so already."""
@@ -169,8 +175,8 @@ class Placed:
         """The nodes from `first` to `stop` (R,) each, range after range: (b,) those of the base, by its numbers, and
         (R,) how many each range has of them; and those whose vectors came, if there are any."""
         low, high = self.at.searchsorted(first), self.at.searchsorted(stop)
-        begin = first - self._before.take(low)
-        own = stop - self._before.take(high) - begin
+        begin = first - self.before.take(low)
+        own = stop - self.before.take(high) - begin
         counts = high - low
         base, _ = ranges(begin, own)
         if not counts.any():

@@ -20,6 +20,7 @@ from genret.ground.artifacts import read_json
 from genret.ground.errors import GenretError
 from genret.model.decoder import CodewordDecoder, DecoderShape, StepDecoder
 from genret.model.grown import GrownValues
+from genret.model.grown_tensors import GrownTensors
 from genret.model.prefix import Prefixes
 from genret.model.query_encoder import QueryEncoder, TokenVectors
 from genret.model.several import SeveralQueries, begin_several
@@ -45,6 +46,7 @@ class Searched:
     encoder: QueryEncoder
     decoder: CodewordDecoder
     _single: SingleModel | None = None
+    _tensors: tuple[GrownValues, GrownTensors] | None = None
 
     @property
     def vocab(self) -> Vocab:
@@ -58,7 +60,7 @@ class Searched:
 
         `prefixes`: in place of the model's own table, where the catalogue has grown since training.
         """
-        prefixes = prefixes.whole if isinstance(prefixes, GrownValues) else prefixes
+        prefixes = self._in_torch(prefixes) if isinstance(prefixes, GrownValues) else prefixes
         encoded = self.encoder.encode(input_ids, attention_mask)
         states = encoded.last_hidden_state
         memory = [(key.contiguous(), value.contiguous()) for key, value in self.decoder.memory(states)]
@@ -96,6 +98,12 @@ class Searched:
         if single is None or not single.fits(self.decoder, own):
             self._single = single = SingleModel.of(self.decoder, own, self.encoder)
         return single if single is None or grown is None else single.over(grown)
+
+    def _in_torch(self, grown: GrownValues) -> GrownTensors:
+        last = self._tensors  # read once: another thread may replace it
+        if last is None or last[0] is not grown:
+            self._tensors = last = grown, GrownTensors(grown)
+        return last[1]
 
     @torch.inference_mode()
     def _read(self, single: SingleModel, input_ids: Tensor, mask: Tensor | None) -> tuple[Tensor | None, Tensor | None]:

@@ -117,9 +117,17 @@ class Prefixes(nn.Module):
     def _children(self, level: int, nodes: Tensor) -> tuple[Tensor, Tensor]:
         """The children of some nodes (R,), ascending, row after row, and where each row's begin (R + 1,)."""
         known = nodes.clamp_min(0)
-        first = self._starts(level)[known]
-        count = torch.where(nodes >= 0, self._starts(level)[known + 1] - first, 0)
+        first = self._begins(level, known)
+        count = torch.where(nodes >= 0, self._begins(level, known + 1) - first, 0)
         return ranges(first, count)
+
+    def _begins(self, level: int, nodes: Tensor) -> Tensor:
+        """Where the children of some nodes (R,) begin."""
+        return self._starts(level)[nodes]
+
+    def _codes(self, level: int, children: Tensor) -> Tensor:
+        """The last codes of some children (C,)."""
+        return self._keys(level)[children] % self.sizes[level]
 
     def _keys(self, level: int) -> Tensor:
         return self.get_buffer(f"keys{level}")
@@ -196,9 +204,9 @@ class PrefixTable(Prefixes):
         `states` (R, width). In float32 whatever the logits and states are: under autocast the two differ, and bf16
         keeps only eight bits of a logit.
         """
-        size, share = self.sizes[level], self._share(level)
+        share = self._share(level)
         starts, children = self._children(level, nodes)
-        codes = self._keys(level)[children] % size
+        codes = self._codes(level, children)
         # Up to a constant per row, which no softmax sees: log(backoff * share) for any code, and
         # log(weight + backoff * share) for a child.
         gain = torch.log1p(self._weight(level)[children] / (self.backoff * share)[codes])

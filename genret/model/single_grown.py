@@ -80,7 +80,7 @@ class GrownVectors(Vectors):
         if self.coarse_level >= 0 and len(coarse.at):
             self._coarse = coarse.cut
             self._coarse_rows = self._rows.take(coarse.rows, 0)
-        self._spread = None if base._spread is None else _spread(base._spread, grown)
+        self._spread = None if base._spread is None else grown.spread(base._spread)
 
     def coarse_scores(self, query: Floats) -> Floats:
         found = self._base.coarse_scores(query)
@@ -112,11 +112,4 @@ def _weighed(query: Floats) -> Floats:
     """(..., D) -> (..., D + 1): what vectors with their weights beside them are multiplied by."""
     found = np.ones((*query.shape[:-1], query.shape[-1] + 1), np.float32)
     found[..., :-1] = query
-    return found
-
-
-def _spread(base: Floats, grown: GrownValues) -> Floats:
-    """(n,) `PrefixValues.spread` of all coarse prefixes, by that of the base's."""
-    found = np.insert(base, grown.came[grown.base.coarse_level + 1].points, np.float32(0))
-    found[grown.apart.at] = grown.apart.values
     return found

@@ -48,6 +48,21 @@ class Worth(NamedTuple):
         return Worth(self.query[queries], self.shift[queries], [mass[queries] for mass in self.masses])
 
 
+class LeafPart(NamedTuple):
+    """Of some ranges of leaves, those whose vectors are in one table."""
+
+    vectors: Tensor
+    """(n, D) float32, the table."""
+    weights: Tensor
+    """(n,)"""
+    first: Tensor
+    """(C,) the first of each range, by its row there."""
+    sizes: Tensor
+    """(C,) how many each has."""
+    left_out: Tensor | None = None
+    """Rows that do not count."""
+
+
 def coarse_level(codebook_sizes: Sequence[int]) -> int:
     """The level, from 0, whose prefixes have vectors of their own; -1 where IDs have but one level."""
     return first_levels(codebook_sizes) - 1 if len(codebook_sizes) > 1 else -1
@@ -88,7 +103,7 @@ class PrefixValues(Prefixes):
             query = query.float()
             if self.coarse_level < 0:
                 return Worth(query, query.new_zeros(len(query), 1), [])
-            scores = torch.addmm(self.coarse_bias.float(), query, self.coarse.float().t())  # (Q, n)
+            scores = self._coarse_scores(query)  # (Q, n)
             shift = scores.detach().amax(1, keepdim=True)
             mass = (scores - shift).clamp_min_(-REACH).exp_()
             if self.look_below:
@@ -133,7 +148,7 @@ class PrefixValues(Prefixes):
         lead to no known prefix share a fixed part of the probability by how common they are and by the correction.
         """
         starts, children = self._children(level, nodes)
-        codes = self._keys(level)[children] % self.sizes[level]
+        codes = self._codes(level, children)
         rows = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), starts.diff())
         if level <= self.coarse_level:
             mass = worth.masses[level][queries[rows], children]
@@ -166,14 +181,26 @@ class PrefixValues(Prefixes):
         """
         first, stop = nodes, nodes + 1
         for below in range(level + 1, self.levels):
-            first, stop = self._starts(below)[first], self._starts(below)[stop]
-        count = stop - first
-        ends, leaves = ranges(first, count)
-        values = products(ends[starts], leaves, query, self.leaves.float()) + self.leaf_bias[leaves]
-        shifts = torch.repeat_interleave(shift[:, 0], ends[starts].diff())
-        masses = (values - shifts).clamp(-REACH, REACH).exp()
-        owner = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), count)
-        return masses.new_zeros(len(nodes)).index_add_(0, owner, masses)
+            first, stop = self._begins(below, first), self._begins(below, stop)
+        found = shift.new_zeros(len(nodes))
+        for part in self._leaf_parts(first, stop):
+            ends, leaves = ranges(part.first, part.sizes)
+            values = products(ends[starts], leaves, query, part.vectors) + part.weights[leaves]
+            shifts = torch.repeat_interleave(shift[:, 0], ends[starts].diff())
+            masses = (values - shifts).clamp(-REACH, REACH).exp()
+            if part.left_out is not None:
+                masses = masses.masked_fill(torch.isin(leaves, part.left_out), 0.0)
+            owner = torch.repeat_interleave(torch.arange(len(nodes), device=nodes.device), part.sizes)
+            found = found.index_add_(0, owner, masses)
+        return found
+
+    def _leaf_parts(self, first: Tensor, stop: Tensor) -> list[LeafPart]:
+        """The leaves from `first` to `stop` (C,) each, by the tables that their vectors are in."""
+        return [LeafPart(self.leaves.float(), self.leaf_bias, first, stop - first)]
+
+    def _coarse_scores(self, query: Tensor) -> Tensor:
+        """(Q, n) the scores of the coarse prefixes by their own vectors, to (Q, D) queries."""
+        return torch.addmm(self.coarse_bias.float(), query, self.coarse.float().t())
 
 
 class _SegmentSum(torch.autograd.Function):

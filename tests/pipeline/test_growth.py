@@ -100,6 +100,7 @@ def found_alike(model: GenretForConditionalGeneration, growth: Growth, index: Sn
     assert found is not None
     assert alone is not None
     assert_same(found, wanted)
+    assert_same(beam_search(model.decoder_for(tokens, mask, prefixes), index.trie, asked, allowed), wanted)
     assert_same(alone, type(wanted)(*(one[:1] for one in wanted)))
     assert (found.positions >= 0).all()
 
