@@ -99,7 +99,7 @@ class GrownValues:
             for name in ("keys", "starts")
         )
         nothing, rows = Came(), Rows(base.leaves.shape[1] + 1)
-        tables = [Placed(NONE, NONE, nothing) for _ in base.tables()]
+        tables = [Placed() for _ in base.tables()]
         apart = Apart(NONE, np.zeros(0, np.float32))
         return cls(base, keys, starts, _Parts([nothing] * (base.levels + 1), tables, rows, [0] * base.levels, apart))
 
@@ -150,7 +150,7 @@ class GrownValues:
         for depth in range(1, len(came)):
             came[depth] = came[depth].below(came[depth].parents - gone[depth - 1].searchsorted(came[depth].parents))
         depths = [depth for _, _, depth in self.base.tables()]
-        tables = [table.without(gone[depth], came[depth]) for table, depth in zip(self.tables, depths, strict=True)]
+        tables = [table.without(gone[depth]) for table, depth in zip(self.tables, depths, strict=True)]
         lost, apart, near = gone[self._coarse], self.apart, numbers[self._coarse]
         kept = ~holds(lost, lost.searchsorted(apart.at), apart.at)
         near = np.unique(near[~holds(lost, lost.searchsorted(near), near)])

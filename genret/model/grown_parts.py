@@ -126,11 +126,10 @@ class Given(NamedTuple):
 class Placed:
     """The m nodes of a depth whose vectors came: those that came themselves, and those of the base that changed."""
 
-    def __init__(self, at: Ints, rows: Ints, came: Came) -> None:
-        """`at` (m,) their numbers, ascending; `rows` (m,) where their vectors are."""
-        self.at, self.rows = at, rows
-        self.new = came.find(at)[1]
-        """(m,) whether the base lacks each."""
+    def __init__(self, at: Ints = NONE, rows: Ints = NONE, new: Bools = NONE > 0) -> None:
+        """`at` (m,) their numbers, ascending; `rows` (m,) where their vectors are; `new` (m,) whether the base lacks
+        each."""
+        self.at, self.rows, self.new = at, rows, new
         self.before = np.concatenate([[0], np.add.accumulate(self.new, dtype=np.int64)])
         """(m + 1,) how many of those before each the base lacks."""
 
@@ -151,8 +150,9 @@ class Placed:
         own, where, old = self.rows.copy(), rows.add(given.rows[some]), there[some]
         own[place[some[old]]] = where[old]
         fresh = some[~old]
-        at = np.insert(at, place[fresh], given.numbers[fresh])
-        return Placed(at, np.insert(own, place[fresh], where[~old]), came)
+        before, numbers = place[fresh], given.numbers[fresh]
+        new = np.insert(self.new, before, came.find(numbers)[1])
+        return Placed(np.insert(at, before, numbers), np.insert(own, before, where[~old]), new)
 
     def at_rows(self, rows: Ints) -> Placed:
         """The same with its vectors elsewhere."""
@@ -160,11 +160,11 @@ class Placed:
         other.rows = rows
         return other
 
-    def without(self, gone: Ints, came: Came) -> Placed:
+    def without(self, gone: Ints) -> Placed:
         """Without those of (k,) numbers, ascending, and at the others' numbers when these are gone."""
         kept = ~holds(gone, gone.searchsorted(self.at), self.at)
         at = self.at[kept]
-        return Placed(at - gone.searchsorted(at), self.rows[kept], came)
+        return Placed(at - gone.searchsorted(at), self.rows[kept], self.new[kept])
 
     @property
     def cut(self) -> Cut:
@@ -195,5 +195,7 @@ def holds(array: Ints, places: Ints, wanted: Ints) -> Bools:
 
 
 def shifted(numbers: Ints, shift: Ints) -> Ints:
-    """(n,) numbers after others came before those of `shift`, ascending."""
-    return numbers + shift.searchsorted(numbers, "right") if len(shift) else numbers
+    """(n,) numbers, ascending, after others came before those of `shift`, ascending."""
+    if not len(shift):
+        return numbers
+    return numbers + np.add.accumulate(np.bincount(numbers.searchsorted(shift), minlength=len(numbers) + 1)[:-1])
