@@ -24,6 +24,8 @@ from genret.model.values import PrefixValues
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
+AT_ONCE = 256
+"""Coarse prefixes whose IDs are read together."""
 KEPT = 1024
 """So many vectors that nothing asks for any more are kept in any case."""
 
@@ -58,14 +60,15 @@ class Apart(NamedTuple):
     at: Ints
     """(m,) their numbers, ascending."""
     values: Floats
-    """(m,)"""
+    """(m,) NaN as long as nobody asks."""
 
-    def with_values(self, numbers: Ints, values: Floats) -> Apart:
-        """With these of (c,) prefixes, ascending."""
-        kept = ~holds(numbers, numbers.searchsorted(self.at), self.at)
-        at = np.concatenate([self.at[kept], numbers])
-        order = np.argsort(at, kind="stable")
-        return Apart(at[order], np.concatenate([self.values[kept], values])[order])
+    def without_values(self, numbers: Ints) -> Apart:
+        """With these of (c,) prefixes, ascending, to be found."""
+        places = self.at.searchsorted(numbers)
+        there = holds(self.at, places, numbers)
+        values, new = self.values.copy(), places[~there]
+        values[places[there]] = np.nan
+        return Apart(np.insert(self.at, new, numbers[~there]), np.insert(values, new, np.float32(np.nan)))
 
 
 class _Parts(NamedTuple):
@@ -182,8 +185,12 @@ class GrownValues:
 
     def spread(self, base: Floats) -> Floats:
         """(n,) `PrefixValues.spread` of all coarse prefixes, by that of the base's."""
+        at, values = self.apart
+        unknown = np.flatnonzero(np.isnan(values))
+        for some in np.split(unknown, range(AT_ONCE, len(unknown), AT_ONCE)) if len(unknown) else []:
+            values[some] = self._spread_of(at[some])  # whoever finds them finds the same
         found = np.insert(base, self.came[self._coarse].points, np.float32(0))
-        found[self.apart.at] = self.apart.values
+        found[at] = values
         return found
 
     def _below(self, level: int, codes: Ints, above: _At, came: Came) -> tuple[_At, Ints, Ints, Bools]:
@@ -224,10 +231,8 @@ class GrownValues:
         if len(rows) > 2 * used + KEPT:  # the others are asked for no more
             rows = Rows(self.rows.values.shape[1])
             tables = [table.at_rows(rows.add(self.rows.values[table.rows])) for table in tables]
-        other = GrownValues(self.base, self._keys, self._starts, _Parts(came, tables, rows, self._named, apart))
-        if self._coarse and self.base.spread() is not None:
-            other.apart = apart.with_values(near, other._spread_of(near))
-        return other
+        apart = apart.without_values(near)
+        return GrownValues(self.base, self._keys, self._starts, _Parts(came, tables, rows, self._named, apart))
 
     def _spread_of(self, nodes: Ints) -> Floats:
         """(c,) what `PrefixValues.spread` says of these coarse prefixes."""
