@@ -25,7 +25,7 @@ import numpy as np
 from script import RESULTS, rows_table, run_script, write_results
 
 from genret.eval.compare import compare
-from genret.eval.evaluation import answerable, own_grading
+from genret.eval.evaluation import own_queries
 from genret.eval.measures import evaluate
 from genret.eval.result import format_difference
 from genret.eval.runs import RankedList
@@ -173,8 +173,8 @@ def latency(
 ) -> None:
     """Single queries on one thread: TREE over OLD_RUN against this tree over RUN, with recall@10."""
     dataset = RunFolder(run).dataset()
-    grading = own_grading(dataset, split)
-    queries = answerable(dataset.split_queries(split), grading)[:count]
+    queries, grading = own_queries(dataset, split)
+    queries = queries[:count]
     baseline = f"other tree, beam {old_width}"
     systems = {baseline: System(tree.resolve(), old_run, old_width)}
     systems |= {f"this tree, beam {width}": System(HERE, run, int(width)) for width in widths.split(",")}

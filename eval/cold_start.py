@@ -58,7 +58,6 @@ def main(
     made = make_recipe(read_preset(recipe).get("two-tower", {})) if recipe else None
     found = cold_start(run, work, settings, made, say=lambda line: click.echo(line, err=True))
     write_results(out, "cold_start", found.to_json(), found.markdown())
-    click.echo(f"\nwritten to {out}")
 
 
 if __name__ == "__main__":

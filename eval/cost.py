@@ -11,27 +11,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from recall import BenchmarkSettings, prepare
+from recall import asked_for, asks_for_systems, prepare
 from script import RESULTS, run_script, write_results
 
 from genret.eval.studies.cost import CostSettings, measure_cost
-from genret.ground.settings import make_settings, read_preset
-from genret.ground.types import SPLITS
+from genret.ground.settings import make_settings
+from genret.ground.types import Split
 
 
 @click.command()
-@click.argument("preset", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(), help="The data set's folder, in place of the preset's.")
-@click.option("--split", type=click.Choice(SPLITS), help="In place of the preset's.")
-@click.option("--run", type=click.Path(path_type=Path), help="A genret run folder over the same catalogue.")
-@click.option("--systems", help="Comma-separated, in place of the preset's.")
+@asks_for_systems
 @click.option("--queries", type=int, help="Timed one at a time. [default: 100]")
 @click.option("--work", type=click.Path(path_type=Path), help="Of recall.py. [default: runs/work/PRESET]")
 @click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/PRESET-SPLIT]")
 def main(
     preset: Path,
     data: str | None,
-    split: str | None,
+    split: Split | None,
     run: Path | None,
     systems: str | None,
     queries: int | None,
@@ -39,15 +35,12 @@ def main(
     out: Path | None,
 ) -> None:
     """Recall, latency and size of the systems of PRESET."""
-    tables = read_preset(preset)
-    flags = {"path": data, "split": split, "systems": tuple(systems.split(",")) if systems else None}
-    settings = make_settings(BenchmarkSettings, tables.get("benchmark", {}), flags)
+    tables, settings = asked_for(preset, data, split, systems)
     bench, grading, names = prepare(settings, tables, run, work or Path("runs/work") / preset.stem)
     cost = measure_cost(bench, grading, settings.split, names, make_settings(CostSettings, {"queries": queries}))
     out = out or RESULTS / f"{preset.stem}-{settings.split}"
     write_results(out, "cost", cost.to_json(), cost.markdown())
     (out / "cost.svg").write_text(cost.plot() + "\n", encoding="utf-8")
-    click.echo(f"\nwritten to {out}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ import numpy.typing as npt
 import torch
 from scale_stages import Facts, K, Plan, nearest
 from scale_vectors import VECTORS, _opened
-from script import RESULTS, rows_table, run_script, write_results
+from script import RESULTS, run_script, write_rows
 
 from genret.ground.hardware import processor, threads_within
 from genret.model.decoder import CodewordDecoder, DecoderShape, StepDecoder
@@ -239,8 +239,7 @@ def main(sizes: str, widths: str, dim: int, queries: int, batch: int, seed: int,
         f"`{command} --dim {dim} --seed {seed}`: random vectors of width {dim}, milliseconds a query, one at a time "
         f"and in batches, medians of {queries} queries. {versions}."
     )
-    text = f"{head}\n\n{rows_table(rows)}"
-    write_results(out or RESULTS / "cost-vectors", "cost", {"what": head, "rows": rows}, text)
+    write_rows(out or RESULTS / "cost-vectors", "cost", head, {"what": head}, rows)
 
 
 if __name__ == "__main__":

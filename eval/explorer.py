@@ -23,14 +23,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from script import RESULTS, run_script, write_results
 
-from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-RESULTS = Path(__file__).parent / "results" / "explorer"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 WAIT = 180.0
@@ -132,7 +131,7 @@ def _address(server: subprocess.Popen[bytes], log: Path) -> str:
     raise GenretError(f"the server never said where it listens: {log.read_text(encoding='utf-8')[-500:]}")
 
 
-def table(found: dict[str, Any]) -> str:
+def report(found: dict[str, Any]) -> str:
     """The figures as Markdown."""
     first, tasks = found["first_beam_s"], found["tasks_ms"]
     lines = [
@@ -147,26 +146,20 @@ def table(found: dict[str, Any]) -> str:
         "",
         f"{found['machine']['processor']}, {found['machine']['cores']} cores, load {found['machine']['load']}.",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path, exists=True))
 @click.option("--query", default="marinara sauce", show_default=True)
-@click.option("--out", default=RESULTS, type=click.Path(path_type=Path), show_default=True)
+@click.option("--out", default=RESULTS / "explorer", type=click.Path(path_type=Path), show_default=True)
 def main(run: Path, query: str, out: Path) -> None:
     """Measure the explorer of RUN, and write OUT/explorer.md and OUT/explorer.json."""
-    try:
-        found = measure(run, query)
-    except GenretError as error:
-        raise click.ClickException(str(error)) from None
+    found = measure(run, query)
     processor = platform.processor() or platform.machine()
     found["machine"] = {"load": round(os.getloadavg()[0], 1), "cores": os.cpu_count(), "processor": processor}
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "explorer.json", found)
-    (out / "explorer.md").write_text(table(found), encoding="utf-8")
-    click.echo(table(found))
+    write_results(out, "explorer", found, report(found))
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -14,7 +14,7 @@ from typing import Any
 import click
 from script import RESULTS, run_script, write_results
 
-from genret.eval.evaluation import answerable, own_grading
+from genret.eval.evaluation import own_queries
 from genret.eval.studies.failures import BASELINE, SYSTEM, analyse
 from genret.eval.systems.bench import Bench, SystemSettings, bm25_system
 from genret.ground.errors import GenretError
@@ -48,8 +48,7 @@ def main(
     """Compare the RUN's generative search with a baseline, query by query and level by level."""
     folder = RunFolder(run)
     dataset = folder.dataset()
-    grading = own_grading(dataset, split)
-    queries = answerable(dataset.split_queries(split), grading)
+    queries, grading = own_queries(dataset, split)
     if not queries:
         raise GenretError(f"{run}: no answerable query in its {split} split; give another --split")
     tables = read_preset(preset) if preset else {}
@@ -60,7 +59,6 @@ def main(
     found = analyse(bench, grading, split, k=k, system=system, baseline=baseline, examples=examples)
     out = out or RESULTS / "failures" / f"{dataset.name}-{split}"
     write_results(out, "failures", found.to_json(), found.markdown())
-    click.echo(f"\nwritten to {out}")
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ import click
 import faiss
 import numpy as np
 import torch
-from script import RESULTS, rows_table, run_script, write_results
+from script import RESULTS, run_script, write_rows
 
 from genret.embed.embedder import Embedder
-from genret.eval.evaluation import answerable
+from genret.eval.evaluation import own_queries
 from genret.eval.measures import evaluate
 from genret.eval.result import Grading
 from genret.eval.runs import RankedList
@@ -122,8 +122,8 @@ def main(run: Path, split: Split, count: int, widths: str, profiled: int | None,
     """Latency of single queries over the RUN."""
     folder, retriever = RunFolder(run), Retriever.load(run)
     dataset = folder.dataset()
-    grading = Grading(dataset.split_judgements(split), dataset.relevant_at, dataset.irrelevant_grade)
-    queries = answerable(dataset.split_queries(split), grading)[:count]
+    queries, grading = own_queries(dataset, split)
+    queries = queries[:count]
     with one_thread():
         if profiled:
             return profile(beams(retriever, [profiled])[f"beam {profiled}"], queries)
@@ -134,8 +134,8 @@ def main(run: Path, split: Split, count: int, widths: str, profiled: int | None,
     name = run.resolve().name
     shape = f"{len(queries)} queries one at a time on one thread, float32, torch {torch.__version__}"
     head = f"{name}, {split} split: {shape}."
-    figures = {"run": name, "split": split, "queries": len(queries), "rows": rows}
-    write_results(out or RESULTS / "latency" / name, "latency", figures, f"{head}\n\n{rows_table(rows)}")
+    figures = {"run": name, "split": split, "queries": len(queries)}
+    write_rows(out or RESULTS / "latency" / name, "latency", head, figures, rows)
 
 
 if __name__ == "__main__":

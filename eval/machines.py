@@ -19,7 +19,7 @@ from typing import Any
 import click
 import numpy as np
 import numpy.typing as npt
-from script import RESULTS, rows_table, run_script, write_results
+from script import RESULTS, run_script, write_rows
 
 from genret.eval.measures import evaluate
 from genret.eval.runs import RankedList, ranked
@@ -134,7 +134,7 @@ def main(work: Path, products: int, steps: int, codes: int, out: Path) -> None:
         **settings,
     }
     head = f"# Builds as on other machines: {', '.join(f'{name} {value}' for name, value in here.items())}"
-    write_results(out, "machines", {**here, "rows": rows}, f"{head}\n\n{rows_table(rows)}")
+    write_rows(out, "machines", head, here, rows)
 
 
 if __name__ == "__main__":

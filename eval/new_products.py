@@ -19,7 +19,7 @@ from typing import Any
 import click
 import numpy as np
 import torch
-from script import RESULTS, rows_table, run_script, write_results
+from script import RESULTS, run_script, write_rows
 
 from genret.data.sources import SOURCES, read_dataset
 from genret.ground.errors import GenretError
@@ -95,9 +95,9 @@ def main(run: Path, catalogue: Path, name: str, count: int, seed: int, widths: s
         f"{run.resolve().name}: {count} products of {name} put into its index (seed {seed}), each searched by its own "
         f"title; float32, torch {torch.__version__}, {torch.get_num_threads()} threads."
     )
-    figures = {"run": run.resolve().name, "catalogue": name, "seed": seed, "rows": rows}
+    figures = {"run": run.resolve().name, "catalogue": name, "seed": seed}
     out = out or RESULTS / "new-products" / run.resolve().name
-    write_results(out, "new_products", figures, f"{head}\n\n{rows_table(rows)}")
+    write_rows(out, "new_products", head, figures, rows)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from script import RESULTS, run_script, write_results
 
 from genret.data.records import Dataset, load_dataset
 from genret.embed.catalogue import load_embedder, load_embeddings
-from genret.eval.evaluation import answerable
+from genret.eval.evaluation import own_queries
 from genret.eval.measures import RECALL_CUTOFFS, evaluate
 from genret.eval.result import Grading, table
 from genret.eval.runs import RankedList
@@ -133,8 +133,7 @@ def markdown(head: str, rows: Sequence[dict[str, Any]]) -> str:
 def main(run: Path, split: Split, widths: str, scales: str, below: int, out: Path | None) -> None:
     """Recall of untrained beams over the RUN's IDs, by look-ahead and width."""
     dataset, _ = load_dataset(run / "data")
-    grading = Grading(dataset.split_judgements(split), dataset.relevant_at, dataset.irrelevant_grade)
-    queries = answerable(dataset.split_queries(split), grading)
+    queries, grading = own_queries(dataset, split)
     variants: list[Variant] = [(2, float(one), below) for one in scales.split(",") if one] or list(ROWS)
     rows = measure(run, Asked(dataset, queries, grading, [int(width) for width in widths.split(",")], variants))
     head = (

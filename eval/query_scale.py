@@ -20,7 +20,7 @@ import click
 import numpy as np
 import torch
 from scale_stages import of_own_best
-from script import RESULTS, rows_table, run_script, write_results
+from script import RESULTS, run_script, write_rows
 
 from genret.ground.errors import GenretError
 from genret.ground.hardware import one_thread
@@ -83,9 +83,9 @@ def main(run: Path, scales: str, widths: str, queries: int, out: Path | None) ->
         f"{len(retriever.index):,} products, {known.leaves.shape[1]} wide; {len(texts)} queries of the test split; "
         f"{known.look_below} prefixes looked below (float32, torch {torch.__version__} on {platform.machine()})."
     )
-    figures = {"products": len(retriever.index), "queries": len(texts), "look_below": known.look_below, "rows": rows}
+    figures = {"products": len(retriever.index), "queries": len(texts), "look_below": known.look_below}
     out = out or RESULTS / "query-scale" / run.resolve().name
-    write_results(out, "query_scale", figures, f"{head}\n\n{rows_table(rows)}")
+    write_rows(out, "query_scale", head, figures, rows)
 
 
 if __name__ == "__main__":

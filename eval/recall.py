@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from script import run_script
+from script import RESULTS, run_script
 
 from genret.data import read_dataset
 from genret.data.records import Dataset
 from genret.embed.fine_tuning import make_recipe
 from genret.embed.settings import EmbedSettings
-from genret.eval.evaluation import answerable, evaluate_bench, own_grading
+from genret.eval.evaluation import evaluate_bench, own_queries
 from genret.eval.result import EvalResult, Grading
 from genret.eval.systems.bench import (
     SYSTEMS,
@@ -65,12 +65,30 @@ class BenchmarkSettings:
             raise GenretError(f"format={self.format!r} needs the path of its files; give path in the preset, or --data")
 
 
+def asks_for_systems(command: Any) -> Any:
+    """The PRESET of a command, and the options that stand in place of what it says."""
+    for option in (
+        click.option("--systems", help="Comma-separated, in place of the preset's."),
+        click.option("--run", type=click.Path(path_type=Path), help="A genret run folder over the same catalogue."),
+        click.option("--split", type=click.Choice(SPLITS), help="In place of the preset's."),
+        click.option("--data", type=click.Path(), help="The data set's folder, in place of the preset's."),
+        click.argument("preset", type=click.Path(path_type=Path)),
+    ):
+        command = option(command)
+    return command
+
+
+def asked_for(
+    preset: Path, data: str | None, split: Split | None, systems: str | None
+) -> tuple[Mapping[str, Any], BenchmarkSettings]:
+    """The tables of a preset, and what is to be run of it."""
+    tables = read_preset(preset)
+    flags = {"path": data, "split": split, "systems": tuple(systems.split(",")) if systems else None}
+    return tables, make_settings(BenchmarkSettings, tables.get("benchmark", {}), flags)
+
+
 @click.command()
-@click.argument("preset", type=click.Path(path_type=Path))
-@click.option("--data", type=click.Path(), help="The data set's folder, in place of the preset's.")
-@click.option("--split", type=click.Choice(SPLITS), help="In place of the preset's.")
-@click.option("--run", type=click.Path(path_type=Path), help="A genret run folder over the same catalogue.")
-@click.option("--systems", help="Comma-separated, in place of the preset's.")
+@asks_for_systems
 @click.option("--tune", is_flag=True, help="Tune BM25 anew, whatever settings the preset records.")
 @click.option("--work", type=click.Path(path_type=Path), help="For what is expensive. [default: runs/work/PRESET]")
 @click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/PRESET-SPLIT]")
@@ -85,10 +103,8 @@ def main(
     out: Path | None,
 ) -> None:
     """Run the systems of PRESET and write their runs, measures and paired tests."""
-    tables = read_preset(preset)
-    flags = {"path": data, "split": split, "systems": tuple(systems.split(",")) if systems else None}
-    settings = make_settings(BenchmarkSettings, tables.get("benchmark", {}), flags)
-    out = out or Path(__file__).parent / "results" / f"{preset.stem}-{settings.split}"
+    tables, settings = asked_for(preset, data, split, systems)
+    out = out or RESULTS / f"{preset.stem}-{settings.split}"
     result = benchmark(settings, tables, run, work or Path("runs/work") / preset.stem, out, tune)
     click.echo(result.markdown())
     click.echo(f"\nwritten to {out}")
@@ -112,8 +128,7 @@ def prepare(
 ) -> tuple[Bench, Grading, list[str]]:
     """The preset's bench, what was judged, and the systems that can be run."""
     dataset = load(settings, tables)
-    grading = own_grading(dataset, settings.split)
-    queries = answerable(dataset.split_queries(settings.split), grading)
+    queries, grading = own_queries(dataset, settings.split)
     if not queries:
         raise GenretError(f"data set {dataset.name!r} has no answerable query in its {settings.split} split")
     search = make_settings(SystemSettings, tables.get("search", {}))

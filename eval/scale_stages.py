@@ -29,7 +29,7 @@ from genret.data.grocery import GrocerySettings, make_grocery
 from genret.data.products import read_catalogue
 from genret.data.records import save_dataset
 from genret.embed.settings import EmbedSettings
-from genret.eval.evaluation import answerable
+from genret.eval.evaluation import GradedQueries, own_queries
 from genret.eval.measures import evaluate
 from genret.eval.result import Grading
 from genret.eval.runs import RankedList
@@ -256,10 +256,9 @@ def _fitted(run: RunFolder) -> Tokenizer:
     return load_tokenizer(run.path / FITTED)[0]
 
 
-def _asked(run: RunFolder, plan: Plan) -> tuple[list[Query], Grading]:
-    dataset = run.dataset()
-    grading = Grading(dataset.split_judgements("test"), dataset.relevant_at, dataset.irrelevant_grade)
-    return answerable(dataset.split_queries("test"), grading)[: plan.queries], grading
+def _asked(run: RunFolder, plan: Plan) -> GradedQueries:
+    asked = own_queries(run.dataset(), "test")
+    return asked._replace(queries=asked.queries[: plan.queries])
 
 
 def _recall(queries: Sequence[Query], found: Sequence[Sequence[str]], grading: Grading) -> float:

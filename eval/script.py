@@ -26,12 +26,17 @@ def run_script(main: click.Command) -> None:
 
 
 def write_results(out: Path, name: str, figures: Any, text: str) -> None:
-    """Print the `text`, and write OUT/NAME.md and its `figures`, OUT/NAME.json."""
+    """Print the `text`, and write OUT/NAME.md and its `figures`, OUT/NAME.json; say where."""
     text = text.rstrip("\n")
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / f"{name}.json", figures)
     (out / f"{name}.md").write_text(text + "\n", encoding="utf-8")
-    click.echo(text)
+    click.echo(f"{text}\n\nwritten to {out}")
+
+
+def write_rows(out: Path, name: str, head: str, figures: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    """`write_results` of one table under its `head`, with the rows among the `figures`."""
+    write_results(out, name, {**figures, "rows": rows}, f"{head}\n\n{rows_table(rows)}")
 
 
 def rows_table(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -22,9 +22,8 @@ from typing import Any, NamedTuple
 import click
 import numpy as np
 from scale_stages import BUILD, STAGES, Plan, perform
-from script import run_script, write_results
+from script import rows_table, run_script, write_results
 
-from genret.eval.result import table
 from genret.ground.hardware import prepare_threads, record
 from genret.ground.settings import settings_dict
 from genret.ground.types import SearchResult
@@ -116,7 +115,7 @@ def report(rows: list[dict[str, Any]], settings: Mapping[str, Any], machine: Map
         f"`{command}`; {said}; filter `{WHERE}`.",
         f"{machine['processor']} ({machine['instructions']}), {machine['precision']}, {machine['threads']} threads; "
         "processor seconds of searches in one process, all queries at once.",
-        table(list(rows[0]), [[str(value) for value in row.values()] for row in rows]),
+        rows_table(rows),
     ]
     return "\n\n".join(text) + "\n"
 

@@ -23,9 +23,9 @@ from transformers.trainer_utils import get_last_checkpoint
 from genret.data.product_text import product_text
 from genret.data.records import Dataset, load_dataset
 from genret.eval.compare import PerQuery, compare
-from genret.eval.evaluation import answerable
+from genret.eval.evaluation import own_queries
 from genret.eval.measures import evaluate
-from genret.eval.result import TESTED, Grading, format_comparison, table
+from genret.eval.result import TESTED, format_comparison, table
 from genret.eval.runs import RankedList
 from genret.ground.hardware import processor
 from genret.ground.pretrained import model_folder
@@ -141,8 +141,7 @@ def main(run: Path, base: str, fields: str, depth: int, changed: tuple[str, ...]
     names = fields.split(",")
     work.mkdir(parents=True, exist_ok=True)
     model, tokenizer = fine_tuned(graded_pairs(dataset, names, int(settings["seed"])), base, work, settings)
-    grading = Grading(dataset.split_judgements("dev"), dataset.relevant_at, dataset.irrelevant_grade)
-    queries = answerable(dataset.split_queries("dev"), grading)
+    queries, grading = own_queries(dataset, "dev")
     answers = Retriever.load(run).search([query.text for query in queries], depth, beam_width=100, hybrid=True)
     found = {query.id: [hit.product.id for hit in answer] for query, answer in zip(queries, answers, strict=True)}
     asked = {query.id: query.text for query in queries}

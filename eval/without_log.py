@@ -18,7 +18,7 @@ from script import RESULTS, run_script, write_results
 
 from genret.data.records import Dataset
 from genret.eval.compare import PerQuery, compare
-from genret.eval.evaluation import answerable
+from genret.eval.evaluation import own_queries
 from genret.eval.measures import evaluate
 from genret.eval.result import TESTED, Grading, format_comparison, table
 from genret.eval.runs import RankedList
@@ -84,8 +84,7 @@ def main(run: Path, split: Split, weights: str, work: Path | None, out: Path | N
         if dataset.split_queries("train")
         else Retriever.load(run, device="cpu")
     )
-    grading = Grading(dataset.split_judgements(split), dataset.relevant_at, dataset.irrelevant_grade)
-    queries = answerable(dataset.split_queries(split), grading)
+    queries, grading = own_queries(dataset, split)
     lists = searched(retriever, [query.text for query in queries], [float(one) for one in weights.split(",")])
     systems = {system: measured(queries, found, grading) for system, found in lists.items()}
     compared = compare(systems, "bm25", TESTED)

@@ -143,6 +143,12 @@ def own_grading(dataset: Dataset, split: Split) -> Grading:
     return Grading(judgements, dataset.relevant_at, dataset.irrelevant_grade, dataset.queries_are_products)
 
 
+def own_queries(dataset: Dataset, split: Split) -> GradedQueries:
+    """The answerable queries of a split, graded by what the data set itself judges."""
+    grading = own_grading(dataset, split)
+    return GradedQueries(answerable(dataset.split_queries(split), grading), grading)
+
+
 def answerable(queries: Iterable[Query], grading: Grading) -> list[Query]:
     """The queries with at least one relevant product: for the others no measure is defined."""
     relevant = {j.query_id for j in grading.judgements if j.grade >= grading.relevant_at}

@@ -12,6 +12,7 @@ from intervals import ASKED, SHARED
 from plots import draw
 from table import Judged, Row, main_sizes, name_of, select, summarise, write_table
 
+from genret.eval.result import table
 from genret.ground.artifacts import write_json
 
 
@@ -133,13 +134,8 @@ COLUMNS = {
 
 def _table(rows: Sequence[Row]) -> str:
     columns = [name for name in COLUMNS if any(row.get(name) is not None for row in rows)]
-    lines = ["| configuration | seeds | " + " | ".join(COLUMNS[name] for name in columns) + " |"]
-    lines += ["|---|---:|" + "---:|" * len(columns)]
-    lines += [
-        f"| {name_of(row)} | {row['seeds']} | " + " | ".join(_cell(row, name) for name in columns) + " |"
-        for row in rows
-    ]
-    return "\n".join(lines)
+    head = ["configuration", "seeds", *(COLUMNS[name] for name in columns)]
+    return table(head, [[name_of(row), str(row["seeds"]), *(_cell(row, name) for name in columns)] for row in rows])
 
 
 def _cell(row: Row, name: str) -> str:
@@ -159,12 +155,8 @@ def _cell(row: Row, name: str) -> str:
 
 def _downstream_table(rows: Sequence[Row]) -> str:
     names = [name for name in (*ASKED, *SHARED) if all(name in row for row in rows)]
-    lines = ["| configuration | seeds | " + " | ".join(names) + " |", "|---|---:|" + "---:|" * len(names)]
-    lines += [
-        f"| {name_of(row)} | {row['retrievers']} | " + " | ".join(_beside(row, name) for name in names) + " |"
-        for row in rows
-    ]
-    return "\n".join(lines)
+    cells = [[name_of(row), str(row["retrievers"]), *(_beside(row, name) for name in names)] for row in rows]
+    return table(["configuration", "seeds", *names], cells)
 
 
 def _beside(row: Row, name: str) -> str:

@@ -92,7 +92,7 @@ def dots(rows: Sequence[Dot], axis: str, title: str, zero: bool = False, percent
     else:
         axes.set_xlim(left=0)
     if percent:
-        _percent(axes.xaxis)
+        _in_percent(axes.xaxis)
     return _svg(figure, title)
 
 
@@ -134,7 +134,7 @@ def bars(labels: Sequence[str], series: Mapping[str, Sequence[float]], axis: str
     axes.set_ylim(0, 1.12)
     axes.set_ylabel(axis)
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1.0])
-    _percent(axes.yaxis)
+    _in_percent(axes.yaxis)
     axes.grid(axis="y", color=GRID)
     if len(series) > 1:
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(series), frameon=False, fontsize=9)
@@ -151,7 +151,7 @@ def _figure(height: float) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _percent(axis: Any) -> None:
+def _in_percent(axis: Any) -> None:
     ticker = require("matplotlib.ticker", "report")
     axis.set_major_formatter(ticker.PercentFormatter(xmax=1, decimals=0))
 

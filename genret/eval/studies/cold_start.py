@@ -19,7 +19,7 @@ from genret.data.records import Dataset
 from genret.embed.fine_tuning import TwoTowerRecipe
 from genret.embed.settings import TWO_TOWER, EmbedSettings
 from genret.eval.compare import DECIMALS, ROUNDS, Interval
-from genret.eval.evaluation import answerable, own_grading
+from genret.eval.evaluation import own_queries
 from genret.eval.measures import recall
 from genret.eval.result import format_interval, table
 from genret.eval.runs import RankedList, Run
@@ -137,8 +137,7 @@ def cold_start(
     withheld = drawn(dataset, settings)
     build_without(run, cold, withheld, settings, recipe, say)
     vectors = insert(cold, [dataset.catalogue[dataset.catalogue.row(one)] for one in withheld])
-    grading = own_grading(dataset, settings.split)
-    queries = answerable(dataset.split_queries(settings.split), grading)
+    queries, grading = own_queries(dataset, settings.split)
     search = SystemSettings(k=settings.k, beam_width=settings.beam_width)
     bench = Bench(dataset, queries, search, RunFolder(cold), {"dense": _dense(cold, withheld, vectors)}, say)
     runs = {name: bench.answer(name).run for name in settings.systems}
