@@ -30,13 +30,13 @@ from typing import Any, NamedTuple
 
 import click
 import numpy as np
-import numpy.typing as npt
 import torch
 from script import RESULTS, rows_table, run_script, write_results
 from speed_systems import SIZES, TEXT_TOKENS, Shape, make_model, skewed_codes
 
 from genret.data.records import Catalogue
 from genret.embed.subwords import train_text_tokenizer
+from genret.ground.arrays import Ints
 from genret.ground.errors import GenretError
 from genret.ground.types import Product
 from genret.index.build import Contents, build_index
@@ -50,7 +50,6 @@ WIDTH = 64
 PRICE = 1000
 """Of the one product that is to be found."""
 Row = dict[str, Any]
-Ints = npt.NDArray[np.int64]
 
 
 class Took(NamedTuple):

@@ -26,6 +26,7 @@ from scale_stages import Facts, K, Plan, nearest
 from scale_vectors import VECTORS, _opened
 from script import RESULTS, run_script, write_rows
 
+from genret.ground.arrays import Floats
 from genret.ground.hardware import processor, threads_within
 from genret.model.decoder import CodewordDecoder, DecoderShape, StepDecoder
 from genret.model.single import SingleModel
@@ -36,7 +37,6 @@ from genret.search.single import search_single
 from genret.search.trie import Trie
 from genret.training.settings import ModelSettings
 
-Floats = npt.NDArray[np.float32]
 Search = Callable[[Floats], npt.NDArray[np.int64]]
 """(Q, D) queries -> (Q, K) positions in the trie's order."""
 EFS = (10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 512)

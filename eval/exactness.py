@@ -27,6 +27,7 @@ import numpy.typing as npt
 import torch
 from script import RESULTS, rows_table, run_script, write_results
 
+from genret.ground.arrays import Ints
 from genret.ground.errors import GenretError
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
@@ -38,7 +39,6 @@ from genret.search.vocab import PAD, Vocab
 from genret.training.saved import load_model
 
 T = TypeVar("T")
-Ints = npt.NDArray[np.int64]
 
 K = 10
 BATCH = 16

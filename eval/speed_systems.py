@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from genret.ground.arrays import Ints
 from genret.ground.hardware import one_blas_thread
 from genret.model.decoder import Asked
 from genret.model.prefix import PrefixTable
@@ -23,8 +24,6 @@ from genret.search.trie import Trie
 from genret.search.vocab import PAD, START, Vocab
 from genret.training.settings import ModelSettings
 from genret.training.trainer import small_encoder
-
-Ints = npt.NDArray[np.int64]
 
 SIZES = (256, 256, 256, 256)
 TEXT_TOKENS = 8

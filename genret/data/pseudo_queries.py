@@ -10,12 +10,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from genret.data.records import Catalogue
+from genret.ground.arrays import Ints
 from genret.ground.types import Product
-
-Ints = npt.NDArray[np.int64]
 
 WORD = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+")
 UNITS: dict[str, tuple[str, ...]] = {

@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
+from genret.ground.arrays import Floats, Ints
 
 
 def bag_of_vectors(

@@ -23,6 +23,7 @@ from genret.data.pseudo_queries import make_pseudo_queries
 from genret.data.records import Dataset
 from genret.embed.embedder import QueryBag
 from genret.embed.subwords import load_text_tokenizer, save_text_tokenizer, tokenize, train_text_tokenizer
+from genret.ground.arrays import Ints
 from genret.ground.artifacts import write_json
 from genret.ground.errors import GenretError
 from genret.ground.hardware import one_thread
@@ -39,7 +40,6 @@ BATCH, RATE = 1024, 5e-3
 FREQUENCY_POWER = 0.25
 
 Vectors = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 
 
 class Bags(NamedTuple):

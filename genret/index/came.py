@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from genret.data.records import Catalogue
+from genret.ground.arrays import Ints
 from genret.ground.types import Product
-from genret.search.bits import Ints
 
 Split: TypeAlias = Callable[[Sequence[Product]], Sequence[Collection[str]]]
 """Each product's words."""

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genret.data.records import PRODUCT_SCHEMA, product_table
+from genret.ground.arrays import Ints
 
-Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[Any]
 LIVE = "live.arrow"
 """A generation's file of what came and went since the index was built from its data."""

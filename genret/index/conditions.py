@@ -13,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genret.ground.arrays import Bools
 from genret.ground.checks import flag, plain_text, real, shown
 from genret.ground.errors import GenretError
 from genret.index.filter_columns import (
     AS_WRITTEN,
     PLAIN_NAME,
     SEPARATOR,
-    Bools,
     Columns,
     Value,
     any_of,

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genret.data.clean import clean_text
+from genret.ground.arrays import Bools
 from genret.ground.errors import GenretError
 
-Bools: TypeAlias = npt.NDArray[np.bool_]
 Value: TypeAlias = str | float | bool
 Fail: TypeAlias = Callable[[str], GenretError]
 """Makes the error of a test out of what is wrong."""

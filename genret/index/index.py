@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy.typing as npt
 
 from genret.data.records import Catalogue
+from genret.ground.arrays import Ints
 from genret.ground.artifacts import Artifact
 from genret.ground.checks import path as checked_path
 from genret.ground.errors import GenretError
@@ -24,7 +25,7 @@ from genret.ground.typed import typed
 from genret.ground.types import Product, SemanticId
 from genret.index import generations
 from genret.index.build import Contents, Opened, allocated, opened, written_generation
-from genret.index.changes import Change, Ints, decoded, encoded
+from genret.index.changes import Change, decoded, encoded
 from genret.index.filter_text import as_condition
 from genret.index.filters import Condition
 from genret.index.live import Kind, Pending

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from genret.data.product_text import TEXT_FIELDS, product_text
+from genret.ground.arrays import Floats
 from genret.ground.artifacts import read_json, write_json
 from genret.ground.errors import GenretError
 from genret.ground.settings import settings_dict
@@ -34,7 +35,6 @@ WHOLE = "whole.json"
 """The file of the words of a whole catalogue, in the folder of a part's."""
 AT_ONCE = 1 << 22
 """Scores that are held at once, if one text has no more: 16 MB."""
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from genret.data.records import Catalogue
+from genret.ground.arrays import Ints
 from genret.ground.checks import shown
 from genret.ground.errors import GenretError
 from genret.ground.types import Product
@@ -32,7 +33,6 @@ from genret.index.snapshot import (
     bucket_points,
 )
 from genret.index.text import CameText
-from genret.search.bits import Ints
 from genret.search.patched import inserted, removed
 from genret.search.trie import Allowed, Trie, check_codes, sort_rows
 

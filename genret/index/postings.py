@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from genret.search.bits import Ints
+from genret.ground.arrays import Ints
 from genret.search.ranking import ranges
 
 AT_ONCE = 1 << 20

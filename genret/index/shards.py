@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from genret.ground.arrays import Ints
 from genret.ground.artifacts import read_artifact, write_artifact
 from genret.ground.checks import whole
 from genret.ground.errors import GenretError
@@ -24,7 +25,6 @@ from genret.ground.manifests import as_described
 
 KIND = "shards"
 HEAD = "head"
-Ints = npt.NDArray[np.int64]
 
 
 class Range(NamedTuple):

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genret.data.records import Catalogue
+from genret.ground.arrays import Bools, Ints
 from genret.ground.artifacts import Artifact
 from genret.ground.checks import shown
 from genret.ground.errors import GenretError
@@ -31,7 +32,6 @@ from genret.index.generations import Hold
 from genret.index.idmap import IdMap
 from genret.index.stored_products import StoredProducts
 from genret.index.text import BaseText, CameText, CameTextView, SnapshotText
-from genret.search.bits import Bools, Ints
 from genret.search.overlay import OverlayAllowed, OverlayTrie
 from genret.search.trie import Allowed, Trie
 

@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genret.data.records import Catalogue
+from genret.ground.arrays import Ints
 from genret.ground.types import Product
 from genret.index.changes import whole
-from genret.search.bits import Ints
 
 PART = 8
 """Once one of so many groups was read, all are."""

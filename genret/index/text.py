@@ -11,13 +11,13 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from genret.data.product_text import TEXT_FIELDS, product_text
+from genret.ground.arrays import Ints
 from genret.ground.artifacts import Artifact, read_json, write_json
 from genret.ground.settings import settings_dict
 from genret.ground.types import Product
 from genret.index.came import CameView, CameWords
 from genret.index.lexical import WHOLE, BM25Settings, IndexText, Lexical, LexicalView, product_words, word_splitter
 from genret.index.spelling import WORD, Known, Speller, count_words
-from genret.search.bits import Ints
 from genret.search.overlay import OverlayTrie
 
 TEXT = "text"

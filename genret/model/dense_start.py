@@ -9,11 +9,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
+from genret.ground.arrays import Floats, Ints
 
 
 def additive_codebooks(codes: Ints, vectors: Floats, sizes: Sequence[int], sweeps: int = 3) -> list[Floats]:

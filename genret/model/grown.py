@@ -15,15 +15,12 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from genret.ground.arrays import Bools, Floats, Ints
 from genret.model.grown_parts import NONE, Came, Given, Placed, Rows, Starts, holds, shifted
 from genret.model.values import PrefixValues
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
 AT_ONCE = 256
 """Coarse prefixes whose IDs are read together."""
 KEPT = 1024

@@ -11,13 +11,10 @@ import copy
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from genret.ground.arrays import Bools, Floats, Ints
 from genret.search.ranking import ranges
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
 NONE = np.zeros(0, np.int64)
 
 

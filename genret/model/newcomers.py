@@ -17,13 +17,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genret.ground.arrays import Floats, Ints
 from genret.model.grown import Values
 from genret.model.values import PrefixValues, means
 from genret.search.ranking import ranges
 from genret.search.trie import Trie
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 LOOKED_AT = 4096
 """IDs by which it is told what training changed on average."""
 

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from genret.ground.arrays import Ints
 from genret.ground.errors import GenretError
-from genret.search.bits import Ints
 from genret.search.trie import Trie
 
 UNKNOWN = -1

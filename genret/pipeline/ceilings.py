@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from genret.ground.arrays import Floats
 from genret.index.lexical import Ceilings
 from genret.index.postings import Entries, numbered
 from genret.search.first import Known
 from genret.search.pruning import NEVER
-from genret.search.ranking import Floats
 
 ROUNDING = 2.0**-23
 """Of a float32 sum, for each of its terms."""

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from genret.ground.arrays import Floats, Ints
 from genret.ground.artifacts import read_artifact, read_json
 from genret.ground.errors import GenretError
 from genret.ground.types import SearchResult
 from genret.index.snapshot import Snapshot
 from genret.index.text import SnapshotText
 from genret.pipeline.finding import Weights, weights_of
-from genret.search.bits import Ints
-from genret.search.ranking import Floats
 
 if TYPE_CHECKING:
     from genret.embed.embedder import Embedder

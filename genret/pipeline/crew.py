@@ -12,13 +12,12 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from genret.ground.arrays import Floats, Ints
 from genret.ground.types import Product
 from genret.index.lexical import Ceilings
 from genret.pipeline.finding import Weights
 from genret.pipeline.shard import Codes, Shard, ShardDown
-from genret.search.bits import Ints
 from genret.search.first import in_front
-from genret.search.ranking import Floats
 
 T = TypeVar("T")
 

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from genret.ground.arrays import Bools, Floats, Ints
 from genret.ground.errors import GenretError
 from genret.index.lexical import scores_by_words
 from genret.index.snapshot import Snapshot
-from genret.search.bits import Bools, Ints
 from genret.search.fusion import Scored, fuse, least, union
-from genret.search.ranking import Floats, best_columns, rank_in_group
+from genret.search.ranking import best_columns, rank_in_group
 from genret.search.trie import Allowed
 
 AT_ONCE = 1 << 22

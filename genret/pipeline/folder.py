@@ -13,10 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
 from genret.data.records import Dataset, load_dataset
+from genret.ground.arrays import Codes, Floats
 from genret.ground.artifacts import (
     MANIFEST,
     Artifact,
@@ -40,8 +38,6 @@ if TYPE_CHECKING:
     from genret.tokenizer.tokenizer import Tokenizer
 
 Part: TypeAlias = Literal["data", "embeddings", "tokenizer", "model", "index"]
-Floats = npt.NDArray[np.float32]
-Codes = npt.NDArray[np.int64]
 
 KINDS: dict[Part, str] = {
     "data": "dataset",

@@ -11,17 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from genret.ground.arrays import Bools, Floats, Ints
 from genret.pipeline.crew import Crew, best_of
 from genret.pipeline.finding import Found
 from genret.pipeline.options import Plan
 from genret.pipeline.shard import Listed, Shard
 from genret.search.beam import MARGIN, BeamSettings
-from genret.search.bits import Bools, Ints
 from genret.search.decoder import Decoder
 from genret.search.first import FirstBeam, Known, first_beam
 from genret.search.parts import PartBeam, Search, settle
 from genret.search.pruning import NEVER
-from genret.search.ranking import Floats
 
 AT_ONCE = 3
 """Shards that a query asks before it looks again at how good a hit must be."""

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 
+from genret.ground.arrays import Floats, Ints
 from genret.ground.errors import GenretError
 from genret.ground.types import Product
 from genret.index.conditions import leaves
@@ -22,11 +23,9 @@ from genret.index.snapshot import Snapshot
 from genret.pipeline.finding import Found, Weights, by_neighbours, by_words, weights_of
 from genret.pipeline.retriever import Retriever
 from genret.search.beam import BeamSettings, beam_search, search_above
-from genret.search.bits import Ints
 from genret.search.decoder import Decoder
 from genret.search.first import first_levels, prefixes_of
 from genret.search.parts import PartBeam, part_beam
-from genret.search.ranking import Floats
 from genret.search.trie import Allowed
 
 

@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from genret.ground.arrays import Floats, Ints
 from genret.ground.checks import choice, path
 from genret.ground.errors import GenretError
 from genret.ground.types import Hit, SearchResult
@@ -33,10 +34,8 @@ from genret.pipeline.options import Plan, SearchOptions
 from genret.pipeline.retriever import MAX_QUERIES, MAX_ROWS, Retriever
 from genret.pipeline.searcher import Searcher
 from genret.pipeline.shard import Codes, Encoded, LocalShard, Shard
-from genret.search.bits import Ints
 from genret.search.first import Known, first_levels
 from genret.search.fusion import union
-from genret.search.ranking import Floats
 
 WhenDown: TypeAlias = Literal["error", "partial"]
 """What becomes of a search that needs a shard which does not answer."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from genret.embed.catalogue import save_embedder
+from genret.ground.arrays import Ints
 from genret.ground.artifacts import Artifact, copy_artifact, read_artifact
 from genret.ground.errors import GenretError
 from genret.index.build import Contents, build_index
@@ -26,8 +26,6 @@ from genret.pipeline.folder import RunFolder
 from genret.pipeline.growth import Growth
 from genret.training.saved import load_model
 from genret.training.trainer import save_grown
-
-Ints = npt.NDArray[np.int64]
 
 
 class Splitter(NamedTuple):

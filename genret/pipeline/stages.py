@@ -24,11 +24,12 @@ from genret.embed.catalogue import embed_catalogue
 from genret.embed.embedder import QueryBag
 from genret.embed.fine_tuned import tuned_encoder
 from genret.embed.settings import LSA, TOWERS, TWO_TOWER, VECTORS, EmbedSettings
+from genret.ground.arrays import Floats
 from genret.ground.artifacts import Artifact, sha256
 from genret.ground.errors import GenretError
 from genret.ground.ranks import agreed, is_main, main_alone, wait
 from genret.ground.settings import settings_dict
-from genret.pipeline.folder import Floats, Part, RunFolder
+from genret.pipeline.folder import Part, RunFolder
 
 if TYPE_CHECKING:
     from genret.embed.fine_tuning import TwoTowerRecipe

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from genret.data.product_text import product_text
 from genret.data.records import Catalogue
 from genret.embed.embedder import Embedder
+from genret.ground.arrays import Floats, Ints
 from genret.ground.artifacts import Artifact, check_lineage
 from genret.ground.errors import GenretError
 from genret.ground.typed import check, typed
@@ -31,8 +32,6 @@ from genret.pipeline.folder import RunFolder
 from genret.tokenizer import assign_ids
 from genret.tokenizer.assign import fewer, settled_codes
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 SAME = 1e-5
 """Embeddings of unit length that differ by less count as the same: the product keeps its ID."""
 PATCHED = ("price", "available", "stores", "popularity")

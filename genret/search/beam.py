@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genret.ground.arrays import Bools, Floats, Ints
 from genret.ground.checks import flag, whole
 from genret.ground.errors import GenretError
 from genret.search.decoder import Decoder as Decoder
@@ -32,9 +32,6 @@ from genret.search.ranking import FullGroups, product_span, rank_products
 if TYPE_CHECKING:
     from genret.search.trie import Allowed, Trie
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
 
 MARGIN = 1e-3
 """How far (nats) below the first pass's k-th hit the exact pass looks, so that rounding in another batch shape, which

@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-Bools: TypeAlias = npt.NDArray[np.bool_]
-Ints: TypeAlias = npt.NDArray[np.int64]
+from genret.ground.arrays import Bools, Ints
+
 Words: TypeAlias = npt.NDArray[np.uint64]
 """Bits in little-endian words of 64: bit i stands in word i // 64, at 2 ** (i % 64)."""
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from genret.ground.arrays import Floats, Ints
 from genret.search.beam import BeamResult, BeamSettings
 from genret.search.decoder import Decoder
 from genret.search.ranking import rank_products
@@ -16,8 +16,6 @@ from genret.search.ranking import rank_products
 if TYPE_CHECKING:
     from genret.search.trie import Allowed, Trie
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 ROWS_AT_ONCE = 8_192
 """Decoder rows in one call."""

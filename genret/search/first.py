@@ -14,11 +14,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from genret.ground.arrays import Bools, Floats, Ints
 from genret.ground.errors import GenretError
-from genret.search.bits import Bools, Ints
 from genret.search.decoder import Decoder
 from genret.search.pruning import NEVER, NOT_NUMBERS, keep_best
-from genret.search.ranking import Floats
 from genret.search.trie import Allowed, Trie
 
 MOST_PREFIXES = 1 << 16

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from genret.search.ranking import Floats, Ints
+from genret.ground.arrays import Floats, Ints
 
 
 class Scored(NamedTuple):

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from genret.ground.arrays import Bools, Ints
 from genret.search import bits
-from genret.search.bits import Bools, Ints, Words
+from genret.search.bits import Words
 
 UInts = npt.NDArray[Any]
 """uint8, uint16, uint32 or uint64, whichever is the smallest that holds the values."""

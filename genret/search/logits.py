@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
+from genret.ground.arrays import Ints
 from genret.ground.checks import whole
 from genret.ground.errors import GenretError
 from genret.search.pruning import NOT_NUMBERS
@@ -23,7 +24,6 @@ from genret.search.vocab import Vocab
 if TYPE_CHECKING:
     from genret.search.trie import Allowed, Trie
 
-Ints = npt.NDArray[np.int64]
 
 ALTERING: Mapping[str, float | None] = {
     "repetition_penalty": 1.0,

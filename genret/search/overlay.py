@@ -14,8 +14,8 @@ from typing import NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from genret.ground.arrays import Bools, Ints
 from genret.ground.errors import GenretError
-from genret.search.bits import Bools, Ints
 from genret.search.level import Children
 from genret.search.trie import Allowed, Trie
 

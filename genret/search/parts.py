@@ -22,11 +22,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from genret.search.beam import BeamSettings, Bools, _advance, _Beam, _candidates, _Task
+from genret.ground.arrays import Bools, Floats, Ints
+from genret.search.beam import BeamSettings, _advance, _Beam, _candidates, _Task
 from genret.search.decoder import Decoder
 from genret.search.first import first_levels, follow
 from genret.search.pruning import NEVER, keep_best
-from genret.search.ranking import Floats, Ints, fill_places, product_span, ranges
+from genret.search.ranking import fill_places, product_span, ranges
 
 if TYPE_CHECKING:
     from genret.search.trie import Allowed, Trie

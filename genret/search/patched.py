@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from genret.ground.arrays import Bools, Ints
 from genret.search import bits
-from genret.search.bits import Bools, Ints
 from genret.search.level import ChildSets, Level, UInts, has_all_sets
 from genret.search.trie import Trie
 

@@ -8,14 +8,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genret.ground.arrays import Floats, Ints
 from genret.search.ranking import rank_in_group
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 NEVER = float("-inf")
 NOT_NUMBERS = "the model's log-probabilities are not numbers (NaN); train it again at a lower rate"

@@ -9,13 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+
+from genret.ground.arrays import Floats, Ints
 
 if TYPE_CHECKING:
     from genret.search.trie import Allowed, Trie
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 
 class Ranking(NamedTuple):

@@ -15,11 +15,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import torch
 
+from genret.ground.arrays import Floats, Ints
 from genret.ground.errors import GenretError
 from genret.search.beam import BeamResult, BeamSettings
-from genret.search.bits import Ints
 from genret.search.pruning import NEVER, NOT_NUMBERS
-from genret.search.ranking import Floats, rank_products
+from genret.search.ranking import rank_products
 from genret.search.single import Scored, in_trie
 from genret.search.trie import Allowed, Trie
 

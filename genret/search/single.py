@@ -12,11 +12,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from genret.ground.arrays import Floats, Ints
 from genret.ground.errors import GenretError
 from genret.search.beam import BeamResult, BeamSettings
-from genret.search.bits import Ints
 from genret.search.pruning import NEVER, NOT_NUMBERS
-from genret.search.ranking import Floats, product_span, ranges
+from genret.search.ranking import product_span, ranges
 from genret.search.trie import Allowed, Trie
 
 

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from genret.ground.arrays import Bools, Ints
 from genret.ground.artifacts import read_json, write_json
 from genret.ground.errors import GenretError
 from genret.search import bits
-from genret.search.bits import Bools, Ints, Words
+from genret.search.bits import Words
 from genret.search.level import Children, ChildSets, Level, LevelFilter, UInts
 from genret.search.vocab import Vocab
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import httpx
 import numpy as np
 
+from genret.ground.arrays import Floats, Ints
 from genret.ground.checks import shown
 from genret.ground.errors import GenretError
 from genret.ground.types import Product
@@ -22,9 +23,7 @@ from genret.index.lexical import Ceilings
 from genret.pipeline.finding import Weights
 from genret.pipeline.shard import Codes, Listed, Shard, ShardDown
 from genret.search.beam import BeamSettings
-from genret.search.bits import Ints
 from genret.search.parts import PartBeam
-from genret.search.ranking import Floats
 from genret.server import views
 from genret.server.arrays import packed, unpacked
 

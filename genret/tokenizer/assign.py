@@ -18,14 +18,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from genret.ground.arrays import Codes, Floats
 from genret.ground.errors import GenretError
 from genret.search.trie import check_codes, sort_rows
 from genret.search.vocab import MAX_CODEBOOK, MAX_LEVELS
 from genret.tokenizer.settings import Collisions
 from genret.tokenizer.tokenizer import Tokenizer, check_embeddings, id_sizes
 
-Codes = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 ROWS = 1 << 16
 """Products whose errors are computed at once."""
 OVERFLOW_TRIES = 32

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import torch
 from safetensors.torch import load_file, save_file
 
+from genret.ground.arrays import Codes, Floats
 from genret.ground.artifacts import Artifact, read_artifact, read_json, write_artifact, write_json
 from genret.ground.errors import GenretError
 from genret.ground.files import write_npy
@@ -27,9 +28,6 @@ KIND = "tokenizer"
 CHUNK = 8192
 """Rows that are encoded in one go, on one machine or on several: always the same ones."""
 IDS_OF_A_GROUP = 1 << 18
-
-Floats = npt.NDArray[np.float32]
-Codes = npt.NDArray[np.int64]
 
 
 class Tokenizer:

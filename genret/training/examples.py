@@ -16,11 +16,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from genret.ground.arrays import Floats, Ints
 from genret.search.vocab import Vocab
 from genret.training.teacher import Neighbours
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 MEGABATCH = 64
 """Batches that are sorted by length together."""
 

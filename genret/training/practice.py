@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from genret.data.pseudo_queries import make_pseudo_queries
 from genret.data.records import Dataset
 from genret.embed.subwords import tokenize
+from genret.ground.arrays import Floats, Ints
 from genret.ground.errors import GenretError
 from genret.ground.types import Split
 from genret.model.seq2seq import GenretForConditionalGeneration
@@ -20,8 +20,6 @@ from genret.training.examples import Examples, join
 from genret.training.settings import ModelSettings, TrainSettings
 from genret.training.teacher import LexicalTeacher, Neighbours
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 SCORES = 1 << 26
 """Queries times products that are scored at once."""
 

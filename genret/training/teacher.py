@@ -7,14 +7,11 @@ from typing import NamedTuple
 
 import bm25s
 import numpy as np
-import numpy.typing as npt
 
 from genret.data.product_text import product_text
 from genret.data.pseudo_queries import WORD
 from genret.data.records import Catalogue
-
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
+from genret.ground.arrays import Floats, Ints
 
 
 class Neighbours(NamedTuple):

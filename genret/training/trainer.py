@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
@@ -23,6 +22,7 @@ from genret.data.records import Dataset
 from genret.embed.bag import bag_of_vectors
 from genret.embed.embedder import QueryBag
 from genret.embed.subwords import load_text_tokenizer, save_text_tokenizer, tokenize, train_text_tokenizer
+from genret.ground.arrays import Floats, Ints
 from genret.ground.artifacts import Artifact, read_artifact, write_artifact
 from genret.ground.errors import GenretError, require
 from genret.ground.files import write_text
@@ -45,9 +45,6 @@ from genret.training.saved import FOLDER, KIND
 from genret.training.settings import ModelSettings, TrainSettings
 
 TEXT_FIELDS = ("title", "brand", "category", "description")
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 
 class Corpus(NamedTuple):

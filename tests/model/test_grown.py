@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from random_model import TEXT, assert_same, made, shapes
 
+from genret.ground.arrays import Ints
 from genret.model import values
 from genret.model.grown import GrownValues, Values
 from genret.model.plain import Searched
@@ -22,8 +22,6 @@ from genret.search.overlay import OverlayTrie
 from genret.search.several import search_several
 from genret.search.single import search_single
 from genret.search.trie import Trie
-
-Ints = npt.NDArray[np.int64]
 
 
 class Step(NamedTuple):

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genret.ground.arrays import Ints
 from genret.index.lexical import BM25Settings, Lexical, WholeWords
 from genret.pipeline.ceilings import WordBounds
-from genret.search.bits import Ints
 from genret.search.first import Known
 
 WORDS = [f"w{number}" for number in range(12)]

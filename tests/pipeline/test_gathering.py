@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from table_decoder import TableDecoder
 
+from genret.ground.arrays import Floats, Ints
 from genret.ground.types import Product
 from genret.index.lexical import Ceilings
 from genret.pipeline.crew import Crew
@@ -19,11 +20,9 @@ from genret.pipeline.finding import Found, Weights
 from genret.pipeline.gathering import Asked, Gathering
 from genret.pipeline.shard import Codes, Listed
 from genret.search.beam import BeamSettings, beam_search, search_above
-from genret.search.bits import Ints
 from genret.search.exact import brute_force
 from genret.search.first import Known, prefixes_of
 from genret.search.parts import PartBeam, part_beam
-from genret.search.ranking import Floats
 from genret.search.trie import Allowed, Trie
 
 

@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from table_decoder import TableDecoder
 
+from genret.ground.arrays import Ints
 from genret.ground.errors import GenretError
 from genret.search.beam import BeamResult, BeamSettings, BeamTrace, beam_search
 from genret.search.exact import brute_force, score_ids
 from genret.search.trie import Allowed, Trie
-
-Ints = npt.NDArray[np.int64]
 
 
 class Case(NamedTuple):

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from genret.data.grocery.intents import Intent
-from genret.data.grocery.shelf import Ints, Shelf
+from genret.data.grocery.shelf import Shelf
 from genret.data.grocery.taxonomy import Lexicon
+from genret.ground.arrays import Ints
 
 EXACT, SUBSTITUTE, COMPLEMENT, IRRELEVANT = 3.0, 2.0, 1.0, 0.0
 

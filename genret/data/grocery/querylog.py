@@ -21,8 +21,9 @@ from genret.data.grocery.grading import (
 )
 from genret.data.grocery.intents import KINDS, Asked, Intent, Shoppers
 from genret.data.grocery.settings import FULL_SIZE, GrocerySettings
-from genret.data.grocery.shelf import Ints, Shelf
+from genret.data.grocery.shelf import Shelf
 from genret.data.grocery.words import normalise
+from genret.ground.arrays import Ints
 from genret.ground.types import SPLITS, Judgement, Product, Query, Split
 
 MOST_EXACT = 60

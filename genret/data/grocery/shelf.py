@@ -20,8 +20,8 @@ import numpy.typing as npt
 from genret.data.grocery.settings import GrocerySettings
 from genret.data.grocery.taxonomy import Leaf, Lexicon
 from genret.data.grocery.words import BIT, DIETS, LINES, PLAIN
+from genret.ground.arrays import Ints
 
-Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 PRODUCTS_A_LEAF = 16

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from genret.data.product_text import TEXT_FIELDS
 from genret.data.records import Catalogue
@@ -36,7 +35,6 @@ SYSTEM, BASELINE = "generative", "bm25-tuned"
 _DIMENSION = re.compile(
     r"\d+(x\d+)+|\d+(in|ft|oz|lb|lbs|gal|mm|cm|v|w|hp|amp|amps|btu|ct|pk|pc|qt|sq|st|nd|rd|th|g|kg|l|ml)"
 )
-Ints = npt.NDArray[np.int64]
 
 
 class Group(NamedTuple):

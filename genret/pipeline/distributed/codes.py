@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from genret.ground.arrays import Ints
 from genret.ground.files import whole_file
 from genret.pipeline.distributed.blocks import Blocks, L1Range
 from genret.pipeline.distributed.encoding import opened_tokenizer
 from genret.tokenizer.assign import reassign, with_suffix
 from genret.tokenizer.judging.usage import Given, Usage, given
 from genret.tokenizer.tokenizer import Tokenizer
-
-Ints = npt.NDArray[np.int64]
 
 
 class GroupsJob(NamedTuple):

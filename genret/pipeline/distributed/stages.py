@@ -22,6 +22,7 @@ from genret.data.records import Dataset
 from genret.data.samples import ProductRows, load_sampled, sample_rows
 from genret.embed.catalogue import CHUNK, fit_embedder, save_embeddings
 from genret.embed.settings import LSA, TOWERS, EmbedSettings
+from genret.ground.arrays import Floats
 from genret.ground.artifacts import MANIFEST
 from genret.ground.files import whole_file, whole_folder, write_npy
 from genret.ground.settings import settings_dict
@@ -31,7 +32,7 @@ from genret.pipeline.distributed.codes import GroupsJob, groups_apart, load_grou
 from genret.pipeline.distributed.encoding import BlockEmbedder, CodesJob, EmbedJob, encode_block
 from genret.pipeline.distributed.engine import Workers
 from genret.pipeline.distributed.shards import FOLDER, ShardsJob, build_shard
-from genret.pipeline.folder import Floats, RunFolder
+from genret.pipeline.folder import RunFolder
 from genret.pipeline.split import empty, prepared
 from genret.pipeline.stages import (
     StageResult,

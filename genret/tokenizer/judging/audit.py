@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 
+from genret.ground.arrays import Floats
 from genret.ground.types import CategoryPath
 from genret.tokenizer.paths import path_numbers
 
-Floats = npt.NDArray[np.float32]
 FOLDS = 5
 PRIOR = 0.03
 """Share of labels taken to be wrong before looking."""

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from genret.ground.arrays import Codes, Floats
 from genret.ground.types import CategoryPath
 from genret.tokenizer.paths import path_numbers
 
-Codes = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 ANCHORS = 1000
 MOST = 100_000
 """Products that anchors are compared with; of a larger catalogue, a sample."""

@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from genret.ground.arrays import Codes, Floats
 from genret.ground.artifacts import read_artifact, read_json
 from genret.ground.errors import GenretError
 from genret.ground.manifests import described
 from genret.ground.types import CategoryPath
-from genret.tokenizer.assign import Floats, PolicyEffect, buckets, collision_rate, moved, squared_error
+from genret.tokenizer.assign import PolicyEffect, buckets, collision_rate, moved, squared_error
 from genret.tokenizer.judging.coherence import (
     SimilarityDepth,
     purity_by_depth,
@@ -30,8 +31,6 @@ from genret.tokenizer.judging.coherence import (
 )
 from genret.tokenizer.judging.health_text import format_health as format_health
 from genret.tokenizer.tokenizer import Tokenizer, check_embeddings, id_sizes
-
-Codes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

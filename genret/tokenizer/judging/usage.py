@@ -11,13 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from genret.ground.arrays import Codes
 from genret.tokenizer.assign import buckets
 from genret.tokenizer.judging.health import Health, hourglass, level_use
 from genret.tokenizer.tokenizer import Tokenizer
-
-Codes = npt.NDArray[np.int64]
 
 
 class Usage(NamedTuple):

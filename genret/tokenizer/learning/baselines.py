@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from genret.ground.arrays import Floats
 from genret.ground.errors import GenretError, require
 from genret.tokenizer.learning.kmeans import residual_kmeans
 from genret.tokenizer.learning.start import separate_products
 from genret.tokenizer.rqvae import RQVAE
 from genret.tokenizer.settings import TokenizerSettings
 from genret.tokenizer.tokenizer import Tokenizer
-
-Floats = npt.NDArray[np.float32]
 
 
 def fit_baseline(embeddings: Floats, settings: TokenizerSettings) -> Tokenizer:

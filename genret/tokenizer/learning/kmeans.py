@@ -6,10 +6,9 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Codes = npt.NDArray[np.int64]
+from genret.ground.arrays import Codes, Floats
+
 SAMPLE = 50_000
 
 

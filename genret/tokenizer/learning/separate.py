@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from genret.ground.arrays import Codes, Floats
 from genret.tokenizer.assign import collision_rate
-from genret.tokenizer.learning.kmeans import Codes, Floats, kmeans, nearest
+from genret.tokenizer.learning.kmeans import kmeans, nearest
 
 ITERATIONS = 10
 
