@@ -16,7 +16,7 @@ from genret.ground.checks import path, shown
 from genret.ground.clock import timed
 from genret.ground.errors import GenretError
 from genret.ground.hardware import choose_device, one_blas_thread
-from genret.ground.types import Hit, SearchResult
+from genret.ground.types import SearchResult
 from genret.index.filter_text import as_condition
 from genret.index.filters import Condition
 from genret.index.index import Index
@@ -31,7 +31,7 @@ from genret.pipeline.finding import Found, by_neighbours, by_words, fused, reord
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.growth import Growth
 from genret.pipeline.options import Plan, SearchOptions
-from genret.pipeline.searcher import Searcher
+from genret.pipeline.searcher import Searcher, typed_results
 from genret.search.beam import BeamResult, BeamSettings, BeamTrace, Decoder, beam_search
 from genret.search.on_device import DeviceTrie, search_on_device
 from genret.search.overlay import OverlayTrie
@@ -302,12 +302,4 @@ def _typed(queries: Sequence[str], read: Sequence[Spelling], found: Found, index
     with timed("rank"):
         positions = found.positions[some]
         ids = index.trie.id_of(positions) if found.ids is None else found.ids[some]
-        pairs = zip(index.products(positions), map(tuple, ids.tolist()), strict=True)
-    for row, (query, spelling) in enumerate(zip(queries, read, strict=True)):
-        scores = found.scores[row][some[row]].tolist()
-        hits = tuple(
-            Hit(product, score, rank, semantic_id)
-            for rank, (score, (product, semantic_id)) in enumerate(zip(scores, pairs, strict=False), start=1)
-        )
-        corrected = spelling.text if spelling.text != query else None
-        yield SearchResult(query, hits, bool(found.certified[row]), corrected, spelling.unknown)
+        return typed_results(queries, read, found, index.products(positions), ids)

@@ -9,9 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, TypedDict, overload
 
-from genret.ground.types import SearchResult
+from genret.ground.arrays import Ints
+from genret.ground.types import Hit, Product, SearchResult
 from genret.index.filters import Condition
+from genret.index.spelling import Spelling
 from genret.pipeline.arguments import Errors, check_queries
+from genret.pipeline.finding import Found
 from genret.pipeline.options import Finder, SearchOptions
 
 if TYPE_CHECKING:
@@ -89,3 +92,27 @@ class Searcher(ABC):
         self, queries: Sequence[str], options: SearchOptions, where: Condition | str | None
     ) -> Iterator[SearchResult]:
         """One result per query, in their order."""
+
+
+def typed_results(
+    queries: Sequence[str],
+    read: Sequence[Spelling],
+    found: Found,
+    products: Sequence[Product],
+    ids: Ints,
+    missing: Sequence[tuple[str, ...]] = (),
+) -> Iterator[SearchResult]:
+    """One result per query, of the products that stand at all positions, query after query, and their (n, L) IDs.
+
+    `missing`: query by query the names of shards that are not in it; a result that lacks one is not certified.
+    """
+    pairs = zip(products, map(tuple, ids.tolist()), strict=True)
+    some = found.positions >= 0
+    for row, (query, spelling) in enumerate(zip(queries, read, strict=True)):
+        scores = found.scores[row][some[row]].tolist()
+        ranked = enumerate(zip(scores, pairs, strict=False), start=1)  # `pairs` goes on with the next query's
+        hits = tuple(Hit(product, score, rank, id) for rank, (score, (product, id)) in ranked)
+        corrected = spelling.text if spelling.text != query else None
+        lacking = missing[row] if missing else ()
+        certified = bool(found.certified[row]) and not lacking
+        yield SearchResult(query, hits, certified, corrected, spelling.unknown, missing=lacking)

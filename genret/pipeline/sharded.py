@@ -9,7 +9,7 @@ not know where the shards are.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Literal, TypeAlias
@@ -19,7 +19,7 @@ import numpy as np
 from genret.ground.arrays import Floats, Ints
 from genret.ground.checks import choice, path
 from genret.ground.errors import GenretError
-from genret.ground.types import Hit, SearchResult
+from genret.ground.types import SearchResult
 from genret.index.filter_text import as_condition
 from genret.index.filters import Condition
 from genret.index.shards import HEAD, Shards, read_shards
@@ -32,7 +32,7 @@ from genret.pipeline.folder import RunFolder
 from genret.pipeline.gathering import Asked, Gathering
 from genret.pipeline.options import Plan, SearchOptions
 from genret.pipeline.retriever import MAX_QUERIES, MAX_ROWS, Retriever
-from genret.pipeline.searcher import Searcher
+from genret.pipeline.searcher import Searcher, typed_results
 from genret.pipeline.shard import Codes, Encoded, LocalShard, Shard
 from genret.search.first import Known, first_levels
 from genret.search.fusion import union
@@ -140,8 +140,9 @@ class ShardedRetriever(Searcher):
                 self._note(gathering)
                 found = top(found, plan.k, plan.cap, lambda places: self.crew.products(places)[1])
                 missing = gathering.missing([one.name for one in self.about.shards], plan)
-                results = self._typed(batch, read, found, missing)
-                return results if least is None else list(self._confident(results, found, gathering, least))
+                products, ids = self.crew.products(found.positions[found.positions >= 0])
+                results = typed_results(batch, read, found, products, ids, missing)
+                return list(results if least is None else self._confident(results, found, gathering, least))
             except Lost as lost:
                 if self.when_down == "error" or lost.number in down:
                     raise lost.error from None
@@ -219,24 +220,8 @@ class ShardedRetriever(Searcher):
             queries, asked, of = self._share
             self._share = Share(queries + len(gathering.texts), asked + int(gathering.asked.sum()), of)
 
-    def _typed(
-        self, queries: Sequence[str], read: Sequence[Spelling], found: Found, missing: Sequence[tuple[str, ...]]
-    ) -> list[SearchResult]:
-        rows = [row >= 0 for row in found.positions]
-        products, ids = self.crew.products(found.positions[found.positions >= 0])
-        rest = zip(products, map(tuple, ids.tolist()), strict=True)
-        results = []
-        for row, (query, spelling) in enumerate(zip(queries, read, strict=True)):
-            scores = found.scores[row][rows[row]].tolist()
-            pairs = enumerate(zip(scores, rest, strict=False), start=1)  # `rest` goes on with the next query's
-            hits = tuple(Hit(product, score, rank, id) for rank, (score, (product, id)) in pairs)
-            corrected = spelling.text if spelling.text != query else None
-            certified = bool(found.certified[row]) and not missing[row]
-            results.append(SearchResult(query, hits, certified, corrected, spelling.unknown, missing=missing[row]))
-        return results
-
     def _confident(
-        self, results: Sequence[SearchResult], found: Found, gathering: Gathering, least: float
+        self, results: Iterable[SearchResult], found: Found, gathering: Gathering, least: float
     ) -> Iterator[SearchResult]:
         """The results without hits of less confidence, the others with theirs."""
         text, texts = self.head.index.snapshot().text, gathering.texts
