@@ -140,18 +140,18 @@ class RemoteShard:
 def answered(shard: Shard, body: Mapping[str, Any]) -> dict[str, Any]:
     """The answer of a shard to a request's body, as JSON. A GenretError for a body that asks for no such thing."""
     calls = {
-        "codes": lambda: _codes_json(shard.codes(body["where"])),
-        "beam": lambda: _beam_json(
+        "codes": lambda: _json(shard.codes(body["where"])),
+        "beam": lambda: _json(
             shard.beam(*_query(body), unpacked(body["prefixes"], "int64", 2), body["width"], body["k"])
         ),
-        "above": lambda: _arrays_json(shard.above(*_query(body), unpacked(body["floors"], "float32", 1), _beam(body))),
-        "alone": lambda: _arrays_json(shard.alone(*_query(body), _beam(body))),
-        "ceilings": lambda: _ceilings_json(shard.ceilings()),
-        "words": lambda: _arrays_json(shard.words(*_query(body), body["k"])),
-        "neighbours": lambda: _arrays_json(
+        "above": lambda: _json(shard.above(*_query(body), unpacked(body["floors"], "float32", 1), _beam(body))),
+        "alone": lambda: _json(shard.alone(*_query(body), _beam(body))),
+        "ceilings": lambda: _json(shard.ceilings()),
+        "words": lambda: _json(shard.words(*_query(body), body["k"])),
+        "neighbours": lambda: _json(
             shard.neighbours(unpacked(body["vectors"], "float32", 2), body["where"], body["k"])
         ),
-        "weights": lambda: _arrays_json(
+        "weights": lambda: _json(
             shard.weights(
                 body["texts"], unpacked(body["vectors"], "float32", 2), unpacked(body["positions"], "int64", 2)
             )
@@ -191,31 +191,15 @@ def _ceilings(told: Any) -> Ceilings:
     return Ceilings(words, starts, prefixes, most)
 
 
-def _codes_json(codes: Codes) -> dict[str, Any]:
-    return {"prefixes": packed(codes.prefixes), "problems": codes.problems}
+def _json(told: Codes | PartBeam | Listed | Ceilings | Weights) -> dict[str, Any]:
+    """What a shard answers, name by name: arrays, lists of arrays, and texts."""
+    return {name: _value(value) for name, value in told._asdict().items()}
 
 
-def _beam_json(beam: PartBeam) -> dict[str, Any]:
-    return {
-        "scores": [packed(one) for one in beam.scores],
-        "parents": [packed(one) for one in beam.parents],
-        "dropped": packed(beam.dropped),
-        "counts": packed(beam.counts),
-        "positions": packed(beam.positions),
-    }
-
-
-def _ceilings_json(ceilings: Ceilings) -> dict[str, Any]:
-    return {
-        "words": list(ceilings.words),
-        "starts": packed(ceilings.starts),
-        "prefixes": packed(ceilings.prefixes),
-        "most": packed(ceilings.most),
-    }
-
-
-def _arrays_json(told: Listed | Weights) -> dict[str, Any]:
-    return {name: packed(value) for name, value in told._asdict().items()}
+def _value(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return packed(value)
+    return [_value(one) for one in value] if isinstance(value, list) else value
 
 
 def _listed(told: Mapping[str, Any]) -> Listed:
