@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from genret.model.grown import Floats, GrownValues
+from genret.ground.arrays import Floats
+from genret.model.grown import GrownValues
 from genret.model.grown_parts import Came, Placed
 from genret.model.prefix import UNKNOWN
 from genret.model.values import LeafPart, PrefixValues

@@ -127,8 +127,8 @@ class Gathering:
             told_nothing = np.where(heard, np.float32(NEVER), bests[rows])
             verdict = settle(told.beams, rows, search, first.bound[rows], told_nothing)
             done = ~verdict.need.any(1)
-            for mine, settled in zip(found[:3], verdict[:3], strict=True):
-                mine[rows[done]] = settled[done]
+            found.positions[rows[done]], found.scores[rows[done]] = verdict.places[done], verdict.scores[done]
+            found.certified[rows[done]] = verdict.proven[done]
             need = np.zeros(need.shape, np.bool_)
             need[rows] = verdict.need & heard | _few(np.where(verdict.need, told_nothing, np.float32(NEVER)))
             rows = rows[~done]
