@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import click
 import numpy as np
-from script import RESULTS, rows_table, run_script, write_results
+from script import RESULTS, rows_table, run_script, whole_numbers, write_results
 
 from genret.eval.compare import compare
 from genret.eval.evaluation import own_queries
@@ -166,10 +166,10 @@ def main() -> None:
 @click.option("--split", type=click.Choice(SPLITS), default="dev", show_default=True)
 @click.option("--queries", "count", default=300, show_default=True)
 @click.option("--width", "old_width", default=50, show_default=True, help="Of the other tree's beam.")
-@click.option("--widths", default="10,20,50", show_default=True, help="Of this tree's beams.")
+@click.option("--widths", type=whole_numbers, default="10,20,50", show_default=True, help="Of this tree's beams.")
 @click.option("--out", type=click.Path(path_type=Path))
 def latency(
-    tree: Path, old_run: Path, run: Path, split: Split, count: int, old_width: int, widths: str, out: Path | None
+    tree: Path, old_run: Path, run: Path, split: Split, count: int, old_width: int, widths: list[int], out: Path | None
 ) -> None:
     """Single queries on one thread: TREE over OLD_RUN against this tree over RUN, with recall@10."""
     dataset = RunFolder(run).dataset()
@@ -177,7 +177,7 @@ def latency(
     queries = queries[:count]
     baseline = f"other tree, beam {old_width}"
     systems = {baseline: System(tree.resolve(), old_run, old_width)}
-    systems |= {f"this tree, beam {width}": System(HERE, run, int(width)) for width in widths.split(",")}
+    systems |= {f"this tree, beam {width}": System(HERE, run, width) for width in widths}
     runs, times = measure_latency(systems, queries)
     asked = {query.id for query in queries}
     judged = [one for one in grading.judgements if one.query_id in asked]

@@ -24,7 +24,7 @@ import numpy.typing as npt
 import torch
 from scale_stages import Facts, K, Plan, nearest
 from scale_vectors import VECTORS, _opened
-from script import RESULTS, run_script, write_rows
+from script import RESULTS, run_script, whole_numbers, write_rows
 
 from genret.ground.arrays import Floats
 from genret.ground.hardware import processor, threads_within
@@ -218,22 +218,25 @@ def measure(run: RunFolder, plan: Plan, widths: Sequence[int], count: int, batch
 
 
 @click.command()
-@click.option("--sizes", default="20000,100000", show_default=True, help="Vectors.")
-@click.option("--widths", default="10,20,50", show_default=True, help="Of the beam.")
+@click.option("--sizes", type=whole_numbers, default="20000,100000", show_default=True, help="Vectors.")
+@click.option("--widths", type=whole_numbers, default="10,20,50", show_default=True, help="Of the beam.")
 @click.option("--dim", default=128, show_default=True)
 @click.option("--queries", default=256, show_default=True)
 @click.option("--batch", default=64, show_default=True)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--work", type=click.Path(path_type=Path), default=Path("runs/cost-vectors"), show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/cost-vectors]")
-def main(sizes: str, widths: str, dim: int, queries: int, batch: int, seed: int, work: Path, out: Path | None) -> None:
+def main(
+    sizes: list[int], widths: list[int], dim: int, queries: int, batch: int, seed: int, work: Path, out: Path | None
+) -> None:
     """The beam beside faiss HNSW and IVF at equal recall."""
     rows: list[dict[str, Any]] = []
-    for size in map(int, sizes.split(",")):
+    for size in sizes:
         plan, run = Plan(size, seed, dim=dim), RunFolder(work / f"{size}-{dim}-{seed}")
         build(run, plan)
-        rows += measure(run, plan, [int(width) for width in widths.split(",")], queries, batch)
-    command = f"python eval/cost_vectors.py --sizes {sizes} --widths {widths} --queries {queries} --batch {batch}"
+        rows += measure(run, plan, widths, queries, batch)
+    given = f"--sizes {','.join(map(str, sizes))} --widths {','.join(map(str, widths))}"
+    command = f"python eval/cost_vectors.py {given} --queries {queries} --batch {batch}"
     versions = f"{processor()}, torch {torch.__version__}, faiss {faiss.__version__}"
     head = (
         f"`{command} --dim {dim} --seed {seed}`: random vectors of width {dim}, milliseconds a query, one at a time "

@@ -20,7 +20,7 @@ import click
 import faiss
 import numpy as np
 import torch
-from script import RESULTS, run_script, write_rows
+from script import RESULTS, run_script, whole_numbers, write_rows
 
 from genret.embed.embedder import Embedder
 from genret.eval.evaluation import own_queries
@@ -115,10 +115,10 @@ def profile(search: System, queries: Sequence[Query]) -> None:
 @click.argument("run", type=click.Path(exists=True, path_type=Path))
 @click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True)
 @click.option("--queries", "count", default=300, show_default=True)
-@click.option("--widths", default="10,20,50", show_default=True)
+@click.option("--widths", type=whole_numbers, default="10,20,50", show_default=True)
 @click.option("--profile", "profiled", type=int, help="Of this width alone: where the time goes. Writes nothing.")
 @click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/latency/NAME]")
-def main(run: Path, split: Split, count: int, widths: str, profiled: int | None, out: Path | None) -> None:
+def main(run: Path, split: Split, count: int, widths: list[int], profiled: int | None, out: Path | None) -> None:
     """Latency of single queries over the RUN."""
     folder, retriever = RunFolder(run), Retriever.load(run)
     dataset = folder.dataset()
@@ -129,7 +129,7 @@ def main(run: Path, split: Split, count: int, widths: str, profiled: int | None,
             return profile(beams(retriever, [profiled])[f"beam {profiled}"], queries)
         vectors = np.ascontiguousarray(folder.vectors()[0], np.float32)
         systems = neighbours(retriever.embedder, vectors, dataset.catalogue.ids)
-        systems |= beams(retriever, [int(width) for width in widths.split(",")])
+        systems |= beams(retriever, widths)
         rows = measure(systems, queries, grading)
     name = run.resolve().name
     shape = f"{len(queries)} queries one at a time on one thread, float32, torch {torch.__version__}"

@@ -19,7 +19,7 @@ from typing import Any
 import click
 import numpy as np
 import torch
-from script import RESULTS, run_script, write_rows
+from script import RESULTS, run_script, whole_numbers, write_rows
 
 from genret.data.sources import SOURCES, read_dataset
 from genret.ground.errors import GenretError
@@ -85,12 +85,12 @@ def measure(run: Path, products: Sequence[Product], widths: Sequence[int], seed:
 @click.option("--format", "name", type=click.Choice(list(SOURCES)), default="grocerydb", show_default=True)
 @click.option("--count", default=200, show_default=True)
 @click.option("--seed", default=0, show_default=True)
-@click.option("--widths", default="10,50,100", show_default=True)
+@click.option("--widths", type=whole_numbers, default="10,50,100", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/new-products/NAME]")
-def main(run: Path, catalogue: Path, name: str, count: int, seed: int, widths: str, out: Path | None) -> None:
+def main(run: Path, catalogue: Path, name: str, count: int, seed: int, widths: list[int], out: Path | None) -> None:
     """How many of COUNT new products the RUN finds in its top 10 by their own titles."""
     products = drawn(list(read_dataset(name, catalogue).catalogue), count, seed)
-    rows = measure(run, products, [int(width) for width in widths.split(",")], seed)
+    rows = measure(run, products, widths, seed)
     head = (
         f"{run.resolve().name}: {count} products of {name} put into its index (seed {seed}), each searched by its own "
         f"title; float32, torch {torch.__version__}, {torch.get_num_threads()} threads."

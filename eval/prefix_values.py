@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import click
 import numpy as np
 import torch
-from script import RESULTS, run_script, write_results
+from script import RESULTS, numbers, run_script, whole_numbers, write_results
 
 from genret.data.records import Dataset, load_dataset
 from genret.embed.catalogue import load_embedder, load_embeddings
@@ -126,16 +126,21 @@ def markdown(head: str, rows: Sequence[dict[str, Any]]) -> str:
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--split", type=click.Choice(SPLITS), default="dev", show_default=True)
-@click.option("--widths", default="10,20,50,100,400", show_default=True)
-@click.option("--scales", default="", help="In place of the look-aheads, two steps with each of these query scales.")
+@click.option("--widths", type=whole_numbers, default="10,20,50,100,400", show_default=True)
+@click.option(
+    "--scales",
+    type=numbers,
+    default="",
+    help="In place of the look-aheads, two steps with each of these query scales.",
+)
 @click.option("--below", default=256, show_default=True, help="Prefixes that --scales look below.")
 @click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/prefix-values/NAME-SPLIT]")
-def main(run: Path, split: Split, widths: str, scales: str, below: int, out: Path | None) -> None:
+def main(run: Path, split: Split, widths: list[int], scales: list[float], below: int, out: Path | None) -> None:
     """Recall of untrained beams over the RUN's IDs, by look-ahead and width."""
     dataset, _ = load_dataset(run / "data")
     queries, grading = own_queries(dataset, split)
-    variants: list[Variant] = [(2, float(one), below) for one in scales.split(",") if one] or list(ROWS)
-    rows = measure(run, Asked(dataset, queries, grading, [int(width) for width in widths.split(",")], variants))
+    variants: list[Variant] = [(2, one, below) for one in scales] or list(ROWS)
+    rows = measure(run, Asked(dataset, queries, grading, widths, variants))
     head = (
         f"{dataset.name}, {split} split: {len(queries)} queries over {len(dataset.catalogue)} products, no training "
         f"(seed {TrainSettings.seed}, float32, torch {torch.__version__} on {platform.machine()}, "

@@ -20,7 +20,7 @@ import click
 import numpy as np
 import torch
 from scale_stages import of_own_best
-from script import RESULTS, run_script, write_rows
+from script import RESULTS, numbers, run_script, whole_numbers, write_rows
 
 from genret.ground.errors import GenretError
 from genret.ground.hardware import one_thread
@@ -66,17 +66,17 @@ def measure(retriever: Retriever, texts: Sequence[str], scales: Sequence[float],
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--scales", default="24,32,40,50,64", show_default=True)
-@click.option("--widths", default="10,50,100", show_default=True)
+@click.option("--scales", type=numbers, default="24,32,40,50,64", show_default=True)
+@click.option("--widths", type=whole_numbers, default="10,50,100", show_default=True)
 @click.option("--queries", default=100, show_default=True, help="Distinct ones, of the test split.")
 @click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/query-scale/NAME]")
-def main(run: Path, scales: str, widths: str, queries: int, out: Path | None) -> None:
+def main(run: Path, scales: list[float], widths: list[int], queries: int, out: Path | None) -> None:
     """What beams of the RUN's untrained model find of its own best products, by scale and width."""
     texts = list(dict.fromkeys(query.text for query in RunFolder.existing(run).dataset().split_queries("test")))[
         :queries
     ]
     retriever = Retriever.load(run, device="cpu")
-    rows = measure(retriever, texts, [float(one) for one in scales.split(",")], [int(one) for one in widths.split(",")])
+    rows = measure(retriever, texts, scales, widths)
     known = retriever.model.decoder.prefixes
     assert isinstance(known, PrefixValues), "measured"
     head = (

@@ -16,6 +16,22 @@ from genret.ground.errors import GenretError
 RESULTS = Path(__file__).parent / "results"
 
 
+def whole_numbers(text: str) -> list[int]:
+    """The type of an option that takes whole numbers with commas between: `10,20,50`."""
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise click.BadParameter(f"{text!r}: expected whole numbers with commas between, such as 10,50") from None
+
+
+def numbers(text: str) -> list[float]:
+    """The same of numbers: `0.5,2`."""
+    try:
+        return [float(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise click.BadParameter(f"{text!r}: expected numbers with commas between, such as 0.5,2") from None
+
+
 def run_script(main: click.Command) -> None:
     """The command; an error that a user can put right is one line, and exit code 2."""
     try:

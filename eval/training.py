@@ -18,7 +18,7 @@ from typing import Any
 import click
 import numpy as np
 from prefix_values import searched
-from script import RESULTS, run_script, write_results
+from script import RESULTS, run_script, whole_numbers, write_results
 
 from genret.data.records import Dataset, load_dataset
 from genret.eval.compare import PerQuery, compare
@@ -127,7 +127,7 @@ def markdown(head: str, values: Mapping[str, Mapping[str, PerQuery]], split: Spl
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--recipes", type=click.Path(path_type=Path), help="TOML. Default: the training that RUN's model had.")
-@click.option("--seeds", default="0", show_default=True, help="Comma-separated.")
+@click.option("--seeds", type=whole_numbers, default="0", show_default=True, help="Comma-separated.")
 @click.option("--split", type=click.Choice(SPLITS), default="dev", show_default=True)
 @click.option("--train-queries", type=click.IntRange(1), default=500, show_default=True)
 @click.option("--beam-width", type=click.IntRange(1), default=100, show_default=True)
@@ -136,7 +136,7 @@ def markdown(head: str, values: Mapping[str, Mapping[str, PerQuery]], split: Spl
 def main(
     run: Path,
     recipes: Path | None,
-    seeds: str,
+    seeds: list[int],
     split: Split,
     train_queries: int,
     beam_width: int,
@@ -145,12 +145,11 @@ def main(
 ) -> None:
     """Recall of models trained by each recipe beside that of the untrained start, over the RUN's IDs."""
     given = read_preset(recipes)["recipe"] if recipes else {"trained": {}}
-    numbers = [int(seed) for seed in seeds.split(",")]
     trial = Trial(run, work or run / "training", asked(run, split, train_queries), beam_width)
     trial.work.mkdir(parents=True, exist_ok=True)
     values = {UNTRAINED: trial.of(UNTRAINED, {"max_steps": 0}, 0)}
     for name, recipe in given.items():
-        found = [trial.of(name, recipe, seed) for seed in numbers]
+        found = [trial.of(name, recipe, seed) for seed in seeds]
         values[name] = {one: averaged([splits[one] for splits in found]) for one in found[0]}
         click.echo(markdown(name, {key: values[key] for key in (UNTRAINED, name)}, split), err=True)
     settings = {
@@ -158,12 +157,12 @@ def main(
     }
     head = (
         f"{run.resolve().name}, {split} split: {len(trial.queries[split])} queries, beam {beam_width} alone, mean of "
-        f"seeds {seeds}, float32 on {processor()}. Differences from `{UNTRAINED}`: mean over queries, "
-        "95 % interval, p (Holm)."
+        f"seeds {','.join(map(str, seeds))}, float32 on {processor()}. Differences from `{UNTRAINED}`: mean over "
+        "queries, 95 % interval, p (Holm)."
     )
     out = out or RESULTS / "training" / f"{run.resolve().name}-{split}"
     means = {name: {one: mean(per) for one, per in splits.items()} for name, splits in values.items()}
-    figures = {"seeds": numbers, "beam_width": beam_width, "recipes": settings, "means": means}
+    figures = {"seeds": seeds, "beam_width": beam_width, "recipes": settings, "means": means}
     write_results(out, "training", figures, markdown(head, values, split))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 import numpy as np
-from script import RESULTS, run_script, write_results
+from script import RESULTS, numbers, run_script, write_results
 
 from genret.data.records import Dataset
 from genret.eval.compare import PerQuery, compare
@@ -73,10 +73,16 @@ def measured(queries: Sequence[Query], found: Sequence[Sequence[str]], grading: 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--split", type=click.Choice(SPLITS), default="dev", show_default=True)
-@click.option("--weights", default="1,2,3,5,8,12", show_default=True, help="Of BM25, beside 1 for the beam's order.")
+@click.option(
+    "--weights",
+    type=numbers,
+    default="1,2,3,5,8,12",
+    show_default=True,
+    help="Of BM25, beside 1 for the beam's order.",
+)
 @click.option("--work", type=click.Path(path_type=Path), help="[default: runs/without-log/NAME]")
 @click.option("--out", type=click.Path(path_type=Path), help="[default: eval/results/without-log/NAME-SPLIT]")
-def main(run: Path, split: Split, weights: str, work: Path | None, out: Path | None) -> None:
+def main(run: Path, split: Split, weights: list[float], work: Path | None, out: Path | None) -> None:
     """What is found in the RUN's catalogue where nobody has searched yet."""
     dataset, name = RunFolder.existing(run).dataset(), run.resolve().name
     retriever = (
@@ -85,7 +91,7 @@ def main(run: Path, split: Split, weights: str, work: Path | None, out: Path | N
         else Retriever.load(run, device="cpu")
     )
     queries, grading = own_queries(dataset, split)
-    lists = searched(retriever, [query.text for query in queries], [float(one) for one in weights.split(",")])
+    lists = searched(retriever, [query.text for query in queries], weights)
     systems = {system: measured(queries, found, grading) for system, found in lists.items()}
     compared = compare(systems, "bm25", TESTED)
     tests = {(one.system, one.measure): format_comparison(one) for one in compared}

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 from small_run import SMALL
@@ -128,6 +129,15 @@ def test_growth_is_measured_stage_by_stage_and_goes_on(tmp_path: Path) -> None:
     assert rest == rows.keys() - {("read", 300), ("read", 600), ("model", 600), ("build", 600)}
 
 
+def test_numbers_with_commas_between_are_read_or_refused_in_one_line(scripts: None) -> None:
+    from script import numbers, whole_numbers
+
+    assert (whole_numbers("10, 50"), numbers("0.5,2"), numbers("")) == ([10, 50], [0.5, 2.0], [])
+    for read, wrong in ((whole_numbers, "10,y"), (whole_numbers, "1.5"), (numbers, "1;2")):
+        with pytest.raises(click.BadParameter, match="numbers with commas between, such as"):
+            read(wrong)
+
+
 @pytest.mark.usefixtures("scripts")
 def test_an_exponent_is_the_slope_on_both_logarithms() -> None:
     from scale_report import exponent
@@ -191,6 +201,7 @@ def test_a_product_that_another_process_put_is_found_when_its_following_is_timed
     code = """
 from pathlib import Path
 from tempfile import TemporaryDirectory
+import click
 import numpy as np
 import changes
 from genret.data.records import Catalogue
@@ -212,6 +223,7 @@ assert [(row["others"], row["id"]) for row in rows] == [(n, kind) for n in (0, 3
 def test_the_speed_benchmark_compares_like_with_like() -> None:
     """On one small cell: the scores are those of transformers.generate over a dict trie, and every system is timed."""
     code = """
+import click
 import numpy as np
 import speed
 from speed_systems import Catalogue, Cell, Shape, Systems, make_model
