@@ -84,16 +84,18 @@ class _Generation:
 
     def grown(self, delta: Delta | None) -> Prefixes | GrownValues:
         """With a delta; what differs from the last one is looked at."""
-        ids = np.unique(_differing(self._delta, delta), axis=0)
+        came, went = _differing(self._delta, delta, self.base.trie.levels)
+        ids = np.concatenate([came, went])
         ids = ids[~self._newcomers.known(ids)]
         if len(ids):
-            came = None if delta is None else _stock_of(delta)
-            stocks = [self._stock, *([] if came is None else [came])]
-            there = np.logical_or.reduce([stock.trie.find(ids) >= 0 for stock in stocks])
-            left, gone = ids[there], ids[~there]
-            if len(gone):
-                left = np.unique(np.concatenate([left, *self._beside(gone, stocks)]), axis=0)
-            self._grown = self._grown.without(gone).with_values(self._newcomers.values(left, came))
+            stock, gone = None if delta is None else _stock_of(delta), ids[:0]
+            ids = np.unique(ids, axis=0)
+            if len(went):
+                stocks = [self._stock, *([] if stock is None else [stock])]
+                there = np.logical_or.reduce([one.trie.find(ids) >= 0 for one in stocks])
+                gone = ids[~there]
+                ids = np.unique(np.concatenate([ids[there], *self._beside(gone, stocks)]), axis=0)
+            self._grown = self._grown.without(gone).with_values(self._newcomers.values(ids, stock))
         self._delta = delta
         return self._grown.base if self._grown.is_empty else self._grown
 
@@ -131,15 +133,16 @@ class _TableGrower:
         return ids[~self._own.knows(torch.from_numpy(ids).to(device)).cpu().numpy()]
 
 
-def _differing(old: Delta | None, new: Delta | None) -> Ints:
-    """(n, L) the IDs of products that one has and the other has not."""
+def _differing(old: Delta | None, new: Delta | None, levels: int) -> tuple[Ints, Ints]:
+    """(n, L) the IDs of products that came from one to the other, and (m, L) of those that went; or more of both."""
     if old is None or new is None or old.text is not new.text:  # then a place means something else
-        every = [one.trie.all_ids() for one in (old, new) if one is not None]
-        return np.concatenate(every) if every else np.zeros((0, 1), np.int64)
-    here = np.zeros((2, int(max(old.rows.max(initial=0), new.rows.max(initial=0))) + 1), np.bool_)
-    here[0, old.rows], here[1, new.rows] = True, True
-    some = ((one.trie, np.flatnonzero(~other[one.rows])) for one, other in ((old, here[1]), (new, here[0])))
-    return np.concatenate([trie.id_of(positions) for trie, positions in some])
+        every = [np.zeros((0, levels), np.int64) if one is None else one.trie.all_ids() for one in (new, old)]
+    else:
+        here = np.zeros((2, int(max(old.rows.max(initial=0), new.rows.max(initial=0))) + 1), np.bool_)
+        here[0, old.rows], here[1, new.rows] = True, True
+        some = ((one.trie, np.flatnonzero(~other[one.rows])) for one, other in ((new, here[0]), (old, here[1])))
+        every = [trie.id_of(positions) for trie, positions in some]
+    return every[0], every[1]
 
 
 def _stock_of(delta: Delta) -> Stock:
