@@ -91,7 +91,7 @@ def fused(
         words = _best(scores, mine.positions.shape[1], mask)
         positions = union(mine.positions, words.positions)
         weights = Weights(cosines_of(positions, vectors[rows], index), scores_at(positions, scores))
-        found.append(fused_by(mine, words, weights, shares[rows], weight))
+        found.append(fused_by(mine, words, positions, weights, (shares[rows], weight)))
     return _joined(found)
 
 
@@ -110,15 +110,19 @@ def weights_of(texts: Sequence[str], vectors: Floats, positions: Ints, index: Sn
     return Weights(cosines_of(positions, vectors, index), np.concatenate(bm25))
 
 
-def fused_by(own: Found, words: Found, weights: Weights, shares: npt.NDArray[np.float64], weight: float) -> Found:
-    """`fused`, by the weights of the `union` of both lists, and (Q,) how much of each query was known in training."""
+def fused_by(
+    own: Found, words: Found, positions: Ints, weights: Weights, factors: tuple[npt.NDArray[np.float64], float]
+) -> Found:
+    """`fused`, by the weights of the (Q, n) `positions`, which are the `union` of both lists.
+
+    `factors`: (Q,) of the own search, by how much of each query was known in training, and that of BM25.
+    """
     kept = own.positions.shape[1]
     mine = weights.cosines[:, :kept]
     beside = np.subtract(own.scores, mine, out=np.zeros_like(mine), where=own.positions >= 0).min(1, initial=0)
     scores = np.concatenate([own.scores, weights.cosines[:, kept:] + beside[:, None]], axis=1)
     lists = Scored(scores, least(own.scores)), Scored(weights.bm25, least(words.scores))
-    positions = union(own.positions, words.positions)
-    worth = np.where(positions < 0, np.float32(-np.inf), fuse(lists, (shares, weight)))
+    worth = np.where(positions < 0, np.float32(-np.inf), fuse(lists, factors))
     return in_order(uncertified(positions, worth), positions.shape[1])
 
 

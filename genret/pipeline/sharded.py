@@ -201,8 +201,9 @@ class ShardedRetriever(Searcher):
         if plan.lexical is None:
             return own
         words = gathering.words(plan.beam.k, self._bounds(gathering))
-        weights = self.crew.weights(gathering.texts, vectors, union(own.positions, words.positions))
-        return fused_by(own, words, weights, np.ones(len(own.positions)), plan.lexical)
+        positions = union(own.positions, words.positions)
+        weights = self.crew.weights(gathering.texts, vectors, positions)
+        return fused_by(own, words, positions, weights, (np.ones(len(positions)), plan.lexical))
 
     def _bounds(self, gathering: Gathering) -> Floats:
         """(Q, S) the most that any product of each shard can score by BM25."""

@@ -63,14 +63,13 @@ def lists(rng: np.random.Generator, queries: int, k: int) -> Found:
 def test_many_queries_are_fused_as_each_alone_to_the_bit(seed: int, queries: int, k: int, other: int) -> None:
     rng = np.random.default_rng(seed)
     own, words = lists(rng, queries, k), lists(rng, queries, other)
-    some = union(own.positions, words.positions) >= 0
+    positions = union(own.positions, words.positions)
+    some = positions >= 0
     cosines, bm25 = (np.where(some, rng.integers(0, 5, some.shape) / np.float32(3), NONE) for _ in range(2))
     weights = Weights(cosines.astype(np.float32), np.where(bm25 > 0, bm25, NONE).astype(np.float32))
     shares = rng.integers(0, 3, queries) / 2
-    found, wanted = (
-        fused_by(own, words, weights, shares, 0.5),
-        fused_one_by_one(own, words, weights, shares.tolist(), 0.5),
-    )
+    found = fused_by(own, words, positions, weights, (shares, 0.5))
+    wanted = fused_one_by_one(own, words, weights, shares.tolist(), 0.5)
     for mine, theirs in zip(found[:3], wanted[:3], strict=True):
         assert np.array_equal(mine, theirs)
 
