@@ -23,7 +23,7 @@ from genret.model.values import PrefixValues, means
 from genret.search.ranking import ranges
 from genret.search.trie import Trie
 
-LOOKED_AT = 4096
+LOOKED_AT = 1024
 """IDs by which it is told what training changed on average."""
 
 
@@ -60,19 +60,26 @@ class Newcomers:
     def values(self, ids: Ints, delta: Stock | None = None) -> Values:
         """Of (k, L) IDs, ascending, each of some product of the base or the delta; the model knows none of them."""
         coarse = ids[:, : self._coarse]
-        new = ~self.known(coarse)
-        new[1:] &= (coarse[1:] != coarse[:-1]).any(1)
-        firsts = np.flatnonzero(new) if self._coarse else np.zeros(0, np.int64)
-        return Values(ids, self._worth(ids, delta), firsts, self._worth(coarse[firsts], delta))
+        known = self.known(coarse) & (self._coarse > 0)
+        first = ~known
+        first[1:] &= (coarse[1:] != coarse[:-1]).any(1)
+        firsts = np.flatnonzero(first) if self._coarse else np.zeros(0, np.int64)
+        leaves = self._started(ids, delta)
+        above = torch.zeros(0, leaves.shape[1])
+        if known.any():
+            leaves[known] += self._changed(coarse[known])
+        if not known.all():
+            leaves[~known] += self._everywhere
+        if len(firsts):
+            above = self._started(coarse[firsts], delta) + self._everywhere
+        return Values(ids, leaves.numpy(), firsts, above.numpy())
 
     def known(self, prefixes: Ints) -> npt.NDArray[np.bool_]:
         """(k,) whether the model knows (k, d) prefixes."""
         return self._own.knows(torch.from_numpy(prefixes).to(self._device)).cpu().numpy()
 
-    def _worth(self, prefixes: Ints, delta: Stock | None) -> Floats:
-        """(k, D + 1)"""
-        if not len(prefixes):
-            return np.zeros((0, self._own.leaves.shape[1] + 1), np.float32)
+    def _started(self, prefixes: Ints, delta: Stock | None) -> Tensor:
+        """(k, D + 1) what the dense start gives them."""
         counts, sums = torch.zeros(len(prefixes)), torch.zeros(len(prefixes), self._own.leaves.shape[1])
         for stock in (self._base, delta):
             if stock is not None:
@@ -80,17 +87,11 @@ class Newcomers:
                 counts += torch.bincount(owner, minlength=len(prefixes))
                 if stock.vectors is not None:
                     sums.index_add_(0, owner, stock.read(positions))
-        started = torch.cat([sums / counts[:, None], counts.log()[:, None]], 1)
-        found: Floats = (started + self._changed(prefixes[:, : self._coarse])).numpy()
-        return found
+        return torch.cat([sums / counts[:, None], counts.log()[:, None]], 1)
 
     def _changed(self, prefixes: Ints) -> Tensor:
-        """(k, D + 1) what training has changed, on average, about the known products below (k, c) coarse prefixes.
-
-        About all, where it knows none of these. Where products have no vectors, the values of the known IDs there.
-        """
-        if not self._coarse:
-            return self._everywhere.expand(len(prefixes), -1)
+        """(k, D + 1) what training has changed, on average, about the known products below (k, c) coarse prefixes that
+        the model knows. Where products have no vectors, the values of the known IDs there."""
         distinct, group = np.unique(prefixes, axis=0, return_inverse=True)
         if self._base.vectors is None:
             leaves, owner = self._leaves_below(distinct)
@@ -106,7 +107,7 @@ class Newcomers:
 
     @cached_property
     def _everywhere(self) -> Tensor:
-        """(D + 1,) the same about all known products, by some of the IDs, evenly spread."""
+        """(D + 1,) the same about all that it knows, by some of the IDs, evenly spread: for where it knows none."""
         if self._base.vectors is None:
             count = len(self._own.leaves)
             values = self._learnt(torch.linspace(0, count - 1, min(count, LOOKED_AT)).long())
