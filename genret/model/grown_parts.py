@@ -8,12 +8,14 @@ Letters: D width of the vectors; of a depth, e nodes that came; k nodes that are
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from genret.ground.arrays import Bools, Floats, Ints
 from genret.search.ranking import ranges
+
+Numbers = TypeVar("Numbers", Ints, Floats)
 
 NONE = np.zeros(0, np.int64)
 
@@ -75,11 +77,11 @@ class Cut(NamedTuple):
     counts: Ints
     """(R,) how many are in each range."""
 
-    def joined(self, base: Floats, came: Floats) -> Floats:
+    def joined(self, base: Numbers, came: Numbers) -> Numbers:
         """(..., b) what is known of the base's nodes and (..., m) of these -> the same of all, in their order."""
         kept = np.ones(base.shape[-1] + int(np.count_nonzero(self.new)), np.bool_)
         kept[self.places[self.new]] = False
-        found = np.empty((*base.shape[:-1], len(kept)), base.dtype)
+        found: Numbers = np.empty((*base.shape[:-1], len(kept)), base.dtype)
         found[..., kept] = base
         found[..., self.places] = came
         return found

@@ -65,6 +65,10 @@ class SeveralQueries:
         """Whether the prefixes are the trie's and have its numbers."""
         return self._model.numbers_as(trie)
 
+    def nodes_of(self, trie: Trie, level: int, nodes: Ints) -> Ints | None:
+        """See `genret.search.single.Numbered`."""
+        return self._model.nodes_of(trie, level, nodes)
+
     def step(self, level: int, kept: Ints | None) -> Scored:
         """All known children of the rows; see `genret.search.several.SeveralDecoder`."""
         if kept is None:

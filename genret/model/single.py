@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from genret.model.decoder import CodewordDecoder
 from genret.model.grown import GrownValues
+from genret.model.grown_parts import Came
 from genret.model.prefix import Prefixes
 from genret.model.query_encoder import QueryEncoder
 from genret.model.single_grown import GrownLevel, GrownVectors
@@ -57,6 +58,7 @@ class SingleModel:
         self._own_levels = levels
         self._grown: tuple[GrownValues, SingleModel] | None = None
         self.scale = float(scale.exp())
+        self._came: Sequence[Came] | None = None  # per depth, what came beside the prefixes
         self._compared: tuple[weakref.ref[Trie], bool] | None = None
         self._decoder, self._prefixes = decoder, prefixes
         self.text = text
@@ -97,7 +99,7 @@ class SingleModel:
                 for level, own in enumerate(self.levels)
             ]
             other.steps = None if self.steps is None else self.steps.over(grown.came)
-            other._grown = None
+            other._grown, other._came = None, grown.came
             self._grown = last = grown, other
         return last[1]
 
@@ -115,9 +117,22 @@ class SingleModel:
         return list(map(_VERSION, self._counted))
 
     def numbers_as(self, trie: Trie) -> bool:
-        """Whether the prefixes are the trie's and have its numbers; found out once per trie."""
-        if self._own_levels is not self.levels:  # what came is beside a generation, and a trie of both has pairs
-            return False
+        """Whether the prefixes are the trie's and have its numbers."""
+        return self._came is None and self._laid_out_as(
+            trie
+        )  # with what came there is a trie of both, whose nodes are pairs
+
+    def nodes_of(self, trie: Trie, level: int, nodes: Ints) -> Ints | None:
+        """(n,) the trie's nodes of known prefixes of `level` + 1 codes; see `genret.search.single.Numbered`."""
+        if not self._laid_out_as(trie):
+            return None
+        if self._came is None:
+            return nodes
+        before, new = self._came[level + 1].find(nodes)
+        return np.where(new, -1, nodes - before)
+
+    def _laid_out_as(self, trie: Trie) -> bool:
+        """Whether the prefixes without what came are the trie's and have its numbers; found out once per trie."""
         last = self._compared  # read once: another thread may replace it
         if last is None or last[0]() is not trie:
             same = trie.has_nodes([one.codes for one in self._own_levels], [one.starts for one in self._own_levels])
@@ -205,6 +220,10 @@ class SingleQuery:
     def numbers_as(self, trie: Trie) -> bool:
         """Whether the prefixes are the trie's and have its numbers."""
         return self._model.numbers_as(trie)
+
+    def nodes_of(self, trie: Trie, level: int, nodes: Ints) -> Ints | None:
+        """See `genret.search.single.Numbered`."""
+        return self._model.nodes_of(trie, level, nodes)
 
     def _go_on(self, level: int, kept: Ints | None) -> _Beams:
         """The rows at these places of the children of the last call; the root, if None."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from genret.model.grown import GrownValues
-from genret.model.grown_parts import Came, Cut
+from genret.model.grown_parts import Came
 from genret.model.single_levels import AnyLevel
 from genret.model.single_worth import Below, Taken, Vectors, products_of
 
@@ -76,22 +76,25 @@ class GrownVectors(Vectors):
             for level, (starts, own) in enumerate(zip(grown.starts, base.first_children, strict=False))
         ]
         self._rows = grown.rows.values
-        self._coarse: Cut | None = None
+        self._coarse: Ints | None = None  # where each coarse prefix stands in the base's, with what came behind them
         if self.coarse_level >= 0 and len(coarse.at):
-            self._coarse = coarse.cut
             self._coarse_rows = self._rows.take(coarse.rows, 0)
+            count = len(grown.base.coarse)
+            self._coarse = coarse.cut.joined(np.arange(count), count + np.arange(len(coarse.at)))
         self._spread = None if base._spread is None else grown.spread(base._spread)
 
     def coarse_scores(self, query: Floats) -> Floats:
         found = self._base.coarse_scores(query)
-        return found if self._coarse is None else self._coarse.joined(found, self._coarse_rows.dot(_weighed(query)))
+        if self._coarse is None:
+            return found
+        return np.concatenate([found, self._coarse_rows.dot(_weighed(query))]).take(self._coarse)
 
     def coarse_scores_of(self, queries: Tensor) -> Tensor:
         found = self._base.coarse_scores_of(queries)
         if self._coarse is None:
             return found
         came = _weighed(queries.numpy()).dot(self._coarse_rows.T)
-        return torch.from_numpy(self._coarse.joined(found.numpy(), came))
+        return torch.from_numpy(np.concatenate([found.numpy(), came], axis=1).take(self._coarse, 1))
 
     def scores_below(self, below: Below, query: Floats) -> Floats:
         leaves, _, cut = self._leaf_table.split(below.first, below.stop)

@@ -87,6 +87,21 @@ class OverlayTrie(Trie):
         nodes = self._join(level + 1, joined(own.nodes, -1), joined(also, came.nodes[new]))
         return Children(joined(own.rows, came.rows[new]), joined(own.codes, came.codes[new]), nodes)
 
+    def among(self, level: int, nodes: Ints, known: Children) -> Ints | None:
+        """(C,) the nodes here of `known` children of the (R,) nodes, in ID order, whose own nodes are the base's.
+
+        Where the base lacks one, its node is -1, and so is what is found where both lack it. All children that the base
+        has are among the known; None if one that the delta has is not.
+        """
+        came = self.delta.children(level, self._split(level, nodes)[1])
+        size, also = self.codebook_sizes[level], np.full(len(known.rows), -1)
+        cells, others = known.rows * size + known.codes, came.rows * size + came.codes
+        place = cells.searchsorted(others)
+        if not (cells.take(place, mode="clip") == others).all():
+            return None
+        also[place] = came.nodes
+        return self._join(level + 1, known.nodes, also)
+
     def product_range(self, level: int, nodes: Ints) -> tuple[Ints, Ints]:
         base, delta = self._split(level, nodes)
         (start, stop), (delta_start, delta_stop) = (

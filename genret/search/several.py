@@ -20,11 +20,11 @@ from genret.ground.errors import GenretError
 from genret.search.beam import BeamResult, BeamSettings
 from genret.search.pruning import NEVER, NOT_NUMBERS
 from genret.search.ranking import rank_products
-from genret.search.single import Scored, in_trie
+from genret.search.single import Numbered, Scored, in_trie
 from genret.search.trie import Allowed, Trie
 
 
-class SeveralDecoder(Protocol):
+class SeveralDecoder(Numbered, Protocol):
     """Q encoded queries, decoded level by level along the prefixes that the model knows."""
 
     @property
@@ -36,10 +36,6 @@ class SeveralDecoder(Protocol):
         Level 0: `kept` is None, and there is one row per query, the root. Level l > 0: the rows are those of the
         children that the call before returned at the places `kept` (R,), ascending, so query after query.
         """
-        ...
-
-    def numbers_as(self, trie: Trie) -> bool:
-        """Whether the prefixes that the decoder knows are the trie's, and have the numbers of its nodes."""
         ...
 
 
@@ -70,7 +66,7 @@ def search_several(
         found = decoder.step(level, kept)
         place: Ints | None = None
         if not same:
-            placed = in_trie(found, trie, level, beam.nodes)
+            placed = in_trie(found, trie, level, beam.nodes, decoder)
             if placed is None:
                 return None
             found, place = placed

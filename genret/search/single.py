@@ -15,6 +15,8 @@ import numpy as np
 from genret.ground.arrays import Floats, Ints
 from genret.ground.errors import GenretError
 from genret.search.beam import BeamResult, BeamSettings
+from genret.search.level import Children
+from genret.search.overlay import OverlayTrie
 from genret.search.pruning import NEVER, NOT_NUMBERS
 from genret.search.ranking import product_span, ranges
 from genret.search.trie import Allowed, Trie
@@ -33,7 +35,22 @@ class Scored(NamedTuple):
     """(C,) log-probabilities of the codes."""
 
 
-class SingleDecoder(Protocol):
+class Numbered(Protocol):
+    """A decoder whose known prefixes have numbers."""
+
+    def numbers_as(self, trie: Trie) -> bool:
+        """Whether the prefixes that the decoder knows are the trie's, and have the numbers of its nodes."""
+        ...
+
+    def nodes_of(self, trie: Trie, level: int, nodes: Ints) -> Ints | None:
+        """(C,) the trie's nodes of prefixes that were scored at a level, by their numbers; -1 of those that it lacks.
+
+        None where that is not known: the decoder's numbers come from another trie.
+        """
+        ...
+
+
+class SingleDecoder(Numbered, Protocol):
     """One encoded query, decoded level by level along the prefixes that the model knows."""
 
     def step(self, level: int, kept: Ints | None) -> Scored:
@@ -42,10 +59,6 @@ class SingleDecoder(Protocol):
         Level 0: `kept` is None, and the row is the root. Level l > 0: the rows are those of the children that the call
         before returned at the places `kept` (B,), ascending.
         """
-        ...
-
-    def numbers_as(self, trie: Trie) -> bool:
-        """Whether the prefixes that the decoder knows are the trie's, and have the numbers of its nodes."""
         ...
 
 
@@ -66,7 +79,7 @@ def search_single(
         rows += len(nodes)
         found = decoder.step(level, kept)
         if not same:
-            placed = in_trie(found, trie, level, nodes)
+            placed = in_trie(found, trie, level, nodes, decoder)
             if placed is None:
                 return None
             found, place = placed
@@ -131,8 +144,13 @@ def best_of(scores: Floats, width: int) -> tuple[Ints, float]:
     return place, lost
 
 
-def in_trie(found: Scored, trie: Trie, level: int, nodes: Ints) -> tuple[Scored, Ints] | None:
+def in_trie(found: Scored, trie: Trie, level: int, nodes: Ints, decoder: Numbered) -> tuple[Scored, Ints] | None:
     """The children that the trie has, with its numbers, and where they stand in `found`; None if one isn't there."""
+    if isinstance(trie, OverlayTrie):
+        base = decoder.nodes_of(trie.base, level, found.nodes)
+        if base is not None:
+            own = trie.among(level, nodes, Children(found.rows, found.codes, base))
+            return None if own is None else _present(found._replace(nodes=own))
     rows, codes, own = trie.children(level, nodes)
     size = trie.codebook_sizes[level]
     known, wanted = found.rows * size + found.codes, rows * size + codes
@@ -140,3 +158,13 @@ def in_trie(found: Scored, trie: Trie, level: int, nodes: Ints) -> tuple[Scored,
     if not (known.take(place, mode="clip") == wanted).all():
         return None
     return Scored(rows, codes, own, found.scores[place]), place
+
+
+def _present(found: Scored) -> tuple[Scored, Ints]:
+    """Those that have a node, and where they stand."""
+    there = found.nodes >= 0
+    place = there.nonzero()[0]
+    if len(place) == len(there):
+        return found, place
+    rows, codes, nodes, scores = found
+    return Scored(rows.take(place), codes.take(place), nodes.take(place), scores.take(place)), place

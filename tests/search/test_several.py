@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from table_decoder import KnownCase, TableDecoder, known_cases
 
+from genret.ground.arrays import Ints
 from genret.ground.errors import GenretError
 from genret.search.beam import BeamSettings, beam_search
 from genret.search.several import best_of_each, search_several, spread
@@ -52,6 +53,9 @@ class Sparse:
 
     def numbers_as(self, trie: Trie) -> bool:
         return trie is self.known
+
+    def nodes_of(self, trie: Trie, level: int, nodes: Ints) -> Ints | None:
+        return nodes if trie is self.known else None
 
 
 @given(known_cases(st.lists(st.integers(0, 49), min_size=1, max_size=5)), st.integers(1, 12), st.integers(1, 30))

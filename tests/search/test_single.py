@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from table_decoder import KnownCase, TableDecoder, known_cases
 
+from genret.ground.arrays import Ints
 from genret.ground.errors import GenretError
 from genret.search.beam import BeamSettings, beam_search
+from genret.search.overlay import OverlayAllowed, OverlayTrie
 from genret.search.single import Scored, best_of, search_single
 from genret.search.trie import Trie
 
@@ -35,6 +37,58 @@ class Sparse:
 
     def numbers_as(self, trie: Trie) -> bool:
         return trie is self.known
+
+    def nodes_of(self, trie: Trie, level: int, nodes: Ints) -> Ints | None:
+        return nodes if trie is self.known else None
+
+
+class Beside(Sparse):
+    """The same for an overlay: laid out by its base, with some of what came, or with all of it and more."""
+
+    def __init__(self, dense: TableDecoder, known: Trie, base: Trie) -> None:
+        super().__init__(dense, known)
+        self.base, self.asked = base, 0
+
+    def numbers_as(self, trie: Trie) -> bool:
+        return False
+
+    def nodes_of(self, trie: Trie, level: int, nodes: Ints) -> Ints | None:
+        if trie is not self.base:
+            return None
+        self.asked += 1
+        path = self.known.id_of(self.known.product_range(level + 1, nodes)[0])
+        found = np.full(len(nodes), self.base.root)
+        for depth in range(level + 1):
+            found = self.base.child(depth, found, path[:, depth])
+        return found
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.tuples(st.integers(1, 40), st.integers(1, 20), st.integers(0, 9)), st.integers(0, 2**32 - 1), st.booleans())
+def test_a_decoder_beside_whose_prefixes_products_came(counts: tuple[int, int, int], seed: int, knows: bool) -> None:
+    """All of what came is known, with more that is in neither trie; or some of it isn't: then nothing is said."""
+    rng, (old, new, more) = np.random.default_rng(seed), counts
+    sizes = (4, 3, 3)
+    codes = np.stack([rng.integers(0, size, old + new + more) for size in sizes], 1)
+    base = Trie.build(codes[:old], sizes).trie
+    delta, order = Trie.build(codes[old : old + new], sizes)
+    overlay = OverlayTrie(base, delta, base.bucket(codes[old : old + new][order])[1])
+    known = Trie.build(codes if knows else codes[:old], sizes).trie
+    mask = rng.random(old + new) < rng.choice([0.3, 1.0])
+    for allowed in (None, OverlayAllowed.from_positions(overlay, mask)):
+        dense = TableDecoder([3], sizes, seed % 10_000)
+        decoder, asked = Beside(dense, known, base), BeamSettings(3, int(rng.integers(3, 12)))
+        found = search_single(decoder, overlay, asked, allowed)
+        if allowed is not None and not allowed.num_allowed:
+            assert found is None
+            continue
+        assert decoder.asked
+        if found is None:  # it met a prefix that came and is not known
+            assert not knows
+            continue
+        wanted = beam_search(dense, overlay, asked, allowed)
+        for name in ("positions", "scores", "ids", "proven", "bound", "rows", "budget_ended"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name), err_msg=name)
 
 
 @given(known_cases(st.just([3])), st.integers(1, 12), st.integers(1, 30))
