@@ -20,7 +20,7 @@ from genret.model.grown import GrownValues
 from genret.model.seq2seq import GenretForConditionalGeneration
 from genret.model.values import PrefixValues
 from genret.pipeline.growth import Growth
-from genret.search.beam import BeamSettings, beam_search
+from genret.search.beam import BeamResult, BeamSettings, beam_search
 from genret.search.several import search_several
 from genret.search.single import search_single
 
@@ -101,7 +101,7 @@ def found_alike(model: GenretForConditionalGeneration, growth: Growth, index: Sn
     assert alone is not None
     assert_same(found, wanted)
     assert_same(beam_search(model.decoder_for(tokens, mask, prefixes), index.trie, asked, allowed), wanted)
-    assert_same(alone, type(wanted)(*(one[:1] for one in wanted)))
+    assert_same(alone, BeamResult._make(one[:1] for one in wanted))
     assert (found.positions >= 0).all()
 
 
