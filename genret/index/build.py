@@ -350,9 +350,11 @@ def _checked_files(folder: Path, state: State, verify: bool, pool: ThreadPoolExe
 
 
 def _laid_over(checked: _Checked, state: State, changes: Sequence[Change]) -> Pending:
-    """The generation with changes, when all of its files are checked."""
+    """The generation with changes, put in order while the last of its files are checked."""
     try:
-        return Pending.replayed(Base(checked.artifact, state.generation, checked.held), changes)
+        pending = Pending.replayed(Base(checked.artifact, state.generation, checked.held), changes)
+        pending.settle()
+        return pending
     except OSError as error:
         raise GenretError(f"{checked.artifact.path}: cannot be opened ({error})") from None
     finally:

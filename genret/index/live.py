@@ -215,6 +215,11 @@ class Pending:
             self._live, self._dead_seen = live.without(dead[self._dead_seen :]), len(dead)
         return Snapshot(self.base, self._delta() if self._current else None, dead, self._live, names)
 
+    def settle(self) -> None:
+        """Put what came in order now, which the next snapshot would do first."""
+        if self._current:
+            self._sort()
+
     def freeze(self) -> Frozen:
         """All products as they now are, to be put together while changes go on."""
         places = np.array(list(self._current.values()), np.int64)
