@@ -82,9 +82,9 @@ def test_lambda_zero_is_the_plain_rqvae_bit_for_bit(clustered: Clustered) -> Non
 def test_training_improves_on_its_start_and_lambda_on_coherence(clustered: Clustered) -> None:
     embeddings = clustered[0]
     start = start_model(torch.from_numpy(embeddings), SMALL)
-    before = np.float64(
-        (start.decode(start.encode(torch.from_numpy(embeddings))) - torch.from_numpy(embeddings)).square().sum()
-    )
+    given = torch.from_numpy(embeddings)
+    with torch.no_grad():
+        before = float((start.decode(start.encode(given)) - given).square().sum())
     plain = train(clustered, replace(SMALL, lam=0.0, steps=200))
     after = float(np.square(plain.decode(plain.encode(embeddings)) - embeddings).sum())
     assert after < before
