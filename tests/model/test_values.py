@@ -183,7 +183,7 @@ def test_a_new_id_with_no_known_one_beside_it_is_changed_as_all_are_on_average()
     sizes, codes, vectors = (2, 2, 4), torch.tensor([[0, 0, 1], [0, 0, 2], [1, 1, 0]]), torch.randn(3, WIDTH)
     made = started(sizes, codes, vectors)
     with torch.no_grad():
-        made.leaves += torch.arange(3.0)[:, None]
+        made.leaves.add_(torch.arange(3.0)[:, None])
     new, vector = torch.tensor([[1, 0, 0]]), torch.randn(1, WIDTH)
     grown = extended(made, stock(sizes, codes, vectors), stock(sizes, new, vector))
     torch.testing.assert_close(grown.leaves[grown.find(new)], vector + 1.0)
