@@ -34,6 +34,7 @@ from genret.model.single_steps import SingleSteps
 from genret.model.single_text import SingleText
 from genret.model.single_worth import Vectors, Worth
 from genret.model.values import PrefixValues
+from genret.search.overlay import OverlayTrie
 from genret.search.ranking import ranges
 from genret.search.single import Scored
 from genret.search.trie import Trie
@@ -59,7 +60,8 @@ class SingleModel:
         self._grown: tuple[GrownValues, SingleModel] | None = None
         self.scale = float(scale.exp())
         self._came: Sequence[Came] | None = None  # per depth, what came beside the prefixes
-        self._compared: tuple[weakref.ref[Trie], bool] | None = None
+        self._alone = self  # before anything came
+        self._compared: tuple[weakref.ref[Trie], bool] | None = None  # of `_alone`
         self._decoder, self._prefixes = decoder, prefixes
         self.text = text
         self._held = [*_held(decoder, prefixes), *(() if text is None else text.held)]
@@ -117,10 +119,8 @@ class SingleModel:
         return list(map(_VERSION, self._counted))
 
     def numbers_as(self, trie: Trie) -> bool:
-        """Whether the prefixes are the trie's and have its numbers."""
-        return self._came is None and self._laid_out_as(
-            trie
-        )  # with what came there is a trie of both, whose nodes are pairs
+        """Whether the prefixes are the trie's and have its numbers; not with what came beside them."""
+        return self._came is None and self._laid_out_as(trie)
 
     def nodes_of(self, trie: Trie, level: int, nodes: Ints) -> Ints | None:
         """(n,) the trie's nodes of known prefixes of `level` + 1 codes; see `genret.search.single.Numbered`."""
@@ -133,10 +133,13 @@ class SingleModel:
 
     def _laid_out_as(self, trie: Trie) -> bool:
         """Whether the prefixes without what came are the trie's and have its numbers; found out once per trie."""
-        last = self._compared  # read once: another thread may replace it
+        if isinstance(trie, OverlayTrie):  # its nodes are pairs
+            return False
+        alone = self._alone
+        last = alone._compared  # read once: another thread may replace it
         if last is None or last[0]() is not trie:
-            same = trie.has_nodes([one.codes for one in self._own_levels], [one.starts for one in self._own_levels])
-            self._compared = last = weakref.ref(trie), same
+            same = trie.has_nodes([one.codes for one in alone._own_levels], [one.starts for one in alone._own_levels])
+            alone._compared = last = weakref.ref(trie), same
         return last[1]
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from random_model import TEXT, WIDTH, assert_same, made
 
 from genret.data.records import Catalogue
+from genret.ground.arrays import Ints
 from genret.ground.types import Product
 from genret.index.build import Contents, build_index
 from genret.index.index import Index
@@ -23,6 +25,7 @@ from genret.pipeline.growth import Growth
 from genret.search.beam import BeamResult, BeamSettings, beam_search
 from genret.search.several import search_several
 from genret.search.single import search_single
+from genret.search.trie import Trie
 
 SHAPES = [(4, 3, 5), (3, 3, 3, 3), (2, 9), (40,)]
 
@@ -148,3 +151,28 @@ def test_older_snapshots_are_searched_while_newer_ones_are_grown(tmp_path: Path)
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(look, range(48)))
+
+
+def test_a_trie_is_compared_once_whatever_comes_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, index = shop(tmp_path / "index", 1), Index.open(tmp_path / "index")
+    compared: list[Trie] = []
+
+    def has_nodes(trie: Trie, codes: Sequence[Ints], starts: Sequence[Ints]) -> bool:
+        compared.append(trie)
+        return found(trie, codes, starts)
+
+    found, own = Trie.has_nodes, model.decoder.prefixes
+    monkeypatch.setattr(Trie, "has_nodes", has_nodes)
+    assert isinstance(own, PrefixValues)
+    growth = Growth(own)
+    new = [[code] * len(own.sizes) for code in range(3)]  # some of them known, and some not
+    for step, codes in enumerate([own.ids()[:1].tolist(), *([one] for one in new)]):
+        index.insert([Product(f"new{step}", "a title")], codes, np.ones((1, WIDTH), np.float32))
+        for _ in range(2):
+            snapshot = index.snapshot()
+            single = model.single_for(torch.ones((1, 4), dtype=torch.int64), growth.over(snapshot))
+            assert single is not None
+            hits = search_single(single, snapshot.trie, BeamSettings(len(snapshot), 400), snapshot.compile())
+            assert hits is not None
+            assert (hits.positions >= 0).all()
+    assert compared == [index.snapshot().base.trie]
