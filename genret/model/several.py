@@ -15,19 +15,16 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genret.ground.arrays import Floats, Ints
 from genret.model.several_layers import SeveralLayers
 from genret.model.several_worth import SeveralWorth
 from genret.model.single import Children, SingleModel, path_of
 from genret.search.ranking import ranges
 from genret.search.single import Scored
 from genret.search.trie import Trie
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 
 class _Alive(NamedTuple):

@@ -12,17 +12,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from genret.ground.arrays import Ints
 from genret.model.single_layers import Layer, SingleLayers
 from genret.model.single_steps import SingleSteps
 from genret.search.several import spread
 
-Ints = npt.NDArray[np.int64]
 HIDDEN = -1e9
 """What padding scores: no attention. Not -inf, so that no NaN comes of it."""
 

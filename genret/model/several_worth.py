@@ -9,15 +9,12 @@ Letters: Q queries, C children, D width of the queries' embeddings, n nodes of a
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genret.ground.arrays import Floats, Ints
 from genret.model.single_worth import Vectors
 from genret.model.values import REACH, best_of
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 
 class SeveralWorth:

@@ -17,10 +17,10 @@ from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from genret.ground.arrays import Floats, Ints
 from genret.model.decoder import CodewordDecoder
 from genret.model.grown import GrownValues
 from genret.model.grown_parts import Came
@@ -39,8 +39,6 @@ from genret.search.ranking import ranges
 from genret.search.single import Scored
 from genret.search.trie import Trie
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 _VERSION = attrgetter("_version")
 
 

@@ -8,18 +8,14 @@ Letters: B beams, C children, D width of the vectors, n coarse prefixes, Q queri
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genret.ground.arrays import Bools, Floats, Ints
 from genret.model.grown import GrownValues
 from genret.model.grown_parts import Came
 from genret.model.single_levels import AnyLevel
 from genret.model.single_worth import Below, Taken, Vectors, products_of
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
 
 
 class _Codes:

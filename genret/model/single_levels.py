@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from genret.ground.arrays import Bools, Floats, Ints
 from genret.model.single_worth import Taken, Vectors
 from genret.model.values import PrefixValues
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
-Bools = npt.NDArray[np.bool_]
 
 
 class AnyLevel(Protocol):

@@ -12,14 +12,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genret.ground.arrays import Floats, Ints
 from genret.model.single_layers import Layer, Norm
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 FEW = 32
 """A row whose children are fewer than its level's codes by this factor is multiplied by their weights alone."""
 

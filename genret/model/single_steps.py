@@ -13,16 +13,14 @@ import copy
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genret.ground.arrays import Floats, Ints
 from genret.model.grown_parts import Came
 from genret.model.single_layers import SingleLayers
 from genret.model.single_reads import Head, Memory, Reader, States, centred
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 MOST_MADE = 1 << 16
 """Prefixes of one length of which what the first layer makes is kept, if there are no more."""
 SPARE = 1 << 15

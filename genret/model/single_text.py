@@ -9,14 +9,11 @@ from __future__ import annotations
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from genret.ground.arrays import Floats, Ints
 from genret.model.query_encoder import QueryEncoder, TokenVectors
-
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 
 
 class SingleText:

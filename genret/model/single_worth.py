@@ -12,16 +12,14 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from genret.ground.arrays import Floats, Ints
 from genret.model.prefix import products
 from genret.model.values import REACH, PrefixValues
 from genret.search.ranking import ranges
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float32]
 LEAST, MOST = np.float32(-REACH), np.float32(REACH)
 
 

@@ -7,16 +7,14 @@ from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from genret.ground.arrays import Ints
 from genret.index.snapshot import Base, Delta, Snapshot
 from genret.model.grown import GrownValues
 from genret.model.newcomers import Newcomers, Stock
 from genret.model.prefix import Prefixes, PrefixTable
 from genret.model.values import PrefixValues
-
-Ints = npt.NDArray[np.int64]
 
 
 class _Last(NamedTuple):
