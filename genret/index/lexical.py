@@ -25,6 +25,7 @@ from genret.ground.artifacts import read_json, write_json
 from genret.ground.errors import GenretError
 from genret.ground.settings import settings_dict
 from genret.ground.types import Product
+from genret.index.bm25 import bm25s
 from genret.index.came import CameView
 from genret.index.postings import Entries, numbered
 from genret.index.spelling import count_words
@@ -134,9 +135,7 @@ class Lexical:
         whole = whole or WholeWords(len(tokens), int(found.lengths.sum()), found.holding(), {})
         if not len(found.words):
             return cls(settings, None, len(tokens), whole)
-        import bm25s
-
-        index = bm25s.BM25(k1=settings.k1, b=settings.b, method="lucene")
+        index = bm25s().BM25(k1=settings.k1, b=settings.b, method="lucene")
         index.scores = found.scored(settings, whole)
         index.vocab_dict = {**{word: number for number, word in enumerate(found.vocabulary)}, "": len(found.vocabulary)}
         index.unique_token_ids_set, index.nonoccurrence_array = set(index.vocab_dict.values()), None
@@ -213,9 +212,7 @@ class Lexical:
         about = read_json(folder / "lexical.json")
         settings, index, products = BM25Settings(**about["settings"]), None, about["documents"]
         if not about["empty"]:
-            import bm25s
-
-            index = bm25s.BM25.load(folder / "bm25", show_progress=False)
+            index = bm25s().BM25.load(folder / "bm25", show_progress=False)
         if (folder / WHOLE).exists():
             whole = read_json(folder / WHOLE)
             return cls(settings, index, products, WholeWords(whole["documents"], whole["total"], whole["holding"], {}))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import bm25s
 import numpy as np
 
 from genret.data.product_text import product_text
 from genret.data.pseudo_queries import WORD
 from genret.data.records import Catalogue
 from genret.ground.arrays import Floats, Ints
+from genret.index.bm25 import bm25s
 
 
 class Neighbours(NamedTuple):
@@ -32,7 +32,7 @@ class LexicalTeacher:
         """Only the given rows of the catalogue are ever neighbours."""
         self.rows, self.points = rows, k1 + 1
         products = list(catalogue)
-        self._index = bm25s.BM25(method="lucene", k1=k1, b=b)
+        self._index = bm25s().BM25(method="lucene", k1=k1, b=b)
         texts = [product_text(products[row], self.FIELDS) for row in rows.tolist()]
         self._index.index([terms(text) for text in texts], show_progress=False)
 
@@ -40,7 +40,7 @@ class LexicalTeacher:
         """The `most` best products of each text, weighted by softmax(score / temperature); none where no word fits."""
         most = min(most, len(self.rows))
         asked = [sorted(set(terms(text))) for text in texts]
-        found = self._index.retrieve(asked, k=most, show_progress=False)
+        found = self._index.retrieve(asked, k=most, show_progress=False, backend_selection="numpy")
         scores = found.scores * self.points  # `lucene` leaves this factor of BM25 out
         known = scores > 0  # (texts, most); best first
         shares = np.where(known, np.exp((scores - scores[:, :1]) / temperature), 0.0)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import genret
 from genret.data.records import Catalogue, Dataset
 from genret.ground.artifacts import MANIFEST, read_artifact
 from genret.ground.errors import GenretError
 from genret.ground.types import Judgement, Product, Query
+from genret.index.bm25 import bm25s
 from genret.index.build import Contents, build_index
 from genret.index.index import Index
 from genret.index.lexical import BM25Settings, IndexText, Lexical, product_words, words_of
@@ -203,10 +208,8 @@ def test_bad_tuning_settings(bad: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("settings", [TITLES, BM25Settings(0.9, 0.4, False, ("title",))])
 def test_scores_are_the_librarys_to_the_bit(settings: BM25Settings) -> None:
-    import bm25s
-
     tokens = [*product_words(shelf(300), settings), []]
-    library = bm25s.BM25(k1=settings.k1, b=settings.b, method="lucene")
+    library = bm25s().BM25(k1=settings.k1, b=settings.b, method="lucene")
     library.index(tokens, show_progress=False)
     ours = Lexical.build(tokens, settings)
     for word in sorted({word for words in tokens for word in words}):
@@ -244,3 +247,25 @@ def test_a_part_stays_one_when_it_is_compacted(tmp_path: Path) -> None:
     after = Index.open(tmp_path).snapshot().text
     assert after.lexical.base.whole.holding == before.lexical.base.whole.holding
     assert after.base.held == before.base.held == words.held
+
+
+def test_where_jax_is_installed_bm25_does_without_it(tmp_path: Path) -> None:
+    """Importing bm25s would start JAX, which takes the GPU for itself; a module of the user's is left where it was."""
+    (tmp_path / "jax").mkdir()
+    (tmp_path / "jax" / "__init__.py").write_text("")
+    (tmp_path / "jax" / "lax.py").write_text("raise SystemExit('JAX was started')\n")
+    program = """
+import sys
+{first}
+from genret.index.bm25 import bm25s
+import genret.training.teacher
+assert bm25s().BM25
+assert ("jax" in sys.modules) == {had}
+import jax
+assert jax.__file__
+"""
+    path = os.pathsep.join([str(tmp_path), str(Path(genret.__file__).parents[1])])
+    for first, had in (("", False), ("import jax", True)):
+        command = [sys.executable, "-c", program.format(first=first, had=had)]
+        done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
