@@ -37,6 +37,7 @@ RESULTS = {
     "scale-million": ROOT / "eval/results/scale-million/scale.md",
     "scale-towers": ROOT / "eval/results/scale-towers/scale.md",
     "scale-vectors": ROOT / "eval/results/scale-vectors/scale.md",
+    "gpu": ROOT / "eval/results/gpu/gpu.md",
     "sharding": ROOT / "eval/results/sharding/sharding.md",
     "scale-plan": ROOT / "eval/results/scale/plan.md",
     "lambda": ROOT / "tokenizer/results/grocery-towers/report.md",
