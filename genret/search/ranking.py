@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from genret.search.trie import Allowed, Trie
 
 
+SAMPLED = 16
+"""Of so many scores one is looked at, to know where the best of all begin."""
+
+
 class Ranking(NamedTuple):
     """The k best products of each query, best first, and for how much a prefix's own hits stand."""
 
@@ -160,6 +164,21 @@ def _in_rows(worth: Floats, owners: Ints, count: int, width: int) -> tuple[Float
     places = owners * table.shape[1] + np.arange(len(owners)) - (np.cumsum(sizes) - sizes)[owners]
     table.reshape(-1)[places] = worth
     return table, places
+
+
+def best_places(scores: Floats, count: int) -> Ints | None:
+    """Some of the places of (n,) scores, ascending, with the best `count` and all that tie with these among them.
+
+    None where they would be most of all. A sample says where they begin, so that nothing of the length of `scores` is
+    put in order: among 35,000, the best 256 are then found in an eighth of the time of a partition.
+    """
+    sample = scores[::SAMPLED]
+    rank = 2 * count // SAMPLED + 8  # of the sample; so that what is above it is most likely enough
+    if 4 * rank > len(sample):
+        return None
+    bar = np.partition(sample, len(sample) - rank)[len(sample) - rank]
+    places: Ints = (scores >= bar).nonzero()[0]
+    return places if count <= len(places) <= len(scores) // 2 else None
 
 
 def ranges(first: Ints, count: Ints) -> tuple[Ints, Ints]:

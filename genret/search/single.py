@@ -18,7 +18,7 @@ from genret.search.beam import BeamResult, BeamSettings
 from genret.search.level import Children
 from genret.search.overlay import OverlayTrie
 from genret.search.pruning import NEVER, NOT_NUMBERS
-from genret.search.ranking import product_span, ranges
+from genret.search.ranking import best_places, product_span, ranges
 from genret.search.trie import Allowed, Trie
 
 
@@ -130,6 +130,10 @@ def best_of(scores: Floats, width: int) -> tuple[Ints, float]:
 
     NEVER where there is no other; and none that is NEVER is among the best. A GenretError where a score is no number.
     """
+    some = best_places(scores, width + 1)
+    if some is not None and not np.isnan(np.maximum.reduce(scores)):
+        place, lost = best_of(scores.take(some), width)
+        return some.take(place), lost
     least = max(0, len(scores) - width)
     ordered = scores.copy()
     ordered.partition(least)  # NaN last

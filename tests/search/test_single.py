@@ -13,6 +13,7 @@ from genret.ground.arrays import Ints
 from genret.ground.errors import GenretError
 from genret.search.beam import BeamSettings, beam_search
 from genret.search.overlay import OverlayAllowed, OverlayTrie
+from genret.search.ranking import SAMPLED, best_places
 from genret.search.single import Scored, best_of, search_single
 from genret.search.trie import Trie
 
@@ -121,6 +122,41 @@ def test_the_best_are_the_first_of_a_stable_sort(scores: list[float], width: int
     order = sorted(range(len(scores)), key=lambda at: -scores[at])
     assert place.tolist() == sorted(at for at in order[:width] if scores[at] > -np.inf)
     assert lost == (scores[order[width]] if len(scores) > width else -np.inf)
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    count=st.sampled_from([1, 7, 50, 256]),
+    size=st.sampled_from([1_000, 5_000, 30_011]),
+    grain=st.sampled_from([0.0, 0.5, 5.0]),
+    order=st.sampled_from(["any", "falling", "sampled low", "sampled high"]),
+)
+@settings(max_examples=150, deadline=None)
+def test_the_best_of_many_are_found_by_a_sample(seed: int, count: int, size: int, grain: float, order: str) -> None:
+    """The same as of few, however the sample misleads: it says which to look at, or that all must be."""
+    scores = np.random.default_rng(seed).normal(size=size).astype(np.float32)
+    scores = np.round(scores / grain) * np.float32(grain) if grain else scores
+    if order == "falling":
+        scores = np.sort(scores)[::-1].copy()
+    elif order != "any":
+        scores[::SAMPLED] += 100.0 if order == "sampled high" else -100.0
+    scores[: size // 10] = -np.inf
+    best = np.sort(np.argsort(-scores, kind="stable")[:count])
+    place, lost = best_of(scores, count)
+    np.testing.assert_array_equal(place, best)
+    assert lost == np.delete(scores, best).max()
+    some = best_places(scores, count)
+    assert some is None or np.isin(np.flatnonzero(scores >= scores[best].min()), some).all()
+
+
+def test_a_sample_finds_the_best_of_many_scores_in_any_order() -> None:
+    scores = np.random.default_rng(0).normal(size=30_000).astype(np.float32)
+    places = best_places(scores, 256)
+    assert places is not None
+    assert 256 <= len(places) < 1000
+    scores[777] = np.nan
+    with pytest.raises(GenretError, match="not numbers"):
+        best_of(scores, 50)
 
 
 @pytest.mark.parametrize("width", [1, 2, 5])
