@@ -108,12 +108,22 @@ class GrownTensors(PrefixValues):
         return self._bases[0]._share(level)
 
     def _coarse_scores(self, query: Tensor) -> Tensor:
-        base, came, placed = self._bases[0]._coarse_scores(query), self._came[self.coarse_level + 1], self._coarse
-        kept = torch.ones(base.shape[1] + len(came.slots), dtype=torch.bool, device=base.device)
-        kept[came.slots] = False
-        found = base.new_empty(len(base), len(kept))
-        found[:, kept] = base
-        found[:, placed.at] = torch.addmm(placed.weights, query, placed.vectors.t())
+        placed = self._coarse
+        return self._with_coarse(
+            self._bases[0]._coarse_scores(query), torch.addmm(placed.weights, query, placed.vectors.t())
+        )
+
+    def _coarse_weights(self) -> Tensor:
+        return self._with_coarse(self._bases[0]._coarse_weights(), self._coarse.weights)
+
+    def _with_coarse(self, base: Tensor, placed: Tensor) -> Tensor:
+        """(..., n) of what the base has of its coarse prefixes, and what those have whose vectors came."""
+        slots = self._came[self.coarse_level + 1].slots
+        kept = torch.ones(base.shape[-1] + len(slots), dtype=torch.bool, device=base.device)
+        kept[slots] = False
+        found = base.new_empty(*base.shape[:-1], len(kept))
+        found[..., kept] = base
+        found[..., self._coarse.at] = placed
         return found
 
     def _leaf_parts(self, first: Tensor, stop: Tensor) -> list[LeafPart]:

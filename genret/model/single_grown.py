@@ -77,6 +77,9 @@ class GrownVectors(Vectors):
             self._coarse_rows = self._rows.take(coarse.rows, 0)
             count = len(grown.base.coarse)
             self._coarse = coarse.cut.joined(np.arange(count), count + np.arange(len(coarse.at)))
+            self._coarse_bias = np.concatenate([base._coarse_bias, self._coarse_rows[:, -1]]).take(self._coarse)
+        else:
+            self._coarse_bias = base._coarse_bias
         self._spread = None if base._spread is None else grown.spread(base._spread)
 
     def coarse_scores(self, query: Floats) -> Floats:

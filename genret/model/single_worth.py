@@ -18,7 +18,7 @@ from torch import Tensor
 from genret.ground.arrays import Floats, Ints
 from genret.model.prefix import products
 from genret.model.values import REACH, PrefixValues
-from genret.search.ranking import ranges
+from genret.search.ranking import best_places, ranges
 
 LEAST, MOST = np.float32(-REACH), np.float32(REACH)
 
@@ -76,6 +76,7 @@ class Vectors:
         if self._spread is None:
             return scores
         found = np.square(query).sum(-1, keepdims=True) * self._spread
+        found -= self._coarse_bias
         found += scores
         return found
 
@@ -195,4 +196,9 @@ def _best(scores: Floats, count: int) -> Ints:
     rest = len(scores) - count
     if rest <= 0:
         return np.arange(len(scores))
-    return np.flatnonzero(scores >= np.partition(scores, rest)[rest])[:count]
+    places = best_places(scores, count)
+    if places is None:
+        return np.flatnonzero(scores >= np.partition(scores, rest)[rest])[:count]
+    some = scores.take(places)
+    rest = len(some) - count
+    return places[some >= np.partition(some, rest)[rest]][:count]

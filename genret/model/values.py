@@ -116,8 +116,8 @@ class PrefixValues(Prefixes):
 
     @torch.no_grad()
     def spread(self) -> Tensor | None:
-        """(n,) what a coarse prefix promises beside its own value, per squared length of a query. None where there are
-        fewer IDs than `SPREAD_FROM`.
+        """(n,) by how much an ID below a coarse prefix promises more than their mean, per squared length of a query.
+        None where there are fewer IDs than `SPREAD_FROM`.
 
         The log of the mean of exp(score) exceeds the mean score by half the scores' variance, to second order; and
         that is the mean squared distance of its IDs' vectors from its own, where these lie alike in all directions.
@@ -137,9 +137,15 @@ class PrefixValues(Prefixes):
         return self._spread[1]
 
     def _promise(self, scores: Tensor, query: Tensor) -> Tensor:
-        """(Q, n) by what the prefixes to look below are chosen, of their (Q, n) scores by their own vectors."""
+        """(Q, n) by what the prefixes to look below are chosen, of their (Q, n) scores by their own vectors.
+
+        By their value, where there are few IDs; else by what they promise of each ID below: those with many cost as
+        much more to read.
+        """
         spread = self.spread()
-        return scores if spread is None else scores + query.detach().square().sum(1, keepdim=True) * spread
+        if spread is None:
+            return scores
+        return query.detach().square().sum(1, keepdim=True) * spread - self._coarse_weights() + scores
 
     def log_probs(self, level: int, correction: Tensor, worth: Worth, queries: Tensor, nodes: Tensor) -> Tensor:
         """(R, K_level) float32 log-probabilities of the codes that follow `nodes` (R,), for the queries of `worth`.
@@ -197,6 +203,10 @@ class PrefixValues(Prefixes):
     def _leaf_parts(self, first: Tensor, stop: Tensor) -> list[LeafPart]:
         """The leaves from `first` to `stop` (C,) each, by the tables that their vectors are in."""
         return [LeafPart(self.leaves.float(), self.leaf_bias, first, stop - first)]
+
+    def _coarse_weights(self) -> Tensor:
+        """(n,) what of the scores of the coarse prefixes is not by their vectors: how many products they have."""
+        return self.coarse_bias.detach().float()
 
     def _coarse_scores(self, query: Tensor) -> Tensor:
         """(Q, n) the scores of the coarse prefixes by their own vectors, to (Q, D) queries."""

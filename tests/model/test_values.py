@@ -135,6 +135,23 @@ def test_of_two_prefixes_alike_that_whose_ids_lie_further_apart_is_looked_below(
     assert made.train().spread() is None
 
 
+def test_a_prefix_of_many_ids_promises_no_more_for_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They cost as much more to read: the prefix of the better mean is looked below, though the other is worth more."""
+    monkeypatch.setattr(values, "SPREAD_FROM", 1)
+    codes = torch.tensor([[0, 0, 0], *([1, 0, code] for code in range(4))])
+    vectors = torch.zeros(5, WIDTH)
+    vectors[0, 0], vectors[1:, 0] = 1.0, torch.tensor([0.8, 0.9, 0.9, 1.0])
+    made = started((2, 1, 4), codes, vectors, look_below=1).eval()
+    query = torch.zeros(1, WIDTH)
+    query[0, 0] = 1.0
+    promised = made._promise(made._coarse_scores(query), query)
+    spread = made.spread()
+    assert spread is not None
+    torch.testing.assert_close(promised, torch.tensor([[1.0, 0.9]]) + spread)
+    found = made.worth(query).masses[-1][0]
+    assert found[1] > found[0]
+
+
 def test_codes_that_lead_nowhere_share_the_backoff_and_an_unknown_prefix_has_all_of_it() -> None:
     codes = torch.tensor([[0, 1, 2], [0, 2, 2], [1, 0, 0]])
     made = started((2, 4, 3), codes, torch.randn(3, WIDTH, generator=torch.Generator().manual_seed(0)))

@@ -254,7 +254,7 @@ def test_wrong_settings_are_one_clear_error(
         (ModelSettings(), 20_000, 256),
         (ModelSettings(), 54_667, 683),
         (ModelSettings(), 250_000, 1024),
-        (ModelSettings(), 10**7, 256),
+        (ModelSettings(), 10**7, 320),
         (ModelSettings(look_below=64), 10**7, 64),
         (ModelSettings(lookahead=1), 100, 0),
         (ModelSettings(lookahead=0), 100, None),
