@@ -70,6 +70,10 @@ def test_how_wide_a_beam_must_be_by_the_scale(built_run: Path, run_copy: Path, t
     found = {(row["scale"], row["beam"]): row["of own top 10"] for row in rows}
     assert found[4, 10] < found[24, 10] <= found[24, 50]
     assert found[24, 50] > 0.99
+    run("query_scale.py", tmp_path / "few", str(run_copy), "--scales", "24", "--widths", "10", "--below", "1,1000")
+    few, many = json.loads((tmp_path / "few" / "query_scale.json").read_text())["rows"]
+    assert (few["look_below"], many["look_below"]) == (1, 1000)
+    assert few["of own top 10"] < many["of own top 10"]
 
 
 @pytest.mark.usefixtures("scripts")
