@@ -237,8 +237,8 @@ def products(starts: Tensor, columns: Tensor, states: Tensor, vectors: Tensor) -
     """
     # Under autocast the operands would become bf16, which the sparse kernels of a CPU don't multiply.
     with torch.autocast(states.device.type, enabled=False), warnings.catch_warnings():
-        # "sparse CSR support is in beta", said once per process
-        warnings.filterwarnings("ignore", message="Sparse CSR")
+        # "Sparse CSR tensor support is in beta", and of torch 2.11 "Sparse invariant checks are implicitly disabled"
+        warnings.filterwarnings("ignore", message="Sparse (CSR|invariant checks)")
         wanted = torch.sparse_csr_tensor(
             starts, columns, states.new_zeros(len(columns)), (len(states), len(vectors)), check_invariants=False
         )
