@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from genret.model.prefix import Prefixes, products, ranges
 from genret.search.first import first_levels
+from genret.search.ranking import best_places_of_each
 
 REACH = 80.0
 """How far (nats) values may lie from a query's best before they are cut: exp of more leaves float32."""
@@ -241,9 +242,8 @@ def best_of(scores: Tensor, count: int) -> Tensor:
     width = scores.shape[1]
     if count >= width:
         return torch.arange(width, device=scores.device).expand(len(scores), -1)
-    if scores.device.type == "cpu":  # numpy's partition takes a quarter of the time of torch's topk
-        found = np.argpartition(scores.float().numpy(), width - count, axis=1)[:, width - count :]
-        return torch.from_numpy(np.sort(found, axis=1))
+    if scores.device.type == "cpu":  # numpy takes a tenth of the time of torch's topk
+        return torch.from_numpy(best_places_of_each(scores.float().numpy(), count))
     return scores.topk(count, sorted=False).indices.sort(1).values
 
 

@@ -181,6 +181,29 @@ def best_places(scores: Floats, count: int) -> Ints | None:
     return places if count <= len(places) <= len(scores) // 2 else None
 
 
+def best_places_of_each(scores: Floats, count: int) -> Ints:
+    """(Q, count) where the best of each row of (Q, N) scores are, ascending; all, where there are fewer."""
+    size = scores.shape[1]
+    if count >= size:
+        return np.broadcast_to(np.arange(size), scores.shape)
+    sample = scores[:, ::SAMPLED]
+    rank = 2 * count // SAMPLED + 8  # as in `best_places`
+    if 4 * rank > sample.shape[1]:
+        return np.sort(np.argpartition(scores, size - count, axis=1)[:, size - count :], axis=1)
+    bars = np.partition(sample, sample.shape[1] - rank, axis=1)[:, sample.shape[1] - rank]
+    above = scores >= bars[:, None]
+    few = np.flatnonzero(above.sum(1) < count)
+    if len(few):  # whom the sample misled
+        above[few] = True
+    cells = np.flatnonzero(above)
+    owners, columns = np.divmod(cells, size)
+    table, places = _in_rows(scores.reshape(-1)[cells], owners, len(scores), count)
+    best = np.argpartition(table, table.shape[1] - count, axis=1)[:, table.shape[1] - count :]
+    found = np.empty(table.shape, np.int64)
+    found.reshape(-1)[places] = columns
+    return np.sort(np.take_along_axis(found, best, 1), axis=1)
+
+
 def ranges(first: Ints, count: Ints) -> tuple[Ints, Ints]:
     """The numbers first[r], first[r] + 1, ... of each of R ranges, one after the other, and where each range begins."""
     ends = np.add.accumulate(count)

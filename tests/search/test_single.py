@@ -13,7 +13,7 @@ from genret.ground.arrays import Ints
 from genret.ground.errors import GenretError
 from genret.search.beam import BeamSettings, beam_search
 from genret.search.overlay import OverlayAllowed, OverlayTrie
-from genret.search.ranking import SAMPLED, best_places
+from genret.search.ranking import SAMPLED, best_places, best_places_of_each
 from genret.search.single import Scored, best_of, search_single
 from genret.search.trie import Trie
 
@@ -147,6 +147,29 @@ def test_the_best_of_many_are_found_by_a_sample(seed: int, count: int, size: int
     assert lost == np.delete(scores, best).max()
     some = best_places(scores, count)
     assert some is None or np.isin(np.flatnonzero(scores >= scores[best].min()), some).all()
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    count=st.sampled_from([1, 7, 50, 256]),
+    size=st.sampled_from([40, 256, 1_000, 5_003]),
+    grain=st.sampled_from([0.0, 0.5]),
+    misled=st.sampled_from([0.0, -100.0, 100.0]),
+)
+@settings(max_examples=100, deadline=None)
+def test_the_best_of_each_of_several_rows(seed: int, count: int, size: int, grain: float, misled: float) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=(4, size)).astype(np.float32)
+    scores = np.round(scores / grain) * np.float32(grain) if grain else scores
+    scores[1, ::SAMPLED] += misled
+    scores[2, rng.random(size) < 0.9] = -np.inf
+    found = best_places_of_each(scores, count)
+    assert found.shape == (4, min(count, size))
+    assert (np.diff(found, axis=1) > 0).all()
+    best = -np.sort(-scores, axis=1)[:, :count]
+    np.testing.assert_array_equal(-np.sort(-np.take_along_axis(scores, found, 1), axis=1), best)
+    scores[3, size // 2] = np.nan
+    np.testing.assert_array_equal(best_places_of_each(scores, count)[:3], found[:3])
 
 
 def test_a_sample_finds_the_best_of_many_scores_in_any_order() -> None:
