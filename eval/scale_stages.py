@@ -183,7 +183,7 @@ def index(run: RunFolder, plan: Plan) -> Facts:
 
 
 def latency(run: RunFolder, plan: Plan) -> Facts:
-    """One query at a time on one thread: medians of `TURNS` turns after one that does not count, and what loading takes.
+    """One query at a time on one thread: medians of `TURNS` turns after a first that does not count; loading apart.
 
     In the first turn queries still meet memory that was not touched before.
     """
