@@ -170,7 +170,7 @@ def best_places(scores: Floats, count: int) -> Ints | None:
     """Some of the places of (n,) scores, ascending, with the best `count` and all that tie with these among them.
 
     None where they would be most of all. A sample says where they begin, so that nothing of the length of `scores` is
-    put in order: among 35,000, the best 256 are then found in an eighth of the time of a partition.
+    put in order.
     """
     sample = scores[::SAMPLED]
     rank = 2 * count // SAMPLED + 8  # of the sample; so that what is above it is most likely enough

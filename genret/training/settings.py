@@ -87,7 +87,7 @@ class ModelSettings:
 
         256 give what exact search finds among 20,000 products, and 1,024 among 55,000, where 256 lose a point of
         recall@100 and 683 half of one, on dev (eval/EXPERIMENTS.md). Among a million, where a prefix holds thirty IDs
-        and is chosen by what it promises of each (`PrefixValues.spread`), 320 find what 512 do but for a tenth of a
+        and is chosen by what it promises of each (`PrefixValues.spread`), 320 find what 512 do but for a third of a
         point (eval/results/query-scale).
         """
         below = self.look_below or (min(max(products // 80, 256), 1024) if products < LARGE else 320)
