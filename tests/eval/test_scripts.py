@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 import pytest
+import torch
 from click.testing import CliRunner
 from small_run import SMALL
 
@@ -304,3 +305,25 @@ def test_the_beam_is_measured_beside_faiss_at_equal_recall(tmp_path: Path) -> No
     assert {(row["threads"], row["system"].split()[1]) for row in rows} == {
         (threads, name) for threads in (1, 2) for name in ("beam", "flat", "HNSW", "IVF")
     }
+
+
+@pytest.mark.usefixtures("scripts")
+def test_a_build_is_compared_with_the_one_before(built_run: Path) -> None:
+    gpu = importlib.import_module("gpu")
+    folder = RunFolder.existing(built_run)
+    row, own = gpu.measured("processor", folder, None)
+    assert (row["same ID"], row["top 10 shared"]) == (1, 1)
+    assert min(row["texts/s"], row["queries/s"], row["one query, ms"]) > 0
+    other = [found[::-1][:5] for found in own[1]]
+    row, _ = gpu.measured("GPU", folder, (own[0] + 1, other))
+    assert row["same ID"] == 0
+    assert row["top 10 shared"] == 1  # each of the five is among the ten
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_without_a_gpu_nothing_is_built(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "eval/gpu.py"), "--work", str(tmp_path / "work")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "this machine has 0 CUDA devices" in done.stderr
+    assert not (tmp_path / "work").exists()
