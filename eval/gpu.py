@@ -18,11 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from machines import ENCODER, build, shared
+from machines import ENCODER, build, judged, shared
 from script import RESULTS, run_script, write_rows
 
-from genret.eval.measures import evaluate
-from genret.eval.runs import RankedList, ranked
 from genret.ground.hardware import DEVICE, PRECISION, THREADS, choose_device, record
 from genret.pipeline.folder import RunFolder
 from genret.pipeline.retriever import Retriever
@@ -60,13 +58,8 @@ def measured(name: str, folder: RunFolder, reference: tuple[Any, list[list[str]]
     """The row of a build, and its IDs and answers; `reference`: those to compare with, None for its own."""
     dataset, codes, took = folder.dataset(), folder.tokenizer()[1], folder.timings()
     titles, embedder = [product.title for product in dataset.catalogue], folder.embedder()
-    queries = dataset.split_queries("test")
-    asked, retriever = [query.text for query in queries], Retriever.load(folder.path)
+    asked, retriever = [query.text for query in dataset.split_queries("test")], Retriever.load(folder.path)
     found = found_by(retriever, asked)
-    run: dict[str, RankedList] = {
-        query.id: ranked(products, range(len(products), 0, -1)) for query, products in zip(queries, found, strict=True)
-    }
-    means = evaluate(run, dataset.split_judgements("test"), relevant_at=dataset.relevant_at).means
     own = (codes, found)
     codes_before, found_before = reference or own
     row = {
@@ -77,7 +70,7 @@ def measured(name: str, folder: RunFolder, reference: tuple[Any, list[list[str]]
         "one query, ms": round(seconds(lambda: [found_by(retriever, [text]) for text in asked[:50]]) * 20, 2),
         "same ID": round(float((codes == codes_before).all(1).mean()), 4),
         "top 10 shared": round(shared(found, found_before), 4),
-        "recall@10": round(means["recall@10"], 4),
+        "recall@10": round(judged(dataset, found)["recall@10"], 4),
     }
     return row, own
 

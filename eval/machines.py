@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from script import RESULTS, run_script, write_rows
 
+from genret.data.records import Dataset
 from genret.eval.measures import evaluate
 from genret.eval.runs import RankedList, ranked
 from genret.ground.hardware import instructions, multiplies_bf16, processor
@@ -73,6 +75,15 @@ def shared(found: list[list[str]], reference: list[list[str]]) -> float:
     return float(np.mean([len({*a} & {*b}) / max(len(b), 1) for a, b in zip(found, reference, strict=True)]))
 
 
+def judged(dataset: Dataset, found: list[list[str]]) -> Mapping[str, float]:
+    """The measures of what was found for the queries of the test split."""
+    run: dict[str, RankedList] = {
+        query.id: ranked(products, range(len(products), 0, -1))
+        for query, products in zip(dataset.split_queries("test"), found, strict=True)
+    }
+    return evaluate(run, dataset.split_judgements("test"), relevant_at=dataset.relevant_at).means
+
+
 def measure(work: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
     """One row for each machine, the first of them the reference."""
     rows: list[dict[str, Any]] = []
@@ -83,11 +94,7 @@ def measure(work: Path, settings: dict[str, Any]) -> list[dict[str, Any]]:
         dataset, codes = folder.dataset(), folder.tokenizer()[1]
         queries = dataset.split_queries("test")
         found, proven, exact = answers(folder.path, [query.text for query in queries])
-        run: dict[str, RankedList] = {
-            query.id: ranked(products, range(len(products), 0, -1))
-            for query, products in zip(queries, found, strict=True)
-        }
-        means = evaluate(run, dataset.split_judgements("test"), relevant_at=dataset.relevant_at).means
+        means = judged(dataset, found)
         first = (found, codes) if first is None else first
         rows.append(
             {

@@ -51,7 +51,7 @@ from genret.tokenizer.tokenizer import Tokenizer, load_tokenizer
 from genret.training.settings import ModelSettings, TrainSettings
 
 K = 10
-WARM_UP, TURNS = 5, 5
+TURNS = 5
 SAME = 1e-5
 """Scores that differ by less are of products that are alike."""
 FITTED = "fitted"

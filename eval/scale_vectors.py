@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scale_stages import WARM_UP, Facts, K, Plan, Stage, nearest
+from scale_stages import Facts, K, Plan, Stage, nearest
 from torch import Tensor
 
 from genret.ground.hardware import one_thread
@@ -25,6 +25,7 @@ from genret.tokenizer import assign_ids, save_tokenizer, train_tokenizer
 from genret.tokenizer.tokenizer import id_sizes, load_tokenizer
 from genret.training.settings import ModelSettings
 
+WARM_UP = 5
 CHUNK = 1 << 18
 CENTRES = 1_000
 SAMPLE = 200_000

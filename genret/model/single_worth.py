@@ -18,7 +18,8 @@ from torch import Tensor
 from genret.ground.arrays import Floats, Ints
 from genret.model.prefix import products
 from genret.model.values import REACH, PrefixValues
-from genret.search.ranking import best_places, ranges
+from genret.search.ranking import ranges
+from genret.search.single import best_of
 
 LEAST, MOST = np.float32(-REACH), np.float32(REACH)
 
@@ -169,7 +170,7 @@ class Worth:
     def _value_coarse(self) -> None:
         vectors = self._vectors
         scores = vectors.coarse_scores(self._query)
-        seen = _best(vectors.promises(scores, self._query), vectors.look_below) if vectors.look_below else None
+        seen = best_of(vectors.promises(scores, self._query), vectors.look_below)[0] if vectors.look_below else None
         self._shift = np.maximum.reduce(scores)
         scores -= self._shift
         np.maximum(scores, LEAST, out=scores)
@@ -189,16 +190,3 @@ class Worth:
         masses = self._vectors.leaf_masses(below, self._query, self._shift)
         self._leaves = np.concatenate([self._leaves, masses]) if len(self._leaves) else masses
         return starts, starts - below.first
-
-
-def _best(scores: Floats, count: int) -> Ints:
-    """Where the best `count` of (n,) scores are, ascending; all, where there are fewer."""
-    rest = len(scores) - count
-    if rest <= 0:
-        return np.arange(len(scores))
-    places = best_places(scores, count)
-    if places is None:
-        return np.flatnonzero(scores >= np.partition(scores, rest)[rest])[:count]
-    some = scores.take(places)
-    rest = len(some) - count
-    return places[some >= np.partition(some, rest)[rest]][:count]

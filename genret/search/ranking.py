@@ -172,8 +172,7 @@ def best_places(scores: Floats, count: int) -> Ints | None:
     None where they would be most of all. A sample says where they begin, so that nothing of the length of `scores` is
     put in order.
     """
-    sample = scores[::SAMPLED]
-    rank = 2 * count // SAMPLED + 8  # of the sample; so that what is above it is most likely enough
+    sample, rank = scores[::SAMPLED], _sample_rank(count)
     if 4 * rank > len(sample):
         return None
     bar = np.partition(sample, len(sample) - rank)[len(sample) - rank]
@@ -184,24 +183,34 @@ def best_places(scores: Floats, count: int) -> Ints | None:
 def best_places_of_each(scores: Floats, count: int) -> Ints:
     """(Q, count) where the best of each row of (Q, N) scores are, ascending; all, where there are fewer."""
     size = scores.shape[1]
-    if count >= size:
-        return np.broadcast_to(np.arange(size), scores.shape)
-    sample = scores[:, ::SAMPLED]
-    rank = 2 * count // SAMPLED + 8  # as in `best_places`
+    sample, rank = scores[:, ::SAMPLED], _sample_rank(count)
     if 4 * rank > sample.shape[1]:
-        return np.sort(np.argpartition(scores, size - count, axis=1)[:, size - count :], axis=1)
+        return np.sort(_best_cells(scores, count), axis=1)
     bars = np.partition(sample, sample.shape[1] - rank, axis=1)[:, sample.shape[1] - rank]
     above = scores >= bars[:, None]
-    few = np.flatnonzero(above.sum(1) < count)
-    if len(few):  # whom the sample misled
-        above[few] = True
+    counts = above.sum(1)
+    misled = np.flatnonzero((counts < count) | (counts > size // 4))  # by the sample: too few, or too many that tie
+    above[misled] = False
     cells = np.flatnonzero(above)
     owners, columns = np.divmod(cells, size)
     table, places = _in_rows(scores.reshape(-1)[cells], owners, len(scores), count)
-    best = np.argpartition(table, table.shape[1] - count, axis=1)[:, table.shape[1] - count :]
-    found = np.empty(table.shape, np.int64)
-    found.reshape(-1)[places] = columns
-    return np.sort(np.take_along_axis(found, best, 1), axis=1)
+    standing = np.zeros(table.shape, np.int64)
+    standing.reshape(-1)[places] = columns
+    found = np.take_along_axis(standing, _best_cells(table, count), 1)
+    if len(misled):
+        found[misled] = _best_cells(scores[misled], count)
+    return np.sort(found, axis=1)
+
+
+def _sample_rank(count: int) -> int:
+    """The place, from the best, of the score of a sample above which the best `count` of all most likely are."""
+    return 2 * count // SAMPLED + 8
+
+
+def _best_cells(scores: Floats, count: int) -> Ints:
+    """(Q, count) where the best of each row of (Q, N) scores are, in any order; all, where there are fewer."""
+    least = max(0, scores.shape[1] - count)
+    return np.argpartition(scores, min(least, scores.shape[1] - 1), axis=1)[:, least:]
 
 
 def ranges(first: Ints, count: Ints) -> tuple[Ints, Ints]:

@@ -155,14 +155,18 @@ def test_the_best_of_many_are_found_by_a_sample(seed: int, count: int, size: int
     size=st.sampled_from([40, 256, 1_000, 5_003]),
     grain=st.sampled_from([0.0, 0.5]),
     misled=st.sampled_from([0.0, -100.0, 100.0]),
+    tied=st.sampled_from([0.0, 0.5, 1.0]),
 )
 @settings(max_examples=100, deadline=None)
-def test_the_best_of_each_of_several_rows(seed: int, count: int, size: int, grain: float, misled: float) -> None:
+def test_the_best_of_each_of_several_rows(
+    seed: int, count: int, size: int, grain: float, misled: float, tied: float
+) -> None:
     rng = np.random.default_rng(seed)
     scores = rng.normal(size=(4, size)).astype(np.float32)
     scores = np.round(scores / grain) * np.float32(grain) if grain else scores
     scores[1, ::SAMPLED] += misled
     scores[2, rng.random(size) < 0.9] = -np.inf
+    scores[0] = np.where(rng.random(size) < tied, np.float32(3), scores[0])
     found = best_places_of_each(scores, count)
     assert found.shape == (4, min(count, size))
     assert (np.diff(found, axis=1) > 0).all()
